@@ -1,0 +1,126 @@
+/*
+ * A job's configuration: JSON of the API to a struct and back, with every
+ * check and its text.
+ */
+#ifndef COMMON_JOBCONF_H
+#define COMMON_JOBCONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+
+struct json_object;
+
+/* What a bucket of a series is reduced to. */
+enum function_kind {
+	FN_COUNT,
+	FN_NON_ZERO_COUNT,
+	FN_DISTINCT_COUNT,
+	FN_INFO_CONTENT,
+	FN_RARE,
+	FN_FREQ_RARE,
+	FN_MIN,
+	FN_MAX,
+	FN_MEDIAN,
+	FN_MEAN,
+	FN_METRIC,
+	FN_VARP,
+	FN_SUM,
+	FN_NON_NULL_SUM,
+	FN_TIME_OF_DAY,
+	FN_TIME_OF_WEEK,
+	FN_LAT_LONG,
+};
+
+/* Which values can be anomalous. min alerts low only, max high only. */
+enum function_side { SIDE_BOTH, SIDE_LOW, SIDE_HIGH };
+
+struct function_info {
+	const char *name;	 /* as configured and echoed */
+	const char *description; /* canonical: "mean", "count", ... */
+	enum function_kind kind;
+	enum function_side side;
+};
+
+struct detector {
+	const struct function_info *function; /* static */
+	char *description;		      /* owned, never NULL */
+	char *field_name;		      /* owned; NULL: not set */
+	char *by_field_name;
+	char *over_field_name;
+	char *partition_field_name;
+	bool use_null;
+};
+
+enum data_format { FORMAT_XCONTENT, FORMAT_DELIMITED };
+
+struct jobconf {
+	char *job_id;		  /* owned */
+	struct json_object *json; /* owned: the whole, as GET prints it, less
+				     what is only known at run time */
+	int64_t bucket_span_s;	  /* > 0 */
+	int64_t latency_s;	  /* >= 0 */
+	size_t ndetectors;	  /* >= 1 */
+	struct detector *detector;
+	size_t ninfluencers;
+	char **influencer;
+	char *summary_count_field_name; /* NULL: not set */
+	char *categorization_field_name;
+	uint64_t model_memory_limit_mb;
+	enum data_format format;
+	char *time_field;     /* never NULL */
+	char *time_format;    /* "epoch", "epoch_ms" or a pattern */
+	char field_delimiter; /* delimited only */
+	char quote_character;
+	/*
+	 * The analysis fields (jobs-and-data 2.3): every influencer, by, over,
+	 * partition, argument, categorization and summary count field, each
+	 * once, without "mlcategory", sorted bytewise.
+	 */
+	size_t nfields;
+	char **field;
+};
+
+/*
+ * Parse the body of PUT.
+ *
+ * job_id  of the URL
+ * text    JSON of len bytes; need not end in NUL
+ * old     the request came by the old base path (/_xpack/ml)
+ *
+ * Returns the configuration (jobconf_free), or NULL with *e set.
+ */
+struct jobconf *jobconf_parse(const char *job_id, const char *text, size_t len,
+    bool old, struct apierr *e) MUST_CHECK;
+
+/*
+ * Read back what jobconf_print gave (catalogue, worker). NULL with *e set when
+ * it is not that.
+ */
+struct jobconf *jobconf_restore(const char *job_id, const char *text,
+    size_t len, struct apierr *e) MUST_CHECK;
+
+/* The stored form: compact JSON. The caller frees; NULL with ENOMEM. */
+char *jobconf_print(const struct jobconf *);
+
+void jobconf_free(struct jobconf *); /* NULL is fine */
+
+/*
+ * The answer of PUT and GET in the API's order: the configuration and what is
+ * known at run time. Times are epoch ms, TIME_UNSET leaves one out;
+ * model_snapshot_id and job_version may be NULL. The caller owns the object.
+ */
+struct json_object *jobconf_answer(const struct jobconf *,
+    const char *job_version, int64_t create_time_ms, int64_t finished_time_ms,
+    const char *model_snapshot_id);
+
+/* Job id rules (2.2): 0, or -1 with *e set. */
+int jobconf_check_id(const char *job_id, struct apierr *e);
+
+/* NULL when there is no such function. Short names are known. */
+const struct function_info *function_find(const char *name);
+
+#endif

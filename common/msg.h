@@ -1,0 +1,262 @@
+/*
+ * Every message between the supervisor and its children, declared once. The
+ * enum, the table and the structs expand from the lists; tests walk the table.
+ * Ids are never used again for something else. anomd-protocol(7) describes
+ * each message.
+ */
+#ifndef COMMON_MSG_H
+#define COMMON_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/schema.h"
+
+/* Raised with every change of a message. Sent in HELLO, answered in READY. */
+#define MSG_VERSION 1
+
+#define MSG_DATA_MAX (256 * 1024)
+#define MSG_JSON_MAX (1024 * 1024)
+#define MSG_ID_MAX 64
+#define MSG_PATH_MAX 4096
+
+/* Who sends. */
+#define FROM_SUP 0x01u
+#define FROM_WRK 0x02u
+#define FROM_QRY 0x04u
+#define FROM_KPR 0x08u
+#define FROM_CHILD (FROM_WRK | FROM_QRY | FROM_KPR)
+
+/* What the receiver's end of the channel must be in. */
+#define IN_START 0x01u	 /* after the spawn, until READY */
+#define IN_OPEN 0x02u	 /* after READY */
+#define IN_CLOSING 0x04u /* after CLOSE */
+#define IN_ANY (IN_START | IN_OPEN | IN_CLOSING)
+
+/* clang-format off: the lists are tables */
+
+/* ---- to and from every child ---- */
+
+#define MSG_HELLO_FIELDS(F, S)                                                 \
+	F(S, U32, version, 1, UINT32_MAX)                                      \
+	F(S, U8, log_level, 0, 3)                                              \
+	/* Absolute. Worker: directory of its job; keeper: state directory;    \
+	 * query: directory "jobs". */                                         \
+	F(S, STR, path, 1, MSG_PATH_MAX)                                       \
+	F(S, STR, job_id, 0, MSG_ID_MAX) /* empty but for a worker */          \
+	F(S, U64, max_expanded_bytes, 0, INFINITY) /* of one upload */         \
+	F(S, U8, sync_policy, 0, 2)		   /* enum sync_policy */
+SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
+
+enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
+
+#define MSG_READY_FIELDS(F, S) F(S, U32, version, 1, UINT32_MAX)
+SCHEMA_STRUCT(msg_ready, MSG_READY_FIELDS);
+
+/* Watchdog: progress counts units of work done since the start. */
+#define MSG_PING_FIELDS(F, S) F(S, U64, token, 0, INFINITY)
+SCHEMA_STRUCT(msg_ping, MSG_PING_FIELDS);
+
+#define MSG_PONG_FIELDS(F, S)                                                  \
+	F(S, U64, token, 0, INFINITY)                                          \
+	F(S, U64, progress, 0, INFINITY)                                       \
+	F(S, BOOL, busy, 0, 1) /* there is work that should make progress */
+SCHEMA_STRUCT(msg_pong, MSG_PONG_FIELDS);
+
+/* ---- worker ---- */
+
+enum upload_encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
+
+/* The request id of the frame names the upload until its answer. */
+#define MSG_UPLOAD_BEGIN_FIELDS(F, S)                                          \
+	F(S, U8, encoding, 0, ENCODING_ZSTD)                                   \
+	F(S, I64, reset_start_s, -INFINITY, INFINITY) /* TIME_UNSET: none */   \
+	F(S, I64, reset_end_s, -INFINITY, INFINITY)
+SCHEMA_STRUCT(msg_upload_begin, MSG_UPLOAD_BEGIN_FIELDS);
+
+/* Last byte seen, place in the line given: from here on nothing is lost. */
+#define MSG_UPLOAD_SEAL_FIELDS(F, S)                                           \
+	F(S, U64, wire_bytes, 0, INFINITY)	   /* sum of UPLOAD_DATA */    \
+	F(S, U32, wire_crc, 0, UINT32_MAX)	   /* their CRC-32C */         \
+	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */
+SCHEMA_STRUCT(msg_upload_seal, MSG_UPLOAD_SEAL_FIELDS);
+
+#define MSG_UPLOAD_DROP_FIELDS(F, S) F(S, U8, reason, 0, 255)
+SCHEMA_STRUCT(msg_upload_drop, MSG_UPLOAD_DROP_FIELDS);
+
+/* Counts of this upload, as _data answers them. */
+#define MSG_COUNTS_FIELDS(F, S) F(S, BYTES, counts, 1, 4096)
+SCHEMA_STRUCT(msg_counts, MSG_COUNTS_FIELDS); /* data_counts_schema */
+
+/*
+ * The request failed. Before its seal an upload is thereby dropped, and the
+ * worker ignores what still comes of it.
+ */
+#define MSG_FAILED_FIELDS(F, S) F(S, BYTES, error, 1, 65536)
+SCHEMA_STRUCT(msg_failed, MSG_FAILED_FIELDS); /* apierr_encode */
+
+/* Seconds; TIME_UNSET where not given. */
+#define MSG_FLUSH_FIELDS(F, S)                                                 \
+	F(S, BOOL, calc_interim, 0, 1)                                         \
+	F(S, I64, start_s, -INFINITY, INFINITY)                                \
+	F(S, I64, end_s, -INFINITY, INFINITY)                                  \
+	F(S, I64, advance_time_s, -INFINITY, INFINITY)                         \
+	F(S, I64, skip_time_s, -INFINITY, INFINITY)                            \
+	F(S, I64, receipt_ms, -INFINITY, INFINITY)
+SCHEMA_STRUCT(msg_flush, MSG_FLUSH_FIELDS);
+
+#define MSG_FLUSHED_FIELDS(F, S)                                               \
+	F(S, I64, last_finalized_bucket_end_ms, -INFINITY, INFINITY)
+SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
+
+/* job_totals_encode. Pushed after READY, after each answer, before CLOSED. */
+#define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
+SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
+
+/* keep: write the state before ending; a forced close does not. */
+#define MSG_CLOSE_FIELDS(F, S) F(S, BOOL, keep, 0, 1)
+SCHEMA_STRUCT(msg_close, MSG_CLOSE_FIELDS);
+
+#define MSG_CLOSED_FIELDS(F, S)                                                \
+	F(S, STR, model_snapshot_id, 0, 128) /* empty: none was written */
+SCHEMA_STRUCT(msg_closed, MSG_CLOSED_FIELDS);
+
+/* ---- query ---- */
+
+enum query_kind { QUERY_BUCKETS, QUERY_RECORDS };
+
+#define MSG_QUERY_FIELDS(F, S)                                                 \
+	F(S, U8, kind, 0, QUERY_RECORDS)                                       \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, STR, directory, 1, 256) /* below "jobs" */                        \
+	F(S, I64, timestamp_ms, -INFINITY,                                     \
+	    INFINITY) /* one bucket, or unset */                               \
+	F(S, I64, start_ms, -INFINITY, INFINITY)                               \
+	F(S, I64, end_ms, -INFINITY, INFINITY)                                 \
+	F(S, F64, score, -INFINITY, INFINITY) /* least; <= 0: all */           \
+	F(S, BOOL, exclude_interim, 0, 1)                                      \
+	F(S, BOOL, expand, 0, 1)                                               \
+	F(S, BOOL, desc, 0, 1)                                                 \
+	F(S, U32, from, 0, 10000)                                              \
+	F(S, U32, size, 0, 10000)                                              \
+	F(S, STR, sort, 0, 256) /* empty: the default of the kind */           \
+	F(S, BOOL, pretty, 0, 1)                                               \
+	F(S, BOOL, human, 0, 1)                                                \
+	F(S, STR, filter_path, 0, 8192)
+SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
+
+/* QUERY_PART* then QUERY_END, or FAILED before the first part. */
+#define MSG_QUERY_END_FIELDS(F, S) F(S, U64, bytes, 0, INFINITY)
+SCHEMA_STRUCT(msg_query_end, MSG_QUERY_END_FIELDS);
+
+/* ---- keeper ---- */
+
+#define MSG_KEEP_LOAD_FIELDS(F, S) F(S, U8, what, 0, 0)
+SCHEMA_STRUCT(msg_keep_load, MSG_KEEP_LOAD_FIELDS);
+
+/* A stored job: answer to KEEP_LOAD (one each, then KEEP_DONE). */
+#define MSG_KEEP_JOB_FIELDS(F, S)                                              \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)                                    \
+	F(S, STR, config, 2, MSG_JSON_MAX - 16384) /* jobconf, printed */      \
+	F(S, I64, create_time_ms, -INFINITY, INFINITY)                         \
+	F(S, I64, finished_time_ms, -INFINITY, INFINITY)                       \
+	F(S, STR, model_snapshot_id, 0, 128)                                   \
+	F(S, BOOL, wanted_open, 0, 1) /* was open, not closed by request */    \
+	F(S, BYTES, totals, 0, 8192)
+SCHEMA_STRUCT(msg_keep_job, MSG_KEEP_JOB_FIELDS);
+
+/* New job; the keeper chooses the incarnation and makes its directory. */
+#define MSG_KEEP_CREATE_FIELDS(F, S)                                           \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, STR, config, 2, MSG_JSON_MAX - 16384)                             \
+	F(S, I64, create_time_ms, -INFINITY, INFINITY)
+SCHEMA_STRUCT(msg_keep_create, MSG_KEEP_CREATE_FIELDS);
+
+/* What changes with open and close. */
+#define MSG_KEEP_STATE_FIELDS(F, S)                                            \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)                                    \
+	F(S, I64, finished_time_ms, -INFINITY, INFINITY)                       \
+	F(S, STR, model_snapshot_id, 0, 128)                                   \
+	F(S, BOOL, wanted_open, 0, 1)                                          \
+	F(S, BYTES, totals, 0, 8192)
+SCHEMA_STRUCT(msg_keep_state, MSG_KEEP_STATE_FIELDS);
+
+/* Mark deleted, move the directory to the trash, purge it. */
+#define MSG_KEEP_DELETE_FIELDS(F, S)                                           \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)
+SCHEMA_STRUCT(msg_keep_delete, MSG_KEEP_DELETE_FIELDS);
+
+/* The request is on disk. Failure is FAILED. */
+#define MSG_KEEP_DONE_FIELDS(F, S)                                             \
+	F(S, U64, incarnation, 0, INFINITY) /* of KEEP_CREATE, else 0 */
+SCHEMA_STRUCT(msg_keep_done, MSG_KEEP_DONE_FIELDS);
+
+/*
+ * The lists. MSG_STRUCTS: payload is the encoding of struct msg_<lower>.
+ * MSG_RAWS: payload is bare bytes, with their least and greatest number.
+ */
+#define MSG_STRUCTS(X)                                                         \
+	/* name       lower        id  sender      allowed while */            \
+	X(HELLO, hello, 1, FROM_SUP, IN_START)                                 \
+	X(READY, ready, 2, FROM_CHILD, IN_START)                               \
+	X(PING, ping, 3, FROM_SUP, IN_ANY)                                     \
+	X(PONG, pong, 4, FROM_CHILD, IN_ANY)                                   \
+	X(UPLOAD_BEGIN, upload_begin, 20, FROM_SUP, IN_OPEN)                   \
+	X(UPLOAD_SEAL, upload_seal, 22, FROM_SUP, IN_OPEN)                     \
+	X(UPLOAD_DROP, upload_drop, 23, FROM_SUP, IN_OPEN | IN_CLOSING)        \
+	X(COUNTS, counts, 24, FROM_WRK, IN_OPEN | IN_CLOSING)                  \
+	X(FAILED, failed, 25, FROM_CHILD, IN_ANY)                              \
+	X(FLUSH, flush, 30, FROM_SUP, IN_OPEN)                                 \
+	X(FLUSHED, flushed, 31, FROM_WRK, IN_OPEN | IN_CLOSING)                \
+	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
+	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
+	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
+	X(QUERY, query, 60, FROM_SUP, IN_OPEN)                                 \
+	X(QUERY_END, query_end, 62, FROM_QRY, IN_OPEN)                         \
+	X(KEEP_LOAD, keep_load, 70, FROM_SUP, IN_OPEN)                         \
+	X(KEEP_JOB, keep_job, 71, FROM_KPR, IN_OPEN)                           \
+	X(KEEP_CREATE, keep_create, 72, FROM_SUP, IN_OPEN)                     \
+	X(KEEP_STATE, keep_state, 73, FROM_SUP, IN_OPEN)                       \
+	X(KEEP_DELETE, keep_delete, 74, FROM_SUP, IN_OPEN)                     \
+	X(KEEP_DONE, keep_done, 75, FROM_KPR, IN_OPEN)
+
+#define MSG_RAWS(X)                                                            \
+	/* name       id  sender    allowed while  min  max bytes */           \
+	X(JOB_CONFIG, 10, FROM_SUP, IN_START, 2, MSG_JSON_MAX)                 \
+	X(UPLOAD_DATA, 21, FROM_SUP, IN_OPEN, 1, MSG_DATA_MAX)                 \
+	X(QUERY_PART, 61, FROM_QRY, IN_OPEN, 1, MSG_DATA_MAX)
+
+#define MSG_ENUM_STRUCT(name, lower, id, from, states) MSG_##name = (id),
+#define MSG_ENUM_RAW(name, id, from, states, min, max) MSG_##name = (id),
+enum msg_type { MSG_STRUCTS(MSG_ENUM_STRUCT) MSG_RAWS(MSG_ENUM_RAW) };
+
+struct msg_info {
+	enum msg_type type;
+	const char *name;
+	unsigned from;		     /* FROM_* */
+	unsigned states;	     /* IN_* */
+	const struct schema *schema; /* NULL: bare bytes */
+	size_t min;		     /* bytes of payload */
+	size_t max;
+};
+
+/* NULL when there is no such message. */
+const struct msg_info *msg_find(uint16_t type);
+const char *msg_name(uint16_t type);
+/* To walk the table: the i-th message, NULL past the last one. */
+const struct msg_info *msg_at(size_t i);
+
+/*
+ * Read a whole payload into the message's struct; spans in it point into data.
+ * Returns 0, or -1 with EBADMSG: a field out of range or bytes left over;
+ * *badfield (may be NULL) names it.
+ */
+int msg_decode(uint16_t type, const void *data, size_t len, void *obj,
+    const char **badfield) MUST_CHECK;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * One result as it goes from the engine to the job's results.db and from there
+ * to an answer. Field names and meaning are the API's (results-and-models:
+ * result documents).
+ */
+#ifndef COMMON_RESULTS_H
+#define COMMON_RESULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/schema.h"
+
+#define RESULT_MAX_INFLUENCERS 32
+#define RESULT_MAX_INFLUENCER_VALUES 64
+#define RESULT_MAX_VALUES 2 /* typical and actual: 2 for lat_long */
+#define RESULT_MAX_RECORDS_PER_BUCKET 500
+
+struct bucket_influencer {
+	const char *influencer_field_name; /* borrowed; "bucket_time": all */
+	double initial_anomaly_score;
+	double anomaly_score; /* 0..100 */
+	double raw_anomaly_score;
+	double probability;
+};
+
+struct bucket_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t bucket_span_s;
+	double anomaly_score; /* 0..100: the greatest of its influencers */
+	double initial_anomaly_score;
+	uint64_t event_count;
+	bool is_interim;
+	uint64_t processing_time_ms;
+	size_t ninfluencers;
+	struct bucket_influencer influencer[RESULT_MAX_INFLUENCERS + 1];
+};
+
+struct record_influencer {
+	const char *field_name; /* borrowed */
+	size_t nvalues;
+	struct span value[RESULT_MAX_INFLUENCER_VALUES]; /* borrowed */
+};
+
+/* Names that are NULL and spans whose p is NULL are absent from the answer. */
+struct record_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t bucket_span_s;
+	int detector_index;
+	bool is_interim;
+	double probability;	    /* 2.2e-308 .. 1 */
+	double multi_bucket_impact; /* -5..5 */
+	double record_score;	    /* 0..100 */
+	double initial_record_score;
+	const char *function; /* as configured */
+	const char *function_description;
+	const char *field_name;
+	const char *by_field_name;
+	struct span by_field_value;
+	const char *over_field_name;
+	struct span over_field_value;
+	const char *partition_field_name;
+	struct span partition_field_value;
+	size_t nvalues; /* elements of typical and actual; 0: both absent */
+	double typical[RESULT_MAX_VALUES];
+	double actual[RESULT_MAX_VALUES];
+	size_t ninfluencers;
+	struct record_influencer influencer[RESULT_MAX_INFLUENCERS];
+};
+
+/*
+ * Where an engine puts its results. All of one bucket: its records first, then
+ * the bucket itself. Nothing of what is passed may be kept after the call.
+ * Each returns 0, or -1 with errno when it could not be kept; the engine then
+ * gives up the entry it is working on.
+ */
+struct result_sink {
+	int (*record)(void *arg, const struct record_result *);
+	int (*bucket)(void *arg, const struct bucket_result *);
+	/* Interim results at or after this time are to be forgotten. */
+	int (*drop_interim)(void *arg, int64_t from_ms);
+	void *arg;
+};
+
+#endif

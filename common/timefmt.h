@@ -1,0 +1,41 @@
+/*
+ * Time formats of records: "epoch", "epoch_ms", or a pattern of the letters of
+ * java.time's DateTimeFormatter, compiled once and then applied to each record.
+ */
+#ifndef COMMON_TIMEFMT_H
+#define COMMON_TIMEFMT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+
+struct timefmt;
+
+/*
+ * Compile a format. NULL with EINVAL when the pattern is not valid or does not
+ * give both a date and a time of day; ENOMEM. Immutable afterwards.
+ */
+struct timefmt *timefmt_new(const char *format);
+void timefmt_free(struct timefmt *);
+
+/*
+ * Read one time.
+ *
+ * text     len bytes, need not end in NUL
+ * year     taken where the pattern has none (proleptic)
+ * *ms      epoch milliseconds
+ *
+ * Returns 0, or -1 with EINVAL. Does not allocate, does not use the locale.
+ */
+int timefmt_parse(const struct timefmt *, const char *text, size_t len,
+    int year, int64_t *ms);
+
+/*
+ * What Java's Double.parseDouble takes (blanks around, sign, exponent, NaN,
+ * Infinity, hexadecimal, trailing d or f), as the nearest double. Returns 0,
+ * or -1 with EINVAL. Exact, and without the locale.
+ */
+int number_parse(const char *text, size_t len, double *v);
+
+#endif

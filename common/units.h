@@ -1,0 +1,54 @@
+/* Durations, byte sizes and dates as people write them in the API. */
+#ifndef COMMON_UNITS_H
+#define COMMON_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+
+/*
+ * "15m", "3600s", "-1", "0": integer and one of d h m s ms micros nanos.
+ *
+ * field  named in the error
+ * *ns    nanoseconds; saturates at INT64_MAX
+ *
+ * Returns 0, or -1 with *e set (400, illegal_argument_exception).
+ */
+int units_duration(
+    const char *field, const char *text, int64_t *ns, struct apierr *e);
+
+/* "512mb", "1g", "10b": bytes. Returns 0, or -1 with *e set (400). */
+int units_size(
+    const char *field, const char *text, uint64_t *bytes, struct apierr *e);
+
+/*
+ * A date parameter (jobs-and-data 1.6): "now", epoch seconds of up to ten
+ * digits, epoch milliseconds, or ISO 8601 (strict_date_optional_time, missing
+ * parts filled, no zone is UTC); also date math after "now" and after
+ * "<date>||".
+ *
+ * param   named in the error
+ * now_ms  what "now" means
+ *
+ * Returns 0, or -1 with *e set (400, parse_exception).
+ */
+int units_date(const char *param, const char *text, int64_t now_ms, int64_t *ms,
+    struct apierr *e);
+
+/* "true", "false", "" (true). Returns 0, or -1 with *e set (400). */
+int units_bool(const char *text, bool *v, struct apierr *e);
+
+/*
+ * "2026-11-23T14:35:23.000Z". dst takes UNITS_ISO_BYTES; years 0..9999, others
+ * with sign and six digits or more.
+ */
+#define UNITS_ISO_BYTES 40
+void units_iso(char *dst, int64_t ms);
+
+/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
+int64_t units_days_from_civil(int64_t year, unsigned month, unsigned day);
+
+#endif

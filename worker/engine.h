@@ -1,0 +1,78 @@
+/*
+ * The engine of one job: records in, results out. Everything behind this
+ * interface may be replaced by something better; nothing before it knows what
+ * a model is. One engine serves one job and is not shared.
+ *
+ * Time is whole epoch seconds. A bucket [b, b + span) is final when time has
+ * reached b + span + latency; L, the end of the last final bucket, begins at
+ * floor(t, span) - latency of the first time t that is seen (jobs-and-data
+ * 4.5). Buckets without records are final results too.
+ *
+ * Work is cut in slices: the caller sets a target with engine_target and then
+ * calls engine_step until it says that nothing is left. Only then may it add
+ * the record of that time.
+ */
+#ifndef WORKER_ENGINE_H
+#define WORKER_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/jobconf.h"
+#include "common/results.h"
+#include "common/totals.h"
+#include "worker/reader.h"
+#include "worker/snapshot.h"
+
+struct engine;
+
+/* Borrows the jobconf; copies the sink. NULL with ENOMEM. */
+struct engine *engine_new(const struct jobconf *, const struct result_sink *);
+void engine_free(struct engine *);
+
+/*
+ * Time is known to have reached time_s: buckets that are complete by then are
+ * due. A time before the present target changes nothing.
+ */
+void engine_target(struct engine *, int64_t time_s);
+
+/*
+ * Do about a millisecond of what is due. Returns 1: more is due; 0: nothing
+ * is; -1 with errno: the sink failed.
+ */
+int engine_step(struct engine *) MUST_CHECK;
+
+/*
+ * Add a record of time_s, for which engine_target was called and engine_step
+ * has returned 0. Records before L are dropped silently (after a skip).
+ * Returns 0, or -1 with ENOMEM.
+ */
+int engine_add(
+    struct engine *, int64_t time_s, const struct record *) MUST_CHECK;
+
+/* Forget what open buckets of [start_s, end_s) have gathered (5.10). */
+void engine_reset_buckets(struct engine *, int64_t start_s, int64_t end_s);
+
+/* Jump: L becomes ceil(time_s, span); nothing is learned, no results. */
+void engine_skip(struct engine *, int64_t time_s);
+
+/*
+ * Interim results for open buckets of [start_s, end_s); TIME_UNSET for both
+ * means the newest ones. Returns 0, or -1 with errno of the sink.
+ */
+int engine_interim(struct engine *, int64_t start_s, int64_t end_s) MUST_CHECK;
+
+/* L in epoch ms; TIME_UNSET when no time was ever seen. */
+int64_t engine_last_finalized_ms(const struct engine *);
+
+/* Model size and number of entities now; log_time is left alone. */
+void engine_size(const struct engine *, struct model_size *);
+/* Timing of result buckets. Wall time: not part of what replay repeats. */
+void engine_timing(const struct engine *, struct timing *);
+
+/* State. Returns 0, or -1 with errno (load: EBADMSG, ENOMEM). */
+int engine_save(const struct engine *, struct snapshot_writer *) MUST_CHECK;
+int engine_load(struct engine *, struct snapshot_reader *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * The writer of a job's results.db. Opened with the first result; results of
+ * an entry and the entry's number become visible together.
+ */
+#ifndef WORKER_RESULTS_H
+#define WORKER_RESULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/results.h"
+
+struct results;
+
+/*
+ * Results of the job whose directory is the current one. Nothing is opened
+ * yet. NULL with ENOMEM.
+ */
+struct results *results_new(void);
+/* Closes without a commit of what is under way. */
+void results_free(struct results *);
+
+/*
+ * Number of the last entry whose results are in the file; 0 for none.
+ * Returns 0, or -1 with EIO (logged).
+ */
+int results_applied_seq(struct results *, uint64_t *seq) MUST_CHECK;
+
+/*
+ * The sink for an engine. While muted is set (replay of entries at or below
+ * applied_seq) everything is taken and nothing is written.
+ */
+void results_sink(struct results *, struct result_sink *);
+void results_mute(struct results *, bool muted);
+
+/*
+ * Commit what came since the last commit, and seq with it. With nothing to
+ * write the file stays unopened, and seq is kept for the next commit.
+ * durable: as synchronous=FULL, before a snapshot. 0, or -1 with EIO, ENOSPC
+ * (logged); what was under way is then gone and may be produced again.
+ */
+int results_commit(struct results *, uint64_t seq, bool durable) MUST_CHECK;
+
+#endif
