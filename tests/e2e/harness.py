@@ -265,9 +265,8 @@ class Daemon:
 
     def worker_pid(self, job_id):
         """The process id of an open job's worker."""
-        mark = "/jobs/%s." % job_id
         for pid in self.pids_of("anomd-worker"):
-            if mark in open_paths(pid):
+            if job_id in command_line(pid)[1:]:
                 return pid
         raise AssertionError("no worker of %s among %s" % (job_id,
             self.children()))
@@ -430,18 +429,13 @@ def is_alive(pid, name):
     return process_name(pid) == name
 
 
-def open_paths(pid):
-    """Paths that a process has open or works in, in one text."""
-    found = []
-    base = "/proc/%d" % pid
-    with contextlib.suppress(OSError):
-        for fd in os.listdir(base + "/fd"):
-            with contextlib.suppress(OSError):
-                found.append(os.readlink("%s/fd/%s" % (base, fd)))
-        found.append(os.readlink(base + "/cwd"))
-        with open(base + "/maps") as f:
-            found.append(f.read())
-    return "\n".join(p + "/" for p in found)
+def command_line(pid):
+    """The words that a process was started with; [] when it is gone."""
+    try:
+        with open("/proc/%d/cmdline" % pid) as f:
+            return f.read().rstrip("\0").split("\0")
+    except OSError:
+        return []
 
 
 def compressed(data, encoding):
@@ -460,6 +454,5 @@ def chunked(parts, trailer=b""):
 
 __all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "TOP",
     "XPACK", "base64", "check_counts", "chunked", "compressed", "expect",
-    "expect_error", "gzip", "is_alive", "job", "json", "ndjson", "open_paths",
-    "os", "process_name", "re", "read_all", "signal", "socket", "subprocess",
+    "expect_error", "gzip", "is_alive", "job", "json", "ndjson", "os", "process_name", "re", "read_all", "signal", "socket", "subprocess",
     "tempfile", "time", "timeout", "wait_until", "zlib"]
