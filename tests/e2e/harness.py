@@ -454,5 +454,6 @@ def chunked(parts, trailer=b""):
 
 __all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "TOP",
     "XPACK", "base64", "check_counts", "chunked", "compressed", "expect",
-    "expect_error", "gzip", "is_alive", "job", "json", "ndjson", "os", "process_name", "re", "read_all", "signal", "socket", "subprocess",
+    "expect_error", "gzip", "is_alive", "job", "json", "ndjson", "os",
+    "process_name", "re", "read_all", "signal", "socket", "subprocess",
     "tempfile", "time", "timeout", "wait_until", "zlib"]
