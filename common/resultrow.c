@@ -192,7 +192,7 @@ resultrow_bind_detector(sqlite3_stmt *st, const struct detector_row *d)
 
 	bind_i64(&row, d->id);
 	bind_i64(&row, d->detector_index);
-	for (size_t i = 0; i < NAME_MAX; i++)
+	for (size_t i = 0; i < NAME_COUNT; i++)
 		bind_text(&row, d->name[i],
 		    d->name[i] == NULL ? 0 : strlen(d->name[i]));
 	return bind_end(&row);
@@ -351,7 +351,7 @@ resultrow_read_detector(sqlite3_stmt *st, struct detector_row *d)
 
 	d->id = read_i64(&row);
 	d->detector_index = (int)read_i64(&row);
-	for (size_t i = 0; i < NAME_MAX; i++)
+	for (size_t i = 0; i < NAME_COUNT; i++)
 		d->name[i] = read_bytes(&row).p;
 	return read_end(&row);
 }

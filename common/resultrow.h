@@ -43,13 +43,13 @@ enum detector_name {
 	NAME_BY_FIELD,
 	NAME_OVER_FIELD,
 	NAME_PARTITION_FIELD,
-	NAME_MAX
+	NAME_COUNT
 };
 
 struct detector_row {
 	int64_t id;
 	int detector_index;
-	const char *name[NAME_MAX]; /* borrowed */
+	const char *name[NAME_COUNT]; /* borrowed */
 };
 
 /* Point row at the names of r; id is left alone. */

@@ -58,6 +58,7 @@ static const struct rule allowed[] = {
 	{ SCMP_SYS(getcwd), ALL },
 	{ SCMP_SYS(fadvise64), ALL },
 	{ SCMP_SYS(flock), ALL },
+	{ SCMP_SYS(truncate), WORKER },
 	{ SCMP_SYS(ftruncate), ALL },
 	{ SCMP_SYS(fallocate), ALL },
 	{ SCMP_SYS(fsync), ALL },
