@@ -10,7 +10,7 @@
 
 struct json_object;
 
-#define APIERR_MAX_CHAIN 4
+#define APIERR_MAX_CHAIN 6 /* a rule inside a detector nests this deep */
 #define APIERR_REASON_MAX 1024
 
 /* Types as the API spells them. Static strings. */

@@ -20,6 +20,19 @@
 int units_duration(
     const char *field, const char *text, int64_t *ns, struct apierr *e);
 
+#define UNITS_NS_PER_S INT64_C(1000000000)
+
+/*
+ * A duration in one unit: "15m", "90s", "1500ms"; the largest unit that
+ * divides it, as the API prints what it has computed. dst takes
+ * UNITS_DURATION_BYTES.
+ */
+#define UNITS_DURATION_BYTES 32
+void units_print_duration(char *dst, int64_t ns);
+
+/* As error texts show one: the largest unit, at most one decimal ("1.5s"). */
+void units_show_duration(char *dst, int64_t ns);
+
 /* "512mb", "1g", "10b": bytes. Returns 0, or -1 with *e set (400). */
 int units_size(
     const char *field, const char *text, uint64_t *bytes, struct apierr *e);
@@ -48,7 +61,12 @@ int units_bool(const char *text, bool *v, struct apierr *e);
 #define UNITS_ISO_BYTES 40
 void units_iso(char *dst, int64_t ms);
 
+bool units_is_leap_year(int64_t year);
+unsigned units_days_in_month(int64_t year, unsigned month); /* month 1..12 */
+
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar. */
 int64_t units_days_from_civil(int64_t year, unsigned month, unsigned day);
+void units_civil_from_days(
+    int64_t days, int64_t *year, unsigned *month, unsigned *day);
 
 #endif

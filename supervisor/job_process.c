@@ -356,6 +356,8 @@ job_process_close(struct job *job)
 {
 	struct msg_close m = { .keep = true };
 
+	if (job->chan == NULL) /* it died; the rest will be seen in a moment */
+		return;
 	if (chan_send(job->chan, MSG_CLOSE, 0, &m) == -1)
 		job_process_kill(job, false, "cannot be told to close");
 	else
