@@ -1,0 +1,50 @@
+/*
+ * Listening sockets: IPv4, IPv6, Unix, or inherited. A listener is one
+ * specification, which may stand for several sockets (localhost is 127.0.0.1
+ * and ::1).
+ */
+#ifndef SUPERVISOR_LISTEN_H
+#define SUPERVISOR_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/compat.h"
+
+struct event_base;
+struct listener;
+
+#define LISTEN_PEER_MAX 64 /* bytes of a peer's name, NUL included */
+
+struct listen_peer {
+	char name[LISTEN_PEER_MAX]; /* "127.0.0.1:53211", "[::1]:4", "unix" */
+	bool is_unix;
+};
+
+/* A connection came; fd (not blocking, close on exec) is the callee's. */
+typedef void listen_accepted_fn(int fd, const struct listen_peer *, void *arg);
+
+/*
+ * Listen, in the forms that http_listen knows.
+ *
+ * where  receives the addresses, ", " between them
+ * why    receives a text for the log on failure
+ *
+ * Returns NULL with errno.
+ */
+struct listener *listener_new(struct event_base *, const char *spec,
+    listen_accepted_fn *, void *arg, char *where, size_t wherelen,
+    const char **why);
+/* Closes; a Unix socket that it made is unlinked. NULL is fine. */
+void listener_free(struct listener *);
+
+/* What comes meanwhile waits in the kernel. Both may be called at any time. */
+void listener_pause(struct listener *);
+void listener_resume(struct listener *);
+/* True while accepting rests because descriptors or memory ran out. */
+bool listener_is_starved(const struct listener *);
+
+/* True when only this machine can reach what the specification names. */
+bool listen_spec_is_local(const char *spec);
+
+#endif
