@@ -25,7 +25,7 @@ struct resultnames {
 static void
 row_clear(struct detector_row *d)
 {
-	for (size_t i = 0; i < NAME_MAX; i++)
+	for (size_t i = 0; i < NAME_COUNT; i++)
 		free((char *)(uintptr_t)d->name[i]);
 }
 
@@ -50,7 +50,7 @@ row_copy(struct detector_row *to, const struct detector_row *from)
 {
 	*to = (struct detector_row){ .id = from->id,
 		.detector_index = from->detector_index };
-	for (size_t i = 0; i < NAME_MAX; i++) {
+	for (size_t i = 0; i < NAME_COUNT; i++) {
 		if (from->name[i] == NULL)
 			continue;
 		to->name[i] = strdup(from->name[i]);
@@ -174,7 +174,7 @@ same_names(const struct detector_row *a, const struct detector_row *b)
 {
 	if (a->detector_index != b->detector_index)
 		return false;
-	for (size_t i = 0; i < NAME_MAX; i++)
+	for (size_t i = 0; i < NAME_COUNT; i++)
 		if (!same_name(a->name[i], b->name[i]))
 			return false;
 	return true;
