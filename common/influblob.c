@@ -59,8 +59,7 @@ value_ok(const uint8_t *p, size_t len)
 }
 
 int
-resultrow_put_bucket_influencers(
-    struct wbuf *wb, const struct bucket_result *b)
+resultrow_put_bucket_influencers(struct wbuf *wb, const struct bucket_result *b)
 {
 	if (b->ninfluencers > NELEM(b->influencer)) {
 		errno = EINVAL;
@@ -171,8 +170,8 @@ influencer_get(struct rbuf *rb, struct record_influencer *in)
 {
 	uint16_t n;
 
-	if (name_get(rb, &in->field_name) == -1 ||
-	    wire_get_u16(rb, &n) == -1 || n > NELEM(in->value))
+	if (name_get(rb, &in->field_name) == -1 || wire_get_u16(rb, &n) == -1 ||
+	    n > NELEM(in->value))
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		const uint8_t *p;
@@ -188,8 +187,7 @@ influencer_get(struct rbuf *rb, struct record_influencer *in)
 }
 
 int
-resultrow_get_influencers(
-    const void *blob, size_t len, struct record_result *r)
+resultrow_get_influencers(const void *blob, size_t len, struct record_result *r)
 {
 	struct rbuf rb;
 	uint16_t n;

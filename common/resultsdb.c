@@ -25,88 +25,88 @@
 
 /* clang-format off: the schema is a table */
 static const char schema_sql[] =
-	"CREATE TABLE meta ("
-	" id INTEGER PRIMARY KEY CHECK (id = 1),"
-	" version INTEGER NOT NULL,"
-	" applied_seq INTEGER NOT NULL,"
-	" crc INTEGER NOT NULL);"
+    "CREATE TABLE meta ("
+    " id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " version INTEGER NOT NULL,"
+    " applied_seq INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL);"
 
-	"CREATE TABLE bucket ("
-	" timestamp INTEGER PRIMARY KEY,"		/* ms */
-	" bucket_span INTEGER NOT NULL,"		/* s */
-	" anomaly_score REAL NOT NULL,"
-	" initial_anomaly_score REAL NOT NULL,"
-	" event_count INTEGER NOT NULL,"
-	" is_interim INTEGER NOT NULL,"
-	" processing_time_ms INTEGER NOT NULL,"
-	" record_count INTEGER NOT NULL,"		/* rows of record */
-	" influencers BLOB,"				/* resultrow.h */
-	" crc INTEGER NOT NULL);"
-	/* The rowid behind the score is the time: the second sort key. */
-	"CREATE INDEX bucket_by_score ON bucket (anomaly_score);"
-	/* Counts the records of a range of time without reading them. */
-	"CREATE INDEX bucket_records ON"
-	" bucket (timestamp, record_count, is_interim) WHERE record_count > 0;"
-	"CREATE INDEX bucket_interim ON bucket (timestamp) WHERE is_interim = 1;"
+    "CREATE TABLE bucket ("
+    " timestamp INTEGER PRIMARY KEY," /* ms */
+    " bucket_span INTEGER NOT NULL,"  /* s */
+    " anomaly_score REAL NOT NULL,"
+    " initial_anomaly_score REAL NOT NULL,"
+    " event_count INTEGER NOT NULL,"
+    " is_interim INTEGER NOT NULL,"
+    " processing_time_ms INTEGER NOT NULL,"
+    " record_count INTEGER NOT NULL," /* rows of record */
+    " influencers BLOB,"	      /* resultrow.h */
+    " crc INTEGER NOT NULL);"
+    /* The rowid behind the score is the time: the second sort key. */
+    "CREATE INDEX bucket_by_score ON bucket (anomaly_score);"
+    /* Counts the records of a range of time without reading them. */
+    "CREATE INDEX bucket_records ON"
+    " bucket (timestamp, record_count, is_interim) WHERE record_count > 0;"
+    "CREATE INDEX bucket_interim ON bucket (timestamp) WHERE is_interim = 1;"
 
-	/* The names that records share: one row for each set of them. */
-	"CREATE TABLE detector ("
-	" id INTEGER PRIMARY KEY,"
-	" detector_index INTEGER NOT NULL,"
-	" function TEXT,"
-	" function_description TEXT,"
-	" field_name TEXT,"
-	" by_field_name TEXT,"
-	" over_field_name TEXT,"
-	" partition_field_name TEXT,"
-	" crc INTEGER NOT NULL);"
-	/* Names of influencers that occur in records. */
-	"CREATE TABLE influencer (name TEXT PRIMARY KEY) WITHOUT ROWID;"
+    /* The names that records share: one row for each set of them. */
+    "CREATE TABLE detector ("
+    " id INTEGER PRIMARY KEY,"
+    " detector_index INTEGER NOT NULL,"
+    " function TEXT,"
+    " function_description TEXT,"
+    " field_name TEXT,"
+    " by_field_name TEXT,"
+    " over_field_name TEXT,"
+    " partition_field_name TEXT,"
+    " crc INTEGER NOT NULL);"
+    /* Names of influencers that occur in records. */
+    "CREATE TABLE influencer (name TEXT PRIMARY KEY) WITHOUT ROWID;"
 
-	"CREATE TABLE record ("
-	" id INTEGER PRIMARY KEY,"
-	" timestamp INTEGER NOT NULL,"			/* ms */
-	" bucket_span INTEGER NOT NULL,"		/* s */
-	" detector INTEGER NOT NULL,"
-	" is_interim INTEGER NOT NULL,"
-	" probability REAL NOT NULL,"
-	" multi_bucket_impact REAL NOT NULL,"
-	" record_score REAL NOT NULL,"
-	" initial_record_score REAL NOT NULL,"
-	" by_field_value TEXT,"
-	" over_field_value TEXT,"
-	" partition_field_value TEXT,"
-	" typical REAL,"
-	" actual REAL,"
-	" typical_2 REAL,"				/* lat_long */
-	" actual_2 REAL,"
-	" influencers BLOB,"				/* resultrow.h */
-	" crc INTEGER NOT NULL);"
-	"CREATE INDEX record_by_time ON record (timestamp);"
-	"CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"
+    "CREATE TABLE record ("
+    " id INTEGER PRIMARY KEY,"
+    " timestamp INTEGER NOT NULL,"   /* ms */
+    " bucket_span INTEGER NOT NULL," /* s */
+    " detector INTEGER NOT NULL,"
+    " is_interim INTEGER NOT NULL,"
+    " probability REAL NOT NULL,"
+    " multi_bucket_impact REAL NOT NULL,"
+    " record_score REAL NOT NULL,"
+    " initial_record_score REAL NOT NULL,"
+    " by_field_value TEXT,"
+    " over_field_value TEXT,"
+    " partition_field_value TEXT,"
+    " typical REAL,"
+    " actual REAL,"
+    " typical_2 REAL," /* lat_long */
+    " actual_2 REAL,"
+    " influencers BLOB," /* resultrow.h */
+    " crc INTEGER NOT NULL);"
+    "CREATE INDEX record_by_time ON record (timestamp);"
+    "CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"
 
-	/* Bounds are NULL when a run has no final row. */
-	"CREATE TABLE run ("
-	" run INTEGER PRIMARY KEY,"
-	" first_ms INTEGER,"
-	" last_ms INTEGER,"
-	" min_score REAL,"
-	" max_score REAL,"
-	" min_probability REAL,"
-	" max_probability REAL);"
-	"CREATE TABLE record_by_score ("
-	" run INTEGER, record_score REAL, id INTEGER,"
-	" PRIMARY KEY (run, record_score, id)) WITHOUT ROWID;"
-	"CREATE TABLE record_by_probability ("
-	" run INTEGER, probability REAL, id INTEGER,"
-	" PRIMARY KEY (run, probability, id)) WITHOUT ROWID;"
-	"CREATE TRIGGER record_forget AFTER DELETE ON record"
-	" WHEN old.is_interim = 0 BEGIN"
-	" DELETE FROM record_by_score WHERE run = old.id >> 12 AND"
-	"  record_score = old.record_score AND id = old.id;"
-	" DELETE FROM record_by_probability WHERE run = old.id >> 12 AND"
-	"  probability = old.probability AND id = old.id;"
-	"END;";
+    /* Bounds are NULL when a run has no final row. */
+    "CREATE TABLE run ("
+    " run INTEGER PRIMARY KEY,"
+    " first_ms INTEGER,"
+    " last_ms INTEGER,"
+    " min_score REAL,"
+    " max_score REAL,"
+    " min_probability REAL,"
+    " max_probability REAL);"
+    "CREATE TABLE record_by_score ("
+    " run INTEGER, record_score REAL, id INTEGER,"
+    " PRIMARY KEY (run, record_score, id)) WITHOUT ROWID;"
+    "CREATE TABLE record_by_probability ("
+    " run INTEGER, probability REAL, id INTEGER,"
+    " PRIMARY KEY (run, probability, id)) WITHOUT ROWID;"
+    "CREATE TRIGGER record_forget AFTER DELETE ON record"
+    " WHEN old.is_interim = 0 BEGIN"
+    " DELETE FROM record_by_score WHERE run = old.id >> 12 AND"
+    "  record_score = old.record_score AND id = old.id;"
+    " DELETE FROM record_by_probability WHERE run = old.id >> 12 AND"
+    "  probability = old.probability AND id = old.id;"
+    "END;";
 /* clang-format on */
 
 _Static_assert(RESULTSDB_RUN_SHIFT == 12, "the trigger knows the shift");
@@ -165,8 +165,8 @@ writer_setup(sqlite3 *db)
 		"PRAGMA journal_size_limit=16777216;"
 		"PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES) == -1)
 		return -1;
-	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL,
-		&persist) != SQLITE_OK)
+	if (sqlite3_file_control(
+		db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) != SQLITE_OK)
 		return sqlx_fail(db, "persistent WAL");
 	return 0;
 }
@@ -412,7 +412,8 @@ resultsdb_tail(sqlite3 *db, int64_t *id)
 }
 
 /* clang-format off: SQL */
-#define OF_RUN " FROM record WHERE is_interim = 0 AND id >= ?1 << 12 AND" \
+#define OF_RUN                                                                 \
+	" FROM record WHERE is_interim = 0 AND id >= ?1 << 12 AND"             \
 	" id < (?1 + 1) << 12"
 static const char *const run_sql[] = {
 	"INSERT INTO run SELECT ?1, min(timestamp), max(timestamp),"

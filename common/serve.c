@@ -29,13 +29,14 @@ struct serve {
 	void *arg;
 	unsigned state; /* IN_* */
 	uint64_t progress;
-	bool busy;   /* in a handler */
-	/* A request that came while another was worked on; then reading stops. */
+	bool busy; /* in a handler */
+	/* A request that came while another was worked on; then reading stops.
+	 */
 	bool deferred;
 	struct peer_frame later;
 	uint8_t *later_data; /* owned */
-	bool gone;   /* the supervisor has closed the channel */
-	bool broken; /* the protocol or the socket failed */
+	bool gone;	     /* the supervisor has closed the channel */
+	bool broken;	     /* the protocol or the socket failed */
 };
 
 static const struct serve_entry *
@@ -65,7 +66,8 @@ role_is_complete(const struct serve_role *role)
 	for (size_t i = 0; (m = msg_at(i)) != NULL; i++) {
 		if (!is_for(role, m))
 			continue;
-		if (m->schema == NULL || m->schema->size > sizeof(union any_msg))
+		if (m->schema == NULL ||
+		    m->schema->size > sizeof(union any_msg))
 			return false;
 		if (entry_find(role, (uint16_t)m->type) == NULL) {
 			log_warnx("no handler for %s", m->name);

@@ -27,8 +27,8 @@ struct serve_entry {
 };
 
 struct serve_role {
-	unsigned from;		/* FROM_* of this side */
-	uint16_t first, last;	/* ids of the messages meant for it alone */
+	unsigned from;	      /* FROM_* of this side */
+	uint16_t first, last; /* ids of the messages meant for it alone */
 	size_t nentries;
 	const struct serve_entry *entries;
 	/* HELLO came: open what is needed, enter the sandbox. 0 or -1. */

@@ -56,8 +56,8 @@ sqlx_prepare(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *st;
 
-	if (sqlite3_prepare_v3(
-		db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st,
+		NULL) != SQLITE_OK) {
 		sqlx_fail(db, sql);
 		return NULL;
 	}

@@ -119,7 +119,8 @@ positions_read(struct results *r)
 	    number_read(r->db, "SELECT coalesce(max(id) + 1, 0) FROM record",
 		&r->next_id) == -1 ||
 	    number_read(r->db,
-		"SELECT max((SELECT coalesce(max(timestamp), ~0x7fffffffffffffff)"
+		"SELECT max((SELECT coalesce(max(timestamp), "
+		"~0x7fffffffffffffff)"
 		" FROM record), (SELECT coalesce(max(timestamp),"
 		" ~0x7fffffffffffffff) FROM bucket))",
 		&r->newest) == -1)

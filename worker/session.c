@@ -186,8 +186,9 @@ session_ready(struct session *s)
 	restore_free(s->restore);
 	s->restore = NULL;
 	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->job_id);
-	if (s->backlog == NULL || peer_send(s->peer, MSG_READY, 0, &m) == -1 ||
-	    answer_totals(s->peer, s->analysis) == -1)
+	/* Totals first: whoever hears that the job is open may ask for them. */
+	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
+	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
 		return -1;
 	s->state = IN_OPEN;
 	s->stage = SESSION_OPEN;
