@@ -103,14 +103,14 @@ refuse(const char *text, const char *type, const char *reason)
 
 /* The whole chain, outermost first. */
 static void
-chain(const char *text, const char *const *reasons, int n)
+chain(const char *text, const char *const *reasons, size_t n)
 {
 	struct apierr e;
 	struct jobconf *c = parse(text, false, &e);
 
 	cr_assert_null(c, "%s was taken", text);
-	cr_expect_eq(e.n, n, "%s: %d links", text, e.n);
-	for (int i = 0; i < n && i < e.n; i++)
+	cr_assert_eq((size_t)e.n, n, "%s: %d links", text, e.n);
+	for (size_t i = 0; i < n; i++)
 		cr_expect_str_eq(e.link[i].reason, reasons[i]);
 }
 
@@ -326,36 +326,25 @@ Test(jobconf, wrong_types_name_the_token)
 Test(jobconf, causes_are_wrapped_once_for_each_parser)
 {
 	static const char *const of_detector[] = {
-		"[1:64] [job_details] failed to parse field "
-		"[analysis_config]",
-		"[1:64] [analysis_config] failed to parse field [detectors]",
+		"[1:72] [job_details] failed to parse field [analysis_config]",
+		"[1:72] [analysis_config] failed to parse field [detectors]",
 		"field_name must be set when the 'mean' function is used",
 	};
 	static const char *const of_function[] = {
-		"[1:46] [job_details] failed to parse field "
-		"[analysis_config]",
+		"[1:46] [job_details] failed to parse field [analysis_config]",
 		"[1:46] [analysis_config] failed to parse field [detectors]",
 		"[1:46] [detector] failed to parse field [function]",
 		"Unknown function 'x'",
 	};
 	static const char *const of_analysis[] = {
-		"[1:34] [job_details] failed to parse field "
-		"[analysis_config]",
+		"[1:35] [job_details] failed to parse field [analysis_config]",
 		"No detectors configured",
 	};
 
-	chain(DETECTOR("'function':'mean','by_field_name':'a'") + 0,
-	    (const char *const[]){ "[1:72] [job_details] failed to parse field "
-				   "[analysis_config]",
-		"[1:72] [analysis_config] failed to parse field [detectors]",
-		of_detector[2] },
-	    3);
-	chain(DETECTOR("'function':'x'"), of_function, 4);
-	chain(BODY("'detectors':[]", ""),
-	    (const char *const[]){ "[1:35] [job_details] failed to parse field "
-				   "[analysis_config]",
-		of_analysis[1] },
-	    2);
+	chain(DETECTOR("'function':'mean','by_field_name':'a'"), of_detector,
+	    NELEM(of_detector));
+	chain(DETECTOR("'function':'x'"), of_function, NELEM(of_function));
+	chain(BODY("'detectors':[]", ""), of_analysis, NELEM(of_analysis));
 }
 
 Test(jobconf, last_of_equal_keys_wins)
@@ -597,6 +586,14 @@ Test(jobconf, detectors_have_to_be_there)
 
 Test(jobconf, prune_window_is_a_multiple_of_the_span)
 {
+	static const char *const of_unit[] = {
+		"[1:77] [job_details] failed to parse field [analysis_config]",
+		"[1:77] [analysis_config] failed to parse field "
+		"[model_prune_window]",
+		"failed to parse setting [model_prune_window] with value [8w] "
+		"as a time value: unit is missing or unrecognized",
+	};
+
 	prints(ANALYSIS("'model_prune_window':'12h'"),
 	    "'model_prune_window':'12h'");
 	prints(ANALYSIS("'bucket_span':'2d'"), "'model_prune_window':'40d'");
@@ -606,14 +603,7 @@ Test(jobconf, prune_window_is_a_multiple_of_the_span)
 	    "bucket_span [5m]");
 	refuse(ANALYSIS("'model_prune_window':'2m'"), E_STATUS,
 	    "model_prune_window [2m] must be a multiple of bucket_span [5m]");
-	chain(ANALYSIS("'model_prune_window':'8w'"),
-	    (const char *const[]){ "[1:77] [job_details] failed to parse field "
-				   "[analysis_config]",
-		"[1:77] [analysis_config] failed to parse field "
-		"[model_prune_window]",
-		"failed to parse setting [model_prune_window] with value [8w] "
-		"as a time value: unit is missing or unrecognized" },
-	    3);
+	chain(ANALYSIS("'model_prune_window':'8w'"), of_unit, NELEM(of_unit));
 }
 
 Test(jobconf, categorization_needs_its_parts)
@@ -785,6 +775,12 @@ Test(jobconf, memory_limit_prints_in_mb)
 
 Test(jobconf, data_description_defaults_and_echoes)
 {
+	static const char *const of_format[] = {
+		"[1:86] [job_details] failed to parse field [data_description]",
+		"[1:86] [data_description] failed to parse field [format]",
+		"Unknown format [csv]; records are [xcontent] or [delimited]",
+	};
+
 	prints(DATA(""),
 	    "'data_description':{'time_field':'time','time_format':"
 	    "'epoch_ms'}");
@@ -795,13 +791,7 @@ Test(jobconf, data_description_defaults_and_echoes)
 	    "'data_description':{'format':'delimited','time_field':'time',"
 	    "'time_format':'epoch_ms','field_delimiter':'\\t',"
 	    "'quote_character':'\\''}");
-	chain(DATA("'format':'csv'"),
-	    (const char *const[]){ "[1:86] [job_details] failed to parse field "
-				   "[data_description]",
-		"[1:86] [data_description] failed to parse field [format]",
-		"Unknown format [csv]; records are [xcontent] or "
-		"[delimited]" },
-	    3);
+	chain(DATA("'format':'csv'"), of_format, NELEM(of_format));
 	refuse(DATA("'time_format':'yyyy-MM-dd'"), E_STATUS,
 	    "Invalid Time format string 'yyyy-MM-dd'");
 	refuse(DATA("'field_delimiter':',,'"), E_ILLEGAL_ARGUMENT,

@@ -54,7 +54,8 @@ check_round_trip(const struct jobconf *c)
 static void
 check_answer(const struct jobconf *c)
 {
-	struct jsonout_style style = { .pretty = true, .human = true,
+	struct jsonout_style style = { .pretty = true,
+		.human = true,
 		.filter_path = "**.detectors,create*,-**.function" };
 	struct json_object *o = jobconf_answer(c, "1", 1, 2, NULL);
 	size_t len;

@@ -42,8 +42,7 @@ check_time(const char *format, const char *text, size_t len)
 static bool
 is_plain(const char *text)
 {
-	return *text != '\0' &&
-	    text[strspn(text, "0123456789.eE+-")] == '\0';
+	return *text != '\0' && text[strspn(text, "0123456789.eE+-")] == '\0';
 }
 
 /* Where strtod knows the grammar too, both agree to the last bit. */
@@ -77,8 +76,8 @@ check_units(const char *text)
 
 	if (units_duration("f", text, &ns, &e) == 0) {
 		units_tidy_duration(tidy, text);
-		check(units_duration("f", tidy, &again, &e) == 0 &&
-		    again == ns);
+		check(
+		    units_duration("f", tidy, &again, &e) == 0 && again == ns);
 		units_show_duration(shown, ns);
 		if (ns >= 0) {
 			units_print_duration(tidy, ns);
