@@ -232,6 +232,15 @@ chan_send_raw(struct chan *c, uint16_t type, uint32_t request, const void *data,
 }
 
 int
+chan_send_frame(struct chan *c, const struct wbuf *frame)
+{
+	uint16_t type = (uint16_t)(frame->data[4] << 8 | frame->data[5]);
+
+	return chan_queued(
+	    c, type, evbuffer_add(c->out, frame->data, frame->len));
+}
+
+int
 chan_send_buffer(struct chan *c, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len)
 {
