@@ -14,6 +14,7 @@
 struct chan;
 struct event_base;
 struct evbuffer;
+struct wbuf;
 
 struct chan_handlers {
 	/* A whole frame that is allowed from this child in this state. */
