@@ -74,7 +74,7 @@ static void
 request_send(struct catalogue *cat, struct request *r)
 {
 	r->since_us = clock_mono_us();
-	if (chan_send_frame(cat->chan, &r->frame) == -1)
+	if (chan_send_frame(cat->chan, &r->frame, r->id) == -1)
 		log_warnx("keeper: a request was not sent");
 }
 

@@ -316,9 +316,7 @@ reader_ask(struct reader *r, struct query *q)
 	}
 	r->query = q;
 	r->sign_us = clock_mono_us();
-	if (chan_send_raw(r->chan, MSG_QUERY, ++pool->next_request,
-		q->frame.data + FRAME_HEADER_BYTES,
-		q->frame.len - FRAME_HEADER_BYTES) == -1)
+	if (chan_send_frame(r->chan, &q->frame, ++pool->next_request) == -1)
 		reader_down(r, "cannot be asked");
 }
 
