@@ -70,12 +70,13 @@ request_find(struct catalogue *cat, uint32_t id)
 	return NULL;
 }
 
+/* One that cannot be queued times out as one that is not answered. */
 static void
 request_send(struct catalogue *cat, struct request *r)
 {
 	r->since_us = clock_mono_us();
-	if (chan_send_frame(cat->chan, &r->frame, r->id) == -1)
-		log_warnx("keeper: a request was not sent");
+	if (chan_send_frame(cat->chan, &r->frame) == -1)
+		log_warnx("keeper: request %u was not sent", r->id);
 }
 
 /* Fail what the keeper had been given; what still waits is kept. */

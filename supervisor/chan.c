@@ -217,6 +217,15 @@ chan_send(struct chan *c, uint16_t type, uint32_t request, const void *obj)
 }
 
 int
+chan_send_frame(struct chan *c, const struct wbuf *frame)
+{
+	uint16_t type = (uint16_t)(frame->data[4] << 8 | frame->data[5]);
+
+	return chan_queued(
+	    c, type, evbuffer_add(c->out, frame->data, frame->len));
+}
+
+int
 chan_send_raw(struct chan *c, uint16_t type, uint32_t request, const void *data,
     size_t len)
 {
@@ -228,22 +237,6 @@ chan_send_raw(struct chan *c, uint16_t type, uint32_t request, const void *data,
 	if (rc == 0)
 		rc = evbuffer_add(c->out, wb.data, wb.len);
 	wbuf_clear(&wb);
-	return chan_queued(c, type, rc);
-}
-
-int
-chan_send_frame(struct chan *c, const struct wbuf *frame, uint32_t request)
-{
-	uint16_t type = (uint16_t)(frame->data[4] << 8 | frame->data[5]);
-	size_t len = frame->len - FRAME_HEADER_BYTES;
-	uint8_t head[FRAME_HEADER_BYTES];
-	int rc;
-
-	frame_put_header(head, type, request, len);
-	rc = evbuffer_add(c->out, head, sizeof(head));
-	if (rc == 0)
-		rc = evbuffer_add(
-		    c->out, frame->data + FRAME_HEADER_BYTES, len);
 	return chan_queued(c, type, rc);
 }
 

@@ -54,9 +54,8 @@ int chan_send_buffer(struct chan *, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len) MUST_CHECK;
 int chan_send_raw(struct chan *, uint16_t type, uint32_t request,
     const void *data, size_t len) MUST_CHECK;
-/* Queue a copy of a frame that frame_put has made, for another request. */
-int chan_send_frame(
-    struct chan *, const struct wbuf *frame, uint32_t request) MUST_CHECK;
+/* Queue a frame that frame_put made before. */
+int chan_send_frame(struct chan *, const struct wbuf *frame) MUST_CHECK;
 
 /* Above the high mark: whoever feeds this channel should stop. */
 bool chan_is_full(const struct chan *);

@@ -316,7 +316,7 @@ reader_ask(struct reader *r, struct query *q)
 	}
 	r->query = q;
 	r->sign_us = clock_mono_us();
-	if (chan_send_frame(r->chan, &q->frame, ++pool->next_request) == -1)
+	if (chan_send_frame(r->chan, &q->frame) == -1)
 		reader_down(r, "cannot be asked");
 }
 
@@ -447,7 +447,8 @@ querypool_ask(
 	q = calloc(1, sizeof(*q));
 	if (q != NULL)
 		wbuf_init(&q->frame, 0);
-	if (q == NULL || frame_put(&q->frame, MSG_QUERY, 0, m) == -1) {
+	if (q == NULL ||
+	    frame_put(&q->frame, MSG_QUERY, ++pool->next_request, m) == -1) {
 		int saved = errno;
 
 		if (q != NULL)
