@@ -131,7 +131,7 @@ BAD_JOBS = (
     (dict(job(span="0s")),
         "bucket_span cannot be less or equal than 0. Value = 0s"),
     (dict(job(span="1500ms")),
-        "bucket_span has to be a multiple of 1s; actual was '1500ms'"),
+        "bucket_span has to be a multiple of 1s; actual was '1.5s'"),
     (dict(job(time_format="yyyy-MM-dd")),
         "Invalid Time format string 'yyyy-MM-dd'"),
 )
