@@ -31,7 +31,7 @@
 static const char job[] =
     "{\"analysis_config\":{\"bucket_span\":\"1h\",\"detectors\":[{"
     "\"function\":\"mean\",\"field_name\":\"value\"}]},"
-    "\"data_description\":{\"time_field\":\"time\"}}";
+    "\"data_description\":{\"time_field\":\"time\",\"time_format\":\"epoch\"}}";
 
 static char dir[TMPDIR_BYTES];
 static char program[PATH_MAX];

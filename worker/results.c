@@ -95,30 +95,14 @@ results_free(struct results *r)
 	free(r);
 }
 
-static int
-number_read(sqlite3 *db, const char *sql, int64_t *v)
-{
-	sqlite3_stmt *st = sqlx_prepare(db, sql);
-	int rc = 0;
-
-	if (st == NULL)
-		return -1;
-	if (sqlite3_step(st) == SQLITE_ROW)
-		*v = sqlite3_column_int64(st, 0);
-	else
-		rc = sqlx_fail(db, sql);
-	sqlite3_finalize(st);
-	return rc;
-}
-
 /* Where the ids go on: never inside a run, whose rows are sorted already. */
 static int
 positions_read(struct results *r)
 {
 	if (resultsdb_tail(r->db, &r->tail) == -1 ||
-	    number_read(r->db, "SELECT coalesce(max(id) + 1, 0) FROM record",
+	    sqlx_number(r->db, "SELECT coalesce(max(id) + 1, 0) FROM record",
 		&r->next_id) == -1 ||
-	    number_read(r->db,
+	    sqlx_number(r->db,
 		"SELECT max((SELECT coalesce(max(timestamp), "
 		"~0x7fffffffffffffff)"
 		" FROM record), (SELECT coalesce(max(timestamp),"
