@@ -56,6 +56,8 @@ step_size(struct http_chunk *ck, unsigned char c)
 
 	if (digit == -1)
 		return after_part(ck, c, HTTP_FAULT_CHUNK_SIZE);
+	if (ck->left > CHUNK_MAX / 16)
+		return HTTP_FAULT_CHUNK_HUGE;
 	ck->left = ck->left * 16 + (unsigned)digit;
 	return ck->left > CHUNK_MAX ? HTTP_FAULT_CHUNK_HUGE : HTTP_FAULT_NONE;
 }

@@ -92,7 +92,7 @@ struct http_req {
 	void (*gone)(struct http_req *, void *);
 	void *gone_arg;
 	void *data;
-	char peer[LISTEN_PEER_MAX];
+	char peer[LISTEN_NAME_MAX];
 };
 
 enum http_conn_state {
@@ -140,7 +140,8 @@ struct http {
 	struct http_reqs orphans; /* an answer will come, but no client waits */
 	struct http_conn *dead;
 	struct event sweep, reap;
-	bool full; /* accepting rests: too many connections */
+	bool full;    /* accepting rests: too many connections */
+	bool pressed; /* it rests, for want of descriptors too */
 	bool stopping;
 	struct evbuffer *piece; /* of a body on its way to its handler; owned */
 	struct http_encoder
@@ -177,6 +178,9 @@ void http_conn_kick(struct http_conn *);
 void http_conn_refuse(struct http_conn *, enum http_fault, const char *detail);
 /* Close now; the request, if any, is told. */
 void http_conn_close(struct http_conn *);
+
+/* ---- http_deadline.c ---- */
+
 /* Nothing of a request has come, nothing is to be written. */
 bool http_conn_is_idle(const struct http_conn *);
 /* Close it if a deadline has passed. */

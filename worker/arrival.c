@@ -53,7 +53,7 @@ arrival_free(struct arrival *a)
 static int
 spool_error(const struct arrival *a, struct apierr *e)
 {
-	if (errno == EFBIG)
+	if (errno == E2BIG)
 		return apierr_set(e, 413, E_ILLEGAL_ARGUMENT,
 		    "the request body is larger than max_body_size allows, "
 		    "after its Content-Encoding was undone");

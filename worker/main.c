@@ -12,9 +12,10 @@
 
 /*
  * A signal to the whole group, as of ^C, is for the supervisor: it closes the
- * jobs in order. When it is gone the channel says so.
+ * jobs in order. When it is gone the channel says so. Broken pipes and limits
+ * of files show where they are written to.
  */
-static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ };
 
 static bool
 is_channel(int fd)

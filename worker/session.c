@@ -18,8 +18,9 @@
 
 #define LOCK_FILE "lock"
 #define LOCK_RETRY_MS 20
-#define OUTPUT_BYTES (4u * 1024 * 1024) /* unsent answers: then stop reading   \
-					 */
+#define OUTPUT_BYTES                                                           \
+	(4u * 1024 * 1024) /* unsent answers: then stop reading                \
+			    */
 
 struct session *
 session_new(int fd)
@@ -58,17 +59,25 @@ session_free(struct session *s)
 
 /* Tell the supervisor why this job cannot be opened. Returns -1. */
 static int
+session_refuse(struct session *s, const struct apierr *e)
+{
+	int saved = errno;
+
+	log_warnx("%s", e->link[0].reason);
+	if (answer_failed(s->peer, 0, e) == -1)
+		log_debug("no memory for the reason");
+	errno = saved;
+	return -1;
+}
+
+static int
 session_fail(struct session *s, const char *what)
 {
 	int saved = errno;
 	struct apierr e;
 
-	log_warn("%s", what);
 	apierr_set(&e, 500, E_EXCEPTION, "%s: %s", what, strerror(saved));
-	if (answer_failed(s->peer, 0, &e) == -1)
-		log_debug("no memory for the reason");
-	errno = saved;
-	return -1;
+	return session_refuse(s, &e);
 }
 
 static int
@@ -156,10 +165,8 @@ work_sandboxed(struct session *s)
 	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
 	free(s->config);
 	s->config = NULL;
-	if (conf == NULL) {
-		errno = EBADMSG;
-		return session_fail(s, "configuration");
-	}
+	if (conf == NULL)
+		return session_refuse(s, &e);
 	s->analysis = analysis_new(conf);
 	if (s->analysis == NULL)
 		return session_fail(s, "analysis");
@@ -179,8 +186,9 @@ session_ready(struct session *s)
 	restore_free(s->restore);
 	s->restore = NULL;
 	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->job_id);
-	if (s->backlog == NULL || peer_send(s->peer, MSG_READY, 0, &m) == -1 ||
-	    answer_totals(s->peer, s->analysis) == -1)
+	/* Totals first: whoever hears that the job is open may ask for them. */
+	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
+	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
 		return -1;
 	s->state = IN_OPEN;
 	s->stage = SESSION_OPEN;

@@ -118,7 +118,7 @@ int
 spool_write(struct spool *s, const void *data, size_t len)
 {
 	if (s->max_bytes != 0 && len > s->max_bytes - s->bytes) {
-		errno = EFBIG;
+		errno = E2BIG;
 		return -1;
 	}
 	if (!s->has_file && s->bytes + len <= SPOOL_MEMORY_MAX) {

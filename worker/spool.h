@@ -27,7 +27,7 @@ struct spool;
 struct spool *spool_new(uint32_t request, uint64_t max_bytes, bool flush);
 void spool_free(struct spool *);
 
-/* Append. Returns 0, or -1: EFBIG (past max_bytes), or errno of the file. */
+/* Append. Returns 0, or -1: E2BIG (past max_bytes), or errno of the file. */
 int spool_write(struct spool *, const void *, size_t len) MUST_CHECK;
 
 uint64_t spool_bytes(const struct spool *);
