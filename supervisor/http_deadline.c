@@ -9,7 +9,7 @@
 
 #include "supervisor/http_conn.h"
 
-#define IDLE_PRESSED_S 1 /* idle this long while others wait to come in */
+#define IDLE_PRESSED_S 3 /* idle this long while others wait to come in */
 
 bool
 http_conn_is_idle(const struct http_conn *c)
