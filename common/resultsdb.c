@@ -397,18 +397,13 @@ resultsdb_put_seq(sqlite3 *db, uint64_t seq)
 int
 resultsdb_tail(sqlite3 *db, int64_t *id)
 {
-	sqlite3_stmt *st =
-	    sqlx_prepare(db, "SELECT coalesce(max(run) + 1, 0) FROM run");
-	int rc = 0;
+	int64_t run;
 
-	if (st == NULL)
+	if (sqlx_number(
+		db, "SELECT coalesce(max(run) + 1, 0) FROM run", &run) == -1)
 		return -1;
-	if (sqlite3_step(st) == SQLITE_ROW)
-		*id = sqlite3_column_int64(st, 0) << RESULTSDB_RUN_SHIFT;
-	else
-		rc = sqlx_fail(db, "read the last run");
-	sqlite3_finalize(st);
-	return rc;
+	*id = run << RESULTSDB_RUN_SHIFT;
+	return 0;
 }
 
 /* clang-format off: SQL */

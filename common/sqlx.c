@@ -75,3 +75,20 @@ sqlx_run(sqlite3_stmt *st)
 		return -1;
 	return 0;
 }
+
+int
+sqlx_number(sqlite3 *db, const char *sql, int64_t *v)
+{
+	sqlite3_stmt *st = sqlx_prepare(db, sql);
+	int rc = 0;
+
+	*v = 0;
+	if (st == NULL)
+		return -1;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*v = sqlite3_column_int64(st, 0);
+	else
+		rc = sqlx_fail(db, sql);
+	sqlite3_finalize(st);
+	return rc;
+}

@@ -5,6 +5,8 @@
 #ifndef COMMON_SQLX_H
 #define COMMON_SQLX_H
 
+#include <stdint.h>
+
 #include "common/compat.h"
 
 struct sqlite3;
@@ -31,5 +33,8 @@ struct sqlite3_stmt *sqlx_prepare(struct sqlite3 *, const char *sql);
  * 0, or -1 with errno as above (logged).
  */
 int sqlx_run(struct sqlite3_stmt *) MUST_CHECK;
+
+/* The first column of the only row of a query. Errors as above. */
+int sqlx_number(struct sqlite3 *, const char *sql, int64_t *v) MUST_CHECK;
 
 #endif

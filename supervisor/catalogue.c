@@ -70,16 +70,13 @@ request_find(struct catalogue *cat, uint32_t id)
 	return NULL;
 }
 
+/* One that cannot be queued times out as one that is not answered. */
 static void
 request_send(struct catalogue *cat, struct request *r)
 {
-	uint16_t type = (uint16_t)(r->frame.data[4] << 8 | r->frame.data[5]);
-
 	r->since_us = clock_mono_us();
-	if (chan_send_raw(cat->chan, type, r->id,
-		r->frame.data + FRAME_HEADER_BYTES,
-		r->frame.len - FRAME_HEADER_BYTES) == -1)
-		log_warnx("keeper: %s was not sent", msg_name(type));
+	if (chan_send_frame(cat->chan, &r->frame) == -1)
+		log_warnx("keeper: request %u was not sent", r->id);
 }
 
 /* Fail what the keeper had been given; what still waits is kept. */

@@ -217,6 +217,15 @@ chan_send(struct chan *c, uint16_t type, uint32_t request, const void *obj)
 }
 
 int
+chan_send_frame(struct chan *c, const struct wbuf *frame)
+{
+	uint16_t type = (uint16_t)(frame->data[4] << 8 | frame->data[5]);
+
+	return chan_queued(
+	    c, type, evbuffer_add(c->out, frame->data, frame->len));
+}
+
+int
 chan_send_raw(struct chan *c, uint16_t type, uint32_t request, const void *data,
     size_t len)
 {

@@ -14,6 +14,7 @@
 struct chan;
 struct event_base;
 struct evbuffer;
+struct wbuf;
 
 struct chan_handlers {
 	/* A whole frame that is allowed from this child in this state. */
@@ -53,6 +54,8 @@ int chan_send_buffer(struct chan *, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len) MUST_CHECK;
 int chan_send_raw(struct chan *, uint16_t type, uint32_t request,
     const void *data, size_t len) MUST_CHECK;
+/* Queue a frame that frame_put made before. */
+int chan_send_frame(struct chan *, const struct wbuf *frame) MUST_CHECK;
 
 /* Above the high mark: whoever feeds this channel should stop. */
 bool chan_is_full(const struct chan *);

@@ -99,6 +99,10 @@ http_sweep(struct http *http)
 	struct http_conn *c, *next;
 	int64_t now_us = clock_mono_us();
 
+	http->pressed = http->full;
+	for (unsigned i = 0; i < http->nlisteners; i++)
+		if (listener_is_starved(http->listener[i]))
+			http->pressed = true;
 	TAILQ_FOREACH_SAFE (c, &http->conns, entry, next)
 		http_conn_sweep(c, now_us);
 }

@@ -1,6 +1,6 @@
 /*
  * Owns a connection's life: what it reads and when, one request after the
- * other, deadlines, and the close that lets the client read its answer.
+ * other, and the close that lets the client read its answer.
  */
 #include "common/compat.h"
 
@@ -15,11 +15,14 @@
 #include "supervisor/http_conn.h"
 #include "supervisor/http_hosts.h"
 
-#define READ_HEAD_BYTES (16u << 10) /* a read while requests are awaited */
-#define READ_BODY_BYTES (64u << 10) /* and while a body comes */
-#define AHEAD_MAX (64u << 10)	    /* read ahead of the present request */
+/*
+ * Bytes of one read. libevent adds its own header and rounds a block up to a
+ * power of two: without room for it a block would be twice as large.
+ */
+#define READ_HEAD_BYTES ((16u << 10) - 64) /* while requests are awaited */
+#define READ_BODY_BYTES ((64u << 10) - 64) /* while a body comes */
+#define AHEAD_MAX (64u << 10) /* read ahead of the present request */
 #define ROUNDS_A_TURN 8
-#define IDLE_PRESSED_S 1 /* idle this long while others wait to come in */
 
 static void run(struct http_conn *);
 
@@ -168,8 +171,11 @@ judge_head(struct http_conn *c)
 		answer_fault(c, HTTP_FAULT_ORIGIN_FORBIDDEN, origin);
 		return;
 	}
-	if (h->refusal != HTTP_FAULT_NONE)
-		answer_fault(c, h->refusal, NULL);
+	if (h->refusal == HTTP_FAULT_EXPECTATION)
+		answer_fault(c, h->refusal, http_head_field(h, "expect"));
+	else if (h->refusal != HTTP_FAULT_NONE)
+		answer_fault(
+		    c, h->refusal, http_head_field(h, "content-encoding"));
 }
 
 static void
@@ -184,7 +190,6 @@ begin_request(struct http_conn *c)
 		return;
 	req->given = true;
 	c->http->config.on_head(req, c->http->config.arg);
-	req->decided = true;
 	if (req->answer == ANSWER_NONE && req->body.mode == BODY_UNDECIDED)
 		answer_fault(c, HTTP_FAULT_UNANSWERED, NULL);
 }
@@ -514,69 +519,4 @@ kick_cb(evutil_socket_t fd, short what, void *arg)
 	run(c);
 	if (c->state != HC_DEAD && conn_pending(c->conn))
 		read_turn(c);
-}
-
-/* ---- deadlines ---- */
-
-bool
-http_conn_is_idle(const struct http_conn *c)
-{
-	return c->state == HC_OPEN && c->req == NULL &&
-	    evbuffer_get_length(c->in) == 0 && evbuffer_get_length(c->out) == 0;
-}
-
-static bool
-passed(int64_t since_us, unsigned limit_s, int64_t now_us)
-{
-	return now_us - since_us >= (int64_t)limit_s * 1000000;
-}
-
-static bool
-linger_is_over(const struct http_conn *c, int64_t now_us)
-{
-	return c->state == HC_CLOSING &&
-	    (passed(c->close_us, HTTP_LINGER_S, now_us) ||
-		passed(c->quiet_us, HTTP_LINGER_QUIET_S, now_us));
-}
-
-static enum http_fault
-slow_request(const struct http_conn *c, int64_t now_us)
-{
-	const struct http_limits *lim = &c->http->config.limits;
-
-	if (c->req == NULL)
-		return HTTP_FAULT_NONE;
-	if (!http_head_is_done(&c->req->head))
-		return passed(c->head_us, lim->head_timeout_s, now_us)
-		    ? HTTP_FAULT_HEAD_SLOW
-		    : HTTP_FAULT_NONE;
-	return http_body_is_slow(c->req, now_us) ? HTTP_FAULT_BODY_SLOW
-						 : HTTP_FAULT_NONE;
-}
-
-void
-http_conn_sweep(struct http_conn *c, int64_t now_us)
-{
-	const struct http_limits *lim = &c->http->config.limits;
-	unsigned idle_s = c->http->full ? IDLE_PRESSED_S : lim->idle_timeout_s;
-	enum http_fault fault;
-
-	if (evbuffer_get_length(c->out) > 0) {
-		if (passed(c->write_us, lim->write_timeout_s, now_us))
-			http_conn_close(c);
-	} else if (linger_is_over(c, now_us)) {
-		http_conn_close(c);
-	} else if (http_conn_is_idle(c)) {
-		if (passed(c->idle_us, idle_s, now_us))
-			http_conn_close(c);
-	} else if (c->state == HC_OPEN &&
-	    (fault = slow_request(c, now_us)) != HTTP_FAULT_NONE) {
-		/* Empty lines are not worth an answer. */
-		if (!http_head_is_begun(&c->req->head)) {
-			http_conn_close(c);
-			return;
-		}
-		http_conn_refuse(c, fault, NULL);
-		http_conn_kick(c);
-	}
 }

@@ -77,9 +77,8 @@ struct http_req {
 	struct http_conn *conn;	     /* NULL: the client has left */
 	TAILQ_ENTRY(http_req) entry; /* in http->orphans */
 	struct http_head head;
-	bool given;   /* on_head was called, or the answer needs no handler */
-	bool dying;   /* in its last callback: nothing may be done with it */
-	bool decided; /* on_head has returned */
+	bool given; /* on_head was called, or the answer needs no handler */
+	bool dying; /* in its last callback: nothing may be done with it */
 	struct http_body body;
 	enum http_answer answer;
 	bool chunked;		  /* the answer's parts are chunks */
@@ -92,7 +91,7 @@ struct http_req {
 	void (*gone)(struct http_req *, void *);
 	void *gone_arg;
 	void *data;
-	char peer[LISTEN_PEER_MAX];
+	char peer[LISTEN_NAME_MAX];
 };
 
 enum http_conn_state {
@@ -140,11 +139,11 @@ struct http {
 	struct http_reqs orphans; /* an answer will come, but no client waits */
 	struct http_conn *dead;
 	struct event sweep, reap;
-	bool full; /* accepting rests: too many connections */
+	bool full;    /* accepting rests: too many connections */
+	bool pressed; /* it rests, for want of descriptors too */
 	bool stopping;
 	struct evbuffer *piece; /* of a body on its way to its handler; owned */
-	struct http_encoder
-	    *encoder; /* for small answers; owned; lazily made */
+	struct http_encoder *encoder; /* of small answers; owned; NULL first */
 	int64_t full_logged_us;
 	int64_t date_s; /* of date[] */
 	char date[32];
@@ -177,6 +176,9 @@ void http_conn_kick(struct http_conn *);
 void http_conn_refuse(struct http_conn *, enum http_fault, const char *detail);
 /* Close now; the request, if any, is told. */
 void http_conn_close(struct http_conn *);
+
+/* ---- http_deadline.c ---- */
+
 /* Nothing of a request has come, nothing is to be written. */
 bool http_conn_is_idle(const struct http_conn *);
 /* Close it if a deadline has passed. */

@@ -6,8 +6,7 @@
 #include "common/log.h"
 #include "supervisor/http_fault.h"
 
-#define DETAIL_MAX 128 /* as much of the client's own bytes as an error shows  \
-			*/
+#define DETAIL_MAX 128 /* bytes of the client's own that are shown */
 
 struct fault_info {
 	const char *name;

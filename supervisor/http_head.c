@@ -173,16 +173,16 @@ split_absolute(struct http_head *h)
 							: 0;
 	if (scheme == 0)
 		return HTTP_FAULT_TARGET;
-	host = target + scheme;
-	len = strcspn(host, "/?");
-	rest = host + len;
-	memmove(host - 2, host, len);
-	host[len - 2] = '\0';
+	len = strcspn(target + scheme, "/?");
+	rest = target + scheme + len;
+	host = target + scheme - 2;
+	memmove(host, host + 2, len);
+	host[len] = '\0';
 	if (*rest != '/')
 		*--rest = '/';
-	if (len == 0 || !http_host_is_valid(host - 2))
+	if (!http_host_is_valid(host))
 		return HTTP_FAULT_TARGET;
-	h->authority = (uint32_t)(host - 2 - h->text);
+	h->authority = (uint32_t)(host - h->text);
 	h->uri = (uint32_t)(rest - h->text);
 	return HTTP_FAULT_NONE;
 }

@@ -14,11 +14,12 @@
 #include "supervisor/http_fault.h"
 #include "supervisor/http_text.h"
 
-#define HTTP_METHOD_MAX 32     /* longest method, bytes */
-#define HTTP_TARGET_MAX 8192   /* RFC 9112 asks for 8000 at least */
-#define HTTP_FIELDS_MAX 100    /* more than any client sends */
-#define HTTP_EMPTY_LINES_MAX 2 /* CRLFs of old clients after their last body   \
-				*/
+#define HTTP_METHOD_MAX 32   /* longest method, bytes */
+#define HTTP_TARGET_MAX 8192 /* RFC 9112 asks for 8000 at least */
+#define HTTP_FIELDS_MAX 100  /* more than any client sends */
+#define HTTP_EMPTY_LINES_MAX                                                   \
+	2 /* CRLFs of old clients after their last body                        \
+	   */
 
 enum http_head_result { HTTP_HEAD_MORE, HTTP_HEAD_DONE, HTTP_HEAD_BAD };
 

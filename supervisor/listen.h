@@ -1,7 +1,6 @@
 /*
- * Listening sockets: IPv4, IPv6, Unix, or inherited. A listener is one
- * specification, which may stand for several sockets (localhost is 127.0.0.1
- * and ::1).
+ * Accepting connections. A listener is one specification, which may stand for
+ * several sockets (localhost is 127.0.0.1 and ::1).
  */
 #ifndef SUPERVISOR_LISTEN_H
 #define SUPERVISOR_LISTEN_H
@@ -10,14 +9,13 @@
 #include <stddef.h>
 
 #include "common/compat.h"
+#include "supervisor/listen_open.h"
 
 struct event_base;
 struct listener;
 
-#define LISTEN_PEER_MAX 64 /* bytes of a peer's name, NUL included */
-
 struct listen_peer {
-	char name[LISTEN_PEER_MAX]; /* "127.0.0.1:53211", "[::1]:4", "unix" */
+	char name[LISTEN_NAME_MAX]; /* "127.0.0.1:53211", "[::1]:4", "unix" */
 	bool is_unix;
 };
 
@@ -25,7 +23,7 @@ struct listen_peer {
 typedef void listen_accepted_fn(int fd, const struct listen_peer *, void *arg);
 
 /*
- * Listen, in the forms that http_listen knows.
+ * Listen; see listen_open.
  *
  * where  receives the addresses, ", " between them
  * why    receives a text for the log on failure
@@ -43,8 +41,5 @@ void listener_pause(struct listener *);
 void listener_resume(struct listener *);
 /* True while accepting rests because descriptors or memory ran out. */
 bool listener_is_starved(const struct listener *);
-
-/* True when only this machine can reach what the specification names. */
-bool listen_spec_is_local(const char *spec);
 
 #endif

@@ -78,7 +78,7 @@ def test_killed_worker_is_one_failed_job_that_open_brings_back():
         check_counts(d.post("j", [at(200, v=1)]), processed_record_count=1)
         assert d.worker_pid("other") == other
         lines = [line for line in d.log().split("\n")
-            if "job j" in line and "FAILED" in line]
+            if "job j" in line and "-> FAILED" in line]
         assert len(lines) == 1 and "signal 9" in lines[0], (pid, lines)
 
 
@@ -93,7 +93,7 @@ def test_worker_killed_while_it_reads_a_large_upload():
             kill_worker(d, "j")
             response = answer()
             bring_back(d, "j")
-            after = d.stats("j")["data_counts"]["processed_record_count"]
+            after = d.stats("j")["data_counts"]["input_record_count"]
             # All or nothing; and never nothing after an answer of 202.
             allowed = [count + 400000]
             if not isinstance(response, Response) or response.status != 202:

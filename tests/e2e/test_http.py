@@ -61,7 +61,8 @@ def test_every_refused_shape_ends_its_connection():
             answer = d.raw(request + smuggled)
             status = answer.split(b" ", 2)[1:2]
             assert status in ([b"400"], [b"505"]), (name, answer[:200])
-            assert answer.count(b"HTTP/1.") == 1, (name, answer)
+            answers = re.findall(rb"HTTP/1\.1 \d\d\d ", answer)
+            assert len(answers) == 1, (name, answer)
             assert b"smuggled" not in answer, (name, answer)
         counts = d.stats("j")["data_counts"]
         check_counts(counts, input_record_count=0, input_bytes=0)
@@ -113,18 +114,21 @@ def test_old_and_new_connections_live_as_they_should():
 
 
 def test_get_and_delete_may_have_bodies():
+    """Whether a route wants it or not, the body is read off the stream."""
     with Daemon() as d:
         d.put_job("j", job())
         connection = d.connect()
-        for method, path in (("GET", "/_ml/anomaly_detectors/j/results/"
-                "buckets"), ("GET", "/"), ("DELETE",
-                "/_ml/anomaly_detectors/j")):
-            connection.request(method, path, body=b'{"exclude_interim":true}'
-                if "results" in path else b"{}", headers={"Content-Type":
-                "application/json"})
+        for method, path, status in (
+            ("GET", "/_ml/anomaly_detectors/j/results/buckets", 200),
+            ("GET", "/", 200),
+            ("DELETE", "/_ml/anomaly_detectors/absent", 404),
+            ("GET", "/_ml/anomaly_detectors/j/results/records", 200),
+        ):
+            connection.request(method, path, body=b'{"exclude_interim":true}',
+                headers={"Content-Type": "application/json"})
             answer = connection.getresponse()
-            assert answer.status == 200, (method, path, answer.read())
-            answer.read()
+            text = answer.read()
+            assert answer.status == status, (method, path, text)
         connection.close()
 
 
@@ -134,6 +138,6 @@ def test_absolute_form_and_escapes_in_the_target():
         answer = d.raw(b"GET http://localhost/_ml/anomaly_detectors/j "
             b"HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 "), answer
-        assert d.get("/_ml/anomaly%5fdetectors/%6A").json["count"] == 1
+        assert d.get("/_ml/anomaly_detectors/%6A").json["count"] == 1
         assert d.get("/_ml/anomaly_detectors/%zz").status == 400
         assert d.get("/_ml/anomaly_detectors/j%00").status == 400

@@ -129,9 +129,9 @@ BAD_JOBS = (
         "data_description.time_field may not be used in the "
         "analysis_config"),
     (dict(job(span="0s")),
-        "bucket_span cannot be less or equal than 0. Value = 0"),
+        "bucket_span cannot be less or equal than 0. Value = 0s"),
     (dict(job(span="1500ms")),
-        "bucket_span has to be a multiple of 1s; actual was '1500ms'"),
+        "bucket_span has to be a multiple of 1s; actual was '1.5s'"),
     (dict(job(time_format="yyyy-MM-dd")),
         "Invalid Time format string 'yyyy-MM-dd'"),
 )
