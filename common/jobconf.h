@@ -123,4 +123,7 @@ int jobconf_check_id(const char *job_id, struct apierr *e);
 /* NULL when there is no such function. Short names are known. */
 const struct function_info *function_find(const char *name);
 
+/* All functions, one by one; NULL behind the last. */
+const struct function_info *function_at(size_t i);
+
 #endif

@@ -111,7 +111,7 @@ SCHEMA_STRUCT(msg_flush, MSG_FLUSH_FIELDS);
 	F(S, I64, last_finalized_bucket_end_ms, -INFINITY, INFINITY)
 SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
 
-/* job_totals_encode. Pushed after READY, after each answer, before CLOSED. */
+/* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
 SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
 

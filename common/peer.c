@@ -205,6 +205,20 @@ peer_queued(const struct peer *p)
 	return p->out.len - p->out_pos;
 }
 
+void
+peer_trim(struct peer *p)
+{
+	p->in_pos += p->taken;
+	p->taken = 0;
+	if (p->in_pos == p->in_len) {
+		free(p->in);
+		p->in = NULL;
+		p->in_cap = p->in_pos = p->in_len = 0;
+	}
+	if (peer_queued(p) == 0)
+		wbuf_clear(&p->out);
+}
+
 int
 peer_drain(struct peer *p)
 {

@@ -57,6 +57,9 @@ int peer_send_raw(struct peer *, uint16_t type, uint32_t request,
 /* Bytes queued and not yet taken by the kernel. */
 size_t peer_queued(const struct peer *);
 
+/* Give back the memory of empty buffers. */
+void peer_trim(struct peer *);
+
 /* Write all that is queued, waiting as long as it takes. 0 or -1. */
 int peer_drain(struct peer *) MUST_CHECK;
 

@@ -1,2 +1,440 @@
-/* Placeholder: replaced by its owner. */
+/* Owns the schema of results.db and its opening, making and closing. */
 #include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/crc32c.h"
+#include "common/log.h"
+#include "common/resultsdb.h"
+#include "common/sqlx.h"
+#include "common/wire.h"
+
+#define NEW_FILE "new.db" /* until it is complete */
+
+/* A checkpoint takes milliseconds; longer means a stopped process. */
+#define BUSY_TIMEOUT_MS 2000
+
+/* Pages of WAL before they are folded in: 16 MB, one sync for many commits. */
+#define CHECKPOINT_PAGES "4000"
+
+/* clang-format off: the schema is a table */
+static const char schema_sql[] =
+    "CREATE TABLE meta ("
+    " id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " version INTEGER NOT NULL,"
+    " applied_seq INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL);"
+
+    "CREATE TABLE bucket ("
+    " timestamp INTEGER PRIMARY KEY," /* ms */
+    " bucket_span INTEGER NOT NULL,"  /* s */
+    " anomaly_score REAL NOT NULL,"
+    " initial_anomaly_score REAL NOT NULL,"
+    " event_count INTEGER NOT NULL,"
+    " is_interim INTEGER NOT NULL,"
+    " processing_time_ms INTEGER NOT NULL,"
+    " record_count INTEGER NOT NULL," /* rows of record */
+    " influencers BLOB,"	      /* resultrow.h */
+    " crc INTEGER NOT NULL);"
+    /* The rowid behind the score is the time: the second sort key. */
+    "CREATE INDEX bucket_by_score ON bucket (anomaly_score);"
+    /* Counts the records of a range of time without reading them. */
+    "CREATE INDEX bucket_records ON"
+    " bucket (timestamp, record_count, is_interim) WHERE record_count > 0;"
+    "CREATE INDEX bucket_interim ON bucket (timestamp) WHERE is_interim = 1;"
+
+    /* The names that records share: one row for each set of them. */
+    "CREATE TABLE detector ("
+    " id INTEGER PRIMARY KEY,"
+    " detector_index INTEGER NOT NULL,"
+    " function TEXT,"
+    " function_description TEXT,"
+    " field_name TEXT,"
+    " by_field_name TEXT,"
+    " over_field_name TEXT,"
+    " partition_field_name TEXT,"
+    " crc INTEGER NOT NULL);"
+    /* Names of influencers that occur in records. */
+    "CREATE TABLE influencer (name TEXT PRIMARY KEY) WITHOUT ROWID;"
+
+    "CREATE TABLE record ("
+    " id INTEGER PRIMARY KEY,"
+    " timestamp INTEGER NOT NULL,"   /* ms */
+    " bucket_span INTEGER NOT NULL," /* s */
+    " detector INTEGER NOT NULL,"
+    " is_interim INTEGER NOT NULL,"
+    " probability REAL NOT NULL,"
+    " multi_bucket_impact REAL NOT NULL,"
+    " record_score REAL NOT NULL,"
+    " initial_record_score REAL NOT NULL,"
+    " by_field_value TEXT,"
+    " over_field_value TEXT,"
+    " partition_field_value TEXT,"
+    " typical REAL,"
+    " actual REAL,"
+    " typical_2 REAL," /* lat_long */
+    " actual_2 REAL,"
+    " influencers BLOB," /* resultrow.h */
+    " crc INTEGER NOT NULL);"
+    "CREATE INDEX record_by_time ON record (timestamp);"
+    "CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"
+
+    /* Bounds are NULL when a run has no final row. */
+    "CREATE TABLE run ("
+    " run INTEGER PRIMARY KEY,"
+    " first_ms INTEGER,"
+    " last_ms INTEGER,"
+    " min_score REAL,"
+    " max_score REAL,"
+    " min_probability REAL,"
+    " max_probability REAL);"
+    "CREATE TABLE record_by_score ("
+    " run INTEGER, record_score REAL, id INTEGER,"
+    " PRIMARY KEY (run, record_score, id)) WITHOUT ROWID;"
+    "CREATE TABLE record_by_probability ("
+    " run INTEGER, probability REAL, id INTEGER,"
+    " PRIMARY KEY (run, probability, id)) WITHOUT ROWID;"
+    "CREATE TRIGGER record_forget AFTER DELETE ON record"
+    " WHEN old.is_interim = 0 BEGIN"
+    " DELETE FROM record_by_score WHERE run = old.id >> 12 AND"
+    "  record_score = old.record_score AND id = old.id;"
+    " DELETE FROM record_by_probability WHERE run = old.id >> 12 AND"
+    "  probability = old.probability AND id = old.id;"
+    "END;";
+/* clang-format on */
+
+_Static_assert(RESULTSDB_RUN_SHIFT == 12, "the trigger knows the shift");
+
+static uint32_t
+meta_crc(uint64_t version, uint64_t seq)
+{
+	uint64_t v[2] = { htobe64(version), htobe64(seq) };
+
+	return crc32c(0, v, sizeof(v));
+}
+
+/* dir/file into dst; -1 with ENAMETOOLONG. */
+static int
+path_join(char dst[PATH_MAX], const char *dir, const char *file)
+{
+	int n = snprintf(dst, PATH_MAX, "%s/%s", dir, file);
+
+	if (n < 0 || n >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+static sqlite3 *
+file_open(const char *path, int flags)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK) {
+		if (db == NULL) {
+			errno = ENOMEM;
+			return NULL;
+		}
+		sqlx_fail(db, "open");
+		sqlite3_close(db);
+		return NULL;
+	}
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	return db;
+}
+
+/* journal_mode answers with a row, so it cannot go through sqlx_exec alone. */
+static int
+writer_setup(sqlite3 *db)
+{
+	int persist = 1;
+
+	if (sqlx_exec(db,
+		"PRAGMA journal_mode=WAL;"
+		"PRAGMA synchronous=NORMAL;"
+		"PRAGMA temp_store=MEMORY;"
+		"PRAGMA journal_size_limit=16777216;"
+		"PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES) == -1)
+		return -1;
+	if (sqlite3_file_control(
+		db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) != SQLITE_OK)
+		return sqlx_fail(db, "persistent WAL");
+	return 0;
+}
+
+static int
+schema_create(sqlite3 *db)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES (1, %d, 0, %u)",
+	    RESULTSDB_VERSION, meta_crc(RESULTSDB_VERSION, 0));
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1 ||
+	    sqlx_exec(db, schema_sql) == -1 || sqlx_exec(db, sql) == -1)
+		return -1;
+	return sqlx_exec(db, "COMMIT");
+}
+
+static int
+dir_sync(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+static const char *const companions[] = { "-wal", "-shm", "" };
+
+/* Give the three files of a database their name, the database itself last. */
+static int
+files_publish(const char *dir)
+{
+	for (size_t i = 0; i < NELEM(companions); i++) {
+		char name[32], from[PATH_MAX], to[PATH_MAX];
+
+		snprintf(name, sizeof(name), NEW_FILE "%s", companions[i]);
+		if (path_join(from, dir, name) == -1)
+			return -1;
+		snprintf(
+		    name, sizeof(name), RESULTSDB_FILE "%s", companions[i]);
+		if (path_join(to, dir, name) == -1 || rename(from, to) == -1)
+			return -1;
+	}
+	return dir_sync(dir);
+}
+
+static void
+files_discard(const char *dir)
+{
+	for (size_t i = 0; i < NELEM(companions); i++) {
+		char name[32], path[PATH_MAX];
+
+		snprintf(name, sizeof(name), NEW_FILE "%s", companions[i]);
+		if (path_join(path, dir, name) == 0)
+			unlink(path);
+	}
+}
+
+/*
+ * Made under another name and renamed when complete and closed, so that no
+ * reader ever meets a database without tables or without its -wal.
+ */
+static int
+file_create(const char *dir)
+{
+	char path[PATH_MAX];
+	sqlite3 *db;
+	int rc = -1;
+
+	files_discard(dir);
+	if (path_join(path, dir, NEW_FILE) == -1)
+		return -1;
+	db = file_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	if (db == NULL)
+		return -1;
+	if (sqlx_exec(db, "PRAGMA auto_vacuum=INCREMENTAL") == 0 &&
+	    writer_setup(db) == 0 && schema_create(db) == 0)
+		rc = 0;
+	resultsdb_close(db);
+	if (rc == -1)
+		return -1;
+	if (files_publish(dir) == -1) {
+		int saved = errno;
+
+		log_warn("%s: cannot name %s", dir, RESULTSDB_FILE);
+		errno = saved;
+		return -1;
+	}
+	return 0;
+}
+
+/* The row of meta: 0, or -1 with EBADMSG when it is damaged. */
+static int
+meta_read(sqlite3 *db, uint64_t *version, uint64_t *seq)
+{
+	sqlite3_stmt *st = sqlx_prepare(
+	    db, "SELECT version, applied_seq, crc FROM meta WHERE id = 1");
+	int rc;
+
+	if (st == NULL)
+		return -1;
+	rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW) {
+		if (rc != SQLITE_DONE)
+			sqlx_fail(db, "read meta");
+		else
+			errno = EBADMSG;
+		sqlite3_finalize(st);
+		return -1;
+	}
+	*version = (uint64_t)sqlite3_column_int64(st, 0);
+	*seq = (uint64_t)sqlite3_column_int64(st, 1);
+	rc = (uint32_t)sqlite3_column_int64(st, 2) == meta_crc(*version, *seq)
+	    ? 0
+	    : -1;
+	sqlite3_finalize(st);
+	if (rc == -1) {
+		log_warnx("%s: meta: checksum mismatch",
+		    sqlite3_db_filename(db, "main"));
+		errno = EBADMSG;
+	}
+	return rc;
+}
+
+static int
+version_check(sqlite3 *db)
+{
+	uint64_t version, seq;
+
+	if (meta_read(db, &version, &seq) == -1)
+		return -1;
+	if (version == RESULTSDB_VERSION)
+		return 0;
+	log_warnx("%s: version %ju, this program reads %d",
+	    sqlite3_db_filename(db, "main"), (uintmax_t)version,
+	    RESULTSDB_VERSION);
+	errno = EBADMSG;
+	return -1;
+}
+
+static sqlite3 *
+close_failed(sqlite3 *db)
+{
+	int saved = errno;
+
+	resultsdb_close(db);
+	errno = saved;
+	return NULL;
+}
+
+sqlite3 *
+resultsdb_open_writer(const char *dir, bool create)
+{
+	char path[PATH_MAX];
+	sqlite3 *db;
+
+	if (path_join(path, dir, RESULTSDB_FILE) == -1)
+		return NULL;
+	if (access(path, F_OK) == -1) {
+		if (errno != ENOENT || !create || file_create(dir) == -1)
+			return NULL;
+	}
+	db = file_open(path, SQLITE_OPEN_READWRITE);
+	if (db == NULL)
+		return NULL;
+	if (writer_setup(db) == -1 || version_check(db) == -1)
+		return close_failed(db);
+	return db;
+}
+
+sqlite3 *
+resultsdb_open_reader(const char *dir)
+{
+	char path[PATH_MAX];
+	sqlite3 *db;
+
+	if (path_join(path, dir, RESULTSDB_FILE) == -1 ||
+	    access(path, F_OK) == -1)
+		return NULL;
+	db = file_open(path, SQLITE_OPEN_READONLY);
+	if (db == NULL)
+		return NULL;
+	if (sqlx_exec(db,
+		"PRAGMA query_only=1;"
+		"PRAGMA temp_store=MEMORY;"
+		"PRAGMA cache_size=-16384") == -1 ||
+	    version_check(db) == -1)
+		return close_failed(db);
+	return db;
+}
+
+void
+resultsdb_close(sqlite3 *db)
+{
+	sqlite3_stmt *st;
+
+	if (db == NULL)
+		return;
+	while ((st = sqlite3_next_stmt(db, NULL)) != NULL)
+		sqlite3_finalize(st);
+	if (sqlite3_close(db) != SQLITE_OK)
+		sqlx_fail(db, "close");
+}
+
+int
+resultsdb_get_seq(sqlite3 *db, uint64_t *seq)
+{
+	uint64_t version;
+
+	return meta_read(db, &version, seq);
+}
+
+int
+resultsdb_put_seq(sqlite3 *db, uint64_t seq)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+	    "UPDATE meta SET applied_seq = %jd, crc = %u WHERE id = 1",
+	    (intmax_t)seq, meta_crc(RESULTSDB_VERSION, seq));
+	return sqlx_exec(db, sql);
+}
+
+int
+resultsdb_tail(sqlite3 *db, int64_t *id)
+{
+	int64_t run;
+
+	if (sqlx_number(
+		db, "SELECT coalesce(max(run) + 1, 0) FROM run", &run) == -1)
+		return -1;
+	*id = run << RESULTSDB_RUN_SHIFT;
+	return 0;
+}
+
+/* clang-format off: SQL */
+#define OF_RUN                                                                 \
+	" FROM record WHERE is_interim = 0 AND id >= ?1 << 12 AND"             \
+	" id < (?1 + 1) << 12"
+static const char *const run_sql[] = {
+	"INSERT INTO run SELECT ?1, min(timestamp), max(timestamp),"
+	" min(record_score), max(record_score), min(probability),"
+	" max(probability)" OF_RUN,
+	"INSERT INTO record_by_score SELECT ?1, record_score, id" OF_RUN
+	" ORDER BY record_score, id",
+	"INSERT INTO record_by_probability SELECT ?1, probability, id" OF_RUN
+	" ORDER BY probability, id",
+};
+/* clang-format on */
+
+int
+resultsdb_add_run(sqlite3 *db, int64_t run)
+{
+	for (size_t i = 0; i < NELEM(run_sql); i++) {
+		sqlite3_stmt *st = sqlx_prepare(db, run_sql[i]);
+		int rc;
+
+		if (st == NULL)
+			return -1;
+		sqlite3_bind_int64(st, 1, run);
+		rc = sqlx_run(st);
+		sqlite3_finalize(st);
+		if (rc == -1)
+			return -1;
+	}
+	return 0;
+}

@@ -10,7 +10,7 @@
 #include "common/timefmt.h"
 #include "common/units.h"
 
-#define TEXT_MAX 64 /* longer is no duration and no size */
+#define TEXT_MAX UNITS_DURATION_BYTES /* longer is no duration or size */
 
 struct unit {
 	const char *name;
@@ -150,6 +150,24 @@ units_duration(
 		return 0;
 	}
 	return duration_bad(field, text, e);
+}
+
+void
+units_tidy_duration(char *dst, const char *text)
+{
+	char buf[TEXT_MAX];
+	size_t zeros, n = 0;
+
+	*dst = '\0';
+	if (!normalise(buf, sizeof(buf), text))
+		return;
+	zeros = strspn(buf, "0");
+	if (zeros > 0 && (buf[zeros] < '0' || buf[zeros] > '9'))
+		zeros--; /* the last one is the number */
+	for (const char *p = buf + zeros; *p != '\0'; p++)
+		if ((unsigned char)*p > ' ' && n + 1 < UNITS_DURATION_BYTES)
+			dst[n++] = *p;
+	dst[n] = '\0';
 }
 
 static const struct unit *

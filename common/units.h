@@ -27,8 +27,14 @@ int units_duration(
  * divides it, as the API prints what it has computed. dst takes
  * UNITS_DURATION_BYTES.
  */
-#define UNITS_DURATION_BYTES 32
+#define UNITS_DURATION_BYTES 64
 void units_print_duration(char *dst, int64_t ns);
+
+/*
+ * The text of a duration as it is kept: without blanks, zeros in front and
+ * capitals. Only for texts that units_duration takes.
+ */
+void units_tidy_duration(char *dst, const char *text);
 
 /* As error texts show one: the largest unit, at most one decimal ("1.5s"). */
 void units_show_duration(char *dst, int64_t ns);

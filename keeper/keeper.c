@@ -1,2 +1,373 @@
-/* Placeholder: replaced by its owner. */
+/* Owns the keeper process: its start, and the requests it answers. */
 #include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "common/serve.h"
+#include "keeper/catalog.h"
+#include "keeper/jobdirs.h"
+#include "keeper/keeper.h"
+
+/*
+ * The keeper of a supervisor that was killed ends when it notices; a new one
+ * waits for that.
+ */
+#define LOCK_WAIT_MS 5000
+#define LOCK_STEP_MS 20
+
+struct keeper {
+	int lock; /* the state directory, locked; -1 */
+	struct catalog *catalog;
+	struct jobdirs *dirs;
+	struct serve *serve; /* while KEEP_LOAD is answered */
+	uint32_t request;
+};
+
+/* Start */
+
+static int
+lock_take(int fd, const char *dir)
+{
+	const struct timespec step = { 0, LOCK_STEP_MS * 1000000 };
+
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB) == -1;
+	     ms += LOCK_STEP_MS) {
+		if (errno != EWOULDBLOCK) {
+			log_warn("lock %s", dir);
+			return -1;
+		}
+		if (ms >= LOCK_WAIT_MS) {
+			log_warnx("%s is in use by another anomd", dir);
+			return -1;
+		}
+		nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
+static int
+state_enter(struct keeper *k, const char *dir)
+{
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+		log_warn("state directory %s", dir);
+		return -1;
+	}
+	k->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (k->lock == -1 || chdir(dir) == -1 || access(".", W_OK) == -1) {
+		log_warn("state directory %s", dir);
+		return -1;
+	}
+	return lock_take(k->lock, dir);
+}
+
+/* A job without its directory: deleted half-way, or lost. */
+static int
+check_row(void *arg, const struct msg_keep_job *job, bool deleted)
+{
+	struct keeper *k = arg;
+	char name[JOBDIR_NAME_BYTES];
+
+	jobdirs_name(name, job->job_id.p, job->job_id.len, job->incarnation);
+	if (!deleted && !jobdirs_has(k->dirs, name))
+		log_warnx("job %.*s: its directory jobs/%s is missing",
+		    (int)job->job_id.len, job->job_id.p, name);
+	return 0;
+}
+
+struct deleted {
+	size_t n;
+	uint64_t *incarnation; /* owned */
+	struct keeper *k;
+};
+
+static int
+collect_deleted(void *arg, const struct msg_keep_job *job, bool deleted)
+{
+	struct deleted *d = arg;
+	char name[JOBDIR_NAME_BYTES];
+	uint64_t *list;
+
+	if (!deleted)
+		return 0;
+	jobdirs_name(name, job->job_id.p, job->job_id.len, job->incarnation);
+	if (jobdirs_discard(d->k->dirs, name) == -1)
+		return -1;
+	list = reallocarray(d->incarnation, d->n + 1, sizeof(*list));
+	if (list == NULL)
+		return -1;
+	d->incarnation = list;
+	list[d->n++] = job->incarnation;
+	return 0;
+}
+
+/* Go on with the deletions that a crash has cut off. */
+static int
+finish_deletions(struct keeper *k)
+{
+	struct deleted d = { .k = k };
+	int rc = catalog_each(k->catalog, collect_deleted, &d);
+
+	for (size_t i = 0; rc == 0 && i < d.n; i++)
+		rc = catalog_remove(k->catalog, d.incarnation[i]);
+	free(d.incarnation);
+	return rc;
+}
+
+/* Numbers that directories have are not given again. */
+static int
+skip_number(void *arg, const char *name)
+{
+	struct keeper *k = arg;
+
+	return catalog_skip_to(k->catalog, jobdirs_incarnation(name));
+}
+
+/*
+ * A directory without a row was made by a creation that was cut off. What is
+ * not named like a job's directory (lost+found) is none of ours.
+ */
+static int
+check_directory(void *arg, const char *name)
+{
+	uint64_t incarnation = jobdirs_incarnation(name);
+	struct keeper *k = arg;
+	bool has;
+
+	if (incarnation == 0) {
+		log_info("jobs/%s is not the directory of a job", name);
+		return 0;
+	}
+	if (catalog_skip_to(k->catalog, incarnation) == -1 ||
+	    catalog_has(k->catalog, incarnation, &has) == -1)
+		return -1;
+	if (has)
+		return 0;
+	log_warnx("jobs/%s belongs to no job: moved to the trash", name);
+	return jobdirs_discard(k->dirs, name);
+}
+
+static int
+keeper_start(void *arg, const struct msg_hello *hello)
+{
+	struct sandbox_path path = { .writable = true };
+	struct keeper *k = arg;
+	char *dir;
+	int rc = -1;
+
+	log_init("anomd-keeper", (enum log_level)hello->log_level);
+	dir = span_dup(hello->path);
+	if (dir == NULL || state_enter(k, dir) == -1)
+		goto out;
+	umask(077);
+	k->dirs = jobdirs_open();
+	k->catalog = catalog_open();
+	if (k->dirs == NULL || k->catalog == NULL)
+		goto out;
+	path.path = dir;
+	if (sandbox_enter(SANDBOX_KEEPER, &path, 1) == -1)
+		goto out;
+	if (jobdirs_each_trash(k->dirs, skip_number, k) == -1 ||
+	    finish_deletions(k) == -1 ||
+	    jobdirs_each(k->dirs, check_directory, k) == -1 ||
+	    catalog_each(k->catalog, check_row, k) == -1) {
+		log_warn("%s", dir);
+		goto out;
+	}
+	rc = 0;
+out:
+	free(dir);
+	return rc;
+}
+
+/* Requests */
+
+static int
+done(struct serve *s, uint32_t request, uint64_t incarnation)
+{
+	struct msg_keep_done m = { .incarnation = incarnation };
+
+	return serve_send(s, MSG_KEEP_DONE, request, &m);
+}
+
+/* What failed, as the client is told it. */
+static int
+failed(struct serve *s, uint32_t request, const char *what, struct span job_id)
+{
+	int error = errno, idlen = (int)job_id.len;
+	struct apierr e;
+
+	if (error == EEXIST)
+		apierr_set(&e, 400, E_EXISTS,
+		    "The job cannot be created with the Id '%.*s'. "
+		    "The Id is already used.",
+		    idlen, job_id.p);
+	else if (error == ENOENT)
+		apierr_set(&e, 404, E_NOT_FOUND, "No known job with id '%.*s'",
+		    idlen, job_id.p);
+	else if (error == ENOSPC || error == EDQUOT)
+		apierr_set(&e, 503, E_STATUS,
+		    "job [%.*s] cannot be %s: no space left on the disk", idlen,
+		    job_id.p, what);
+	else
+		apierr_set(&e, 500, E_EXCEPTION, "job [%.*s] cannot be %s: %s",
+		    idlen, job_id.p, what,
+		    error == EBADMSG ? "its row in the catalogue is damaged"
+				     : strerror(error));
+	if (e.status >= 500)
+		log_warnx("job %.*s cannot be %s: %s", idlen, job_id.p, what,
+		    strerror(error));
+	return serve_fail(s, request, &e);
+}
+
+static int
+load_one(void *arg, const struct msg_keep_job *job, bool deleted)
+{
+	struct keeper *k = arg;
+
+	if (deleted)
+		return 0;
+	if (serve_send(k->serve, MSG_KEEP_JOB, k->request, job) == -1) {
+		/* Not what a message can carry: this one job stays out. */
+		log_warn("job %.*s is left out", (int)job->job_id.len,
+		    job->job_id.p);
+		return errno == ENOMEM ? -1 : 0;
+	}
+	return serve_throttle(k->serve);
+}
+
+static int
+on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	struct keeper *k = arg;
+
+	(void)obj;
+	k->serve = s;
+	k->request = request;
+	/* Part of a list is worse than none: the supervisor starts anew. */
+	if (catalog_each(k->catalog, load_one, k) == -1)
+		return -1;
+	return done(s, request, 0);
+}
+
+static int
+create(struct keeper *k, const struct msg_keep_create *m, uint64_t *incarnation)
+{
+	char name[JOBDIR_NAME_BYTES];
+	int saved;
+
+	if (catalog_reserve(k->catalog, m->job_id, incarnation) == -1)
+		return -1;
+	jobdirs_name(name, m->job_id.p, m->job_id.len, *incarnation);
+	if (jobdirs_create(k->dirs, name) == -1) {
+		/* There already: not a job's name that is taken. */
+		if (errno == EEXIST)
+			errno = EIO;
+		catalog_cancel(k->catalog);
+		return -1;
+	}
+	if (catalog_add(k->catalog, m, *incarnation) == 0)
+		return 0;
+	saved = errno;
+	if (jobdirs_discard(k->dirs, name) == -1)
+		log_warn("jobs/%s is left over until the next start", name);
+	errno = saved;
+	return -1;
+}
+
+static int
+on_create(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_create *m = obj;
+	uint64_t incarnation;
+
+	if (create(arg, m, &incarnation) == -1)
+		return failed(s, request, "created", m->job_id);
+	return done(s, request, incarnation);
+}
+
+static int
+on_state(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_state *m = obj;
+	struct keeper *k = arg;
+
+	if (catalog_set_state(k->catalog, m) == -1)
+		return failed(s, request, "updated", m->job_id);
+	return done(s, request, 0);
+}
+
+/*
+ * From the mark on the job is gone, whatever happens: the next start moves the
+ * directory and drops the row. So only a failure to mark is the client's, and
+ * later ones are for the log.
+ */
+static int
+on_delete(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_delete *m = obj;
+	struct keeper *k = arg;
+	char name[JOBDIR_NAME_BYTES];
+
+	if (catalog_mark_deleted(k->catalog, m->job_id, m->incarnation) == -1)
+		return failed(s, request, "deleted", m->job_id);
+	jobdirs_name(name, m->job_id.p, m->job_id.len, m->incarnation);
+	if (jobdirs_discard(k->dirs, name) == -1)
+		log_warn("jobs/%s stays until the next start", name);
+	else if (catalog_remove(k->catalog, m->incarnation) == -1)
+		log_warn("the row of jobs/%s stays until the next start", name);
+	return done(s, request, 0);
+}
+
+static bool
+keeper_idle(void *arg)
+{
+	struct keeper *k = arg;
+
+	return jobdirs_purge(k->dirs);
+}
+
+static const struct serve_entry entries[] = {
+	{ MSG_KEEP_LOAD, on_load },
+	{ MSG_KEEP_CREATE, on_create },
+	{ MSG_KEEP_STATE, on_state },
+	{ MSG_KEEP_DELETE, on_delete },
+};
+
+static const struct serve_role role = {
+	.from = FROM_KPR,
+	.first = MSG_KEEP_LOAD,
+	.last = MSG_KEEP_DONE,
+	.nentries = NELEM(entries),
+	.entries = entries,
+	.start = keeper_start,
+	.idle = keeper_idle,
+};
+
+int
+keeper_main(int fd)
+{
+	struct keeper k = { .lock = -1 };
+	struct serve *s = serve_new(fd, &role, &k);
+	int rc;
+
+	if (s == NULL) {
+		log_warn("cannot serve");
+		return 1;
+	}
+	rc = serve_run(s);
+	serve_free(s);
+	catalog_close(k.catalog);
+	jobdirs_close(k.dirs);
+	if (k.lock != -1)
+		close(k.lock);
+	return rc == -1 ? 1 : 0;
+}

@@ -1,8 +1,21 @@
-/* Placeholder: replaced by its owner. */
+/* anomd-query: makes answers from the results of jobs. */
 #include "common/compat.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "common/log.h"
+#include "common/peer.h"
+#include "query/query.h"
 
 int
 main(void)
 {
-	return 1;
+	log_init("anomd-query", LOG_LEVEL_INFO);
+	if (fcntl(PEER_FD, F_GETFD) == -1)
+		fatalx("started by hand: this program is run by anomd");
+	/* A supervisor that is gone shows as an error of write. */
+	signal(SIGPIPE, SIG_IGN);
+	return query_main(PEER_FD);
 }

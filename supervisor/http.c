@@ -1,2 +1,255 @@
-/* Placeholder: replaced by its owner. */
+/*
+ * Owns the server as a whole: its listeners, the number of its connections,
+ * the sweep over deadlines, its end.
+ */
 #include "common/compat.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "supervisor/http_conn.h"
+#include "supervisor/http_encode.h"
+
+#define FULL_LOG_US 10000000 /* a flood may fill the log once in 10 s */
+
+/* ---- dead connections ---- */
+
+static void
+reap_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	struct http_conn *c;
+
+	(void)fd;
+	(void)what;
+	while ((c = http->dead) != NULL) {
+		http->dead = c->next_dead;
+		http_conn_free(c);
+	}
+}
+
+/* ---- how many may come in ---- */
+
+static void
+update_full(struct http *http)
+{
+	bool full = http->nconns >= http->config.limits.max_connections;
+	int64_t now_us = clock_mono_us();
+
+	if (full == http->full)
+		return;
+	http->full = full;
+	for (unsigned i = 0; i < http->nlisteners; i++) {
+		if (full)
+			listener_pause(http->listener[i]);
+		else
+			listener_resume(http->listener[i]);
+	}
+	if (!full || now_us - http->full_logged_us < FULL_LOG_US)
+		return;
+	http->full_logged_us = now_us;
+	log_warnx("http: %zu connections, as many as allowed: others wait",
+	    http->nconns);
+}
+
+static void
+update_sweep(struct http *http)
+{
+	static const struct timeval period = { 0, HTTP_SWEEP_MS * 1000 };
+
+	if (http->nconns == 0)
+		event_del(&http->sweep);
+	else if (!event_pending(&http->sweep, EV_TIMEOUT, NULL))
+		event_add(&http->sweep, &period);
+}
+
+void
+http_bury(struct http *http, struct http_conn *c)
+{
+	static const struct timeval now = { 0, 0 };
+
+	c->next_dead = http->dead;
+	http->dead = c;
+	event_add(&http->reap, &now);
+	update_full(http);
+	update_sweep(http);
+}
+
+static void
+accepted(int fd, const struct listen_peer *peer, void *arg)
+{
+	struct http *http = arg;
+
+	if (http_conn_new(http, fd, peer) == NULL)
+		log_warn("http: %s is not served", peer->name);
+	update_full(http);
+	update_sweep(http);
+}
+
+/* ---- deadlines ---- */
+
+void
+http_sweep(struct http *http)
+{
+	struct http_conn *c, *next;
+	int64_t now_us = clock_mono_us();
+
+	http->pressed = http->full;
+	for (unsigned i = 0; i < http->nlisteners; i++)
+		if (listener_is_starved(http->listener[i]))
+			http->pressed = true;
+	TAILQ_FOREACH_SAFE (c, &http->conns, entry, next)
+		http_conn_sweep(c, now_us);
+}
+
+static void
+sweep_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	http_sweep(arg);
+}
+
+const char *
+http_date(struct http *http)
+{
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	struct tm tm;
+
+	if (http->date_s == now && *http->date != '\0')
+		return http->date;
+	http->date_s = now;
+	/* The daemon keeps the C locale, whose names are those of HTTP. */
+	if (gmtime_r(&now, &tm) == NULL ||
+	    strftime(http->date, sizeof(http->date),
+		"%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+		*http->date = '\0';
+	return http->date;
+}
+
+/* ---- the server ---- */
+
+struct http *
+http_new(struct event_base *base, const struct http_config *config)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (http == NULL)
+		return NULL;
+	http->piece = evbuffer_new();
+	if (http->piece == NULL) {
+		free(http);
+		errno = ENOMEM;
+		return NULL;
+	}
+	http->base = base;
+	http->config = *config;
+	http->full_logged_us = -FULL_LOG_US;
+	TAILQ_INIT(&http->conns);
+	TAILQ_INIT(&http->orphans);
+	event_assign(&http->sweep, base, -1, EV_PERSIST, sweep_cb, http);
+	evtimer_assign(&http->reap, base, reap_cb, http);
+	return http;
+}
+
+int
+http_listen(struct http *http, const char *spec, char *where, size_t wherelen,
+    const char **why)
+{
+	struct listener *l;
+
+	if (http->nlisteners == HTTP_LISTENERS_MAX) {
+		*why = "too many listeners";
+		errno = ENOSPC;
+		return -1;
+	}
+	l = listener_new(
+	    http->base, spec, accepted, http, where, wherelen, why);
+	if (l == NULL)
+		return -1;
+	if (http->full)
+		listener_pause(l);
+	http->listener[http->nlisteners++] = l;
+	return 0;
+}
+
+bool
+http_spec_is_local(const char *spec)
+{
+	return listen_spec_is_local(spec);
+}
+
+static void
+close_listeners(struct http *http)
+{
+	while (http->nlisteners > 0)
+		listener_free(http->listener[--http->nlisteners]);
+}
+
+void
+http_stop(struct http *http)
+{
+	struct http_conn *c, *next;
+
+	http->stopping = true;
+	close_listeners(http);
+	TAILQ_FOREACH_SAFE (c, &http->conns, entry, next)
+		if (http_conn_is_idle(c))
+			http_conn_close(c);
+}
+
+size_t
+http_active(const struct http *http)
+{
+	const struct http_conn *c;
+	const struct http_req *req;
+	size_t n = 0;
+
+	TAILQ_FOREACH (c, &http->conns, entry)
+		if ((c->req != NULL && c->req->given) ||
+		    evbuffer_get_length(c->out) > 0)
+			n++;
+	TAILQ_FOREACH (req, &http->orphans, entry)
+		n++;
+	return n;
+}
+
+size_t
+http_connections(const struct http *http)
+{
+	return http->nconns;
+}
+
+uint64_t
+http_refused(const struct http *http, enum http_fault fault)
+{
+	return http->refused[fault];
+}
+
+void
+http_free(struct http *http)
+{
+	struct http_conn *c;
+	struct http_req *req;
+
+	if (http == NULL)
+		return;
+	close_listeners(http);
+	while ((c = TAILQ_FIRST(&http->conns)) != NULL)
+		http_conn_close(c);
+	while ((req = TAILQ_FIRST(&http->orphans)) != NULL) {
+		TAILQ_REMOVE(&http->orphans, req, entry);
+		http_req_free(req);
+	}
+	reap_cb(-1, 0, http);
+	event_del(&http->sweep);
+	event_del(&http->reap);
+	evbuffer_free(http->piece);
+	http_encoder_free(http->encoder);
+	free(http);
+}

@@ -6,6 +6,7 @@
 #ifndef WORKER_INTAKE_H
 #define WORKER_INTAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/compat.h"
@@ -22,7 +23,10 @@ enum intake_verdict { INTAKE_ACCEPTED, INTAKE_DROPPED };
 struct intake *intake_new(const struct jobconf *);
 void intake_free(struct intake *);
 
-/* The job was opened (not: restarted): the phantom record of 5.7. */
+/*
+ * The job was opened (not: restarted): the phantom record of 5.7. What a failed
+ * upload has left to report goes into the totals first.
+ */
 void intake_opened(struct intake *);
 
 /* An upload begins; the incremental counts start at 0. receipt_ms: wall. */
@@ -48,7 +52,10 @@ void intake_end(
 const struct data_counts *intake_totals(const struct intake *);
 const struct data_counts *intake_incremental(const struct intake *);
 
-/* State, schema-driven. Returns 0, or -1 with errno (load: EBADMSG). */
+/*
+ * State, between uploads: the section SNAPSHOT_INTAKE, which these begin and
+ * enter themselves. Returns 0, or -1 with errno (load: EBADMSG).
+ */
 int intake_save(const struct intake *, struct snapshot_writer *) MUST_CHECK;
 int intake_load(struct intake *, struct snapshot_reader *) MUST_CHECK;
 

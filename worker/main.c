@@ -1,8 +1,43 @@
-/* Placeholder: replaced by its owner. */
+/* Owns the start of a worker: its signals and its way out. */
 #include "common/compat.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "common/log.h"
+#include "common/peer.h"
+#include "worker/loop.h"
+
+/*
+ * A signal to the whole group, as of ^C, is for the supervisor: it closes the
+ * jobs in order. When it is gone the channel says so. Broken pipes and limits
+ * of files show where they are written to.
+ */
+static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ };
+
+static bool
+is_channel(int fd)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_STREAM;
+}
+
+/* The arguments are for ps(1) alone: the supervisor puts the job's id there. */
 int
 main(void)
 {
-	return 1;
+	log_init("anomd-worker", LOG_LEVEL_INFO);
+	for (size_t i = 0; i < NELEM(ignored); i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			fatal("signal %d", ignored[i]);
+	if (!is_channel(PEER_FD))
+		fatalx("to be started by anomd(8) only: descriptor %d is not "
+		       "its channel",
+		    PEER_FD);
+	return loop_run(PEER_FD);
 }

@@ -1,2 +1,378 @@
-/* Placeholder: replaced by its owner. */
+/* Owns the writing of a job's results.db: transactions, sink, interim rows. */
 #include "common/compat.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/resultrow.h"
+#include "common/resultsdb.h"
+#include "common/sqlx.h"
+#include "worker/resultnames.h"
+#include "worker/results.h"
+
+#define RESULTS_DIR "results"
+
+/* clang-format off: SQL */
+enum stmt {
+	ST_BEGIN,
+	ST_COMMIT,
+	ST_RECORD,
+	ST_BUCKET,
+	ST_FORGET_RECORDS,
+	ST_DROP_RECORDS,
+	ST_DROP_BUCKETS,
+	ST_MAX
+};
+
+static const char *const stmt_sql[ST_MAX] = {
+	[ST_BEGIN] = "BEGIN IMMEDIATE",
+	[ST_COMMIT] = "COMMIT",
+	[ST_RECORD] = resultrow_insert_record,
+	[ST_BUCKET] = resultrow_insert_bucket,
+	[ST_FORGET_RECORDS] = "DELETE FROM record WHERE timestamp = ?1",
+	[ST_DROP_RECORDS] =
+	    "DELETE FROM record WHERE is_interim = 1 AND timestamp >= ?1",
+	[ST_DROP_BUCKETS] =
+	    "DELETE FROM bucket WHERE is_interim = 1 AND timestamp >= ?1",
+};
+/* clang-format on */
+
+struct results {
+	sqlite3 *db; /* NULL: not opened */
+	sqlite3_stmt *st[ST_MAX];
+	struct resultnames *names;
+	struct wbuf scratch;
+	bool muted;
+	bool under_way;	  /* a transaction is open */
+	int error;	  /* errno that spoilt what is under way; 0: none */
+	bool mark;	  /* the next commit is the first since opening */
+	uint64_t seq;	  /* last one handed to results_commit */
+	uint64_t seq_in;  /* the one in the file */
+	int64_t next_id;  /* of the next record */
+	int64_t tail;	  /* first id that is in no run */
+	int64_t newest;	  /* greatest timestamp that a row may have, ms */
+	int64_t now;	  /* bucket whose records are coming, ms */
+	unsigned records; /* of that bucket so far */
+};
+
+struct results *
+results_new(void)
+{
+	struct results *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->now = TIME_UNSET;
+	wbuf_init(&r->scratch, 0);
+	return r;
+}
+
+static void
+file_close(struct results *r)
+{
+	for (size_t i = 0; i < ST_MAX; i++) {
+		sqlite3_finalize(r->st[i]);
+		r->st[i] = NULL;
+	}
+	resultnames_free(r->names);
+	r->names = NULL;
+	resultsdb_close(r->db);
+	r->db = NULL;
+	r->under_way = false;
+}
+
+void
+results_free(struct results *r)
+{
+	if (r == NULL)
+		return;
+	file_close(r);
+	wbuf_clear(&r->scratch);
+	free(r);
+}
+
+/* Where the ids go on: never inside a run, whose rows are sorted already. */
+static int
+positions_read(struct results *r)
+{
+	if (resultsdb_tail(r->db, &r->tail) == -1 ||
+	    sqlx_number(r->db, "SELECT coalesce(max(id) + 1, 0) FROM record",
+		&r->next_id) == -1 ||
+	    sqlx_number(r->db,
+		"SELECT max((SELECT coalesce(max(timestamp), "
+		"~0x7fffffffffffffff)"
+		" FROM record), (SELECT coalesce(max(timestamp),"
+		" ~0x7fffffffffffffff) FROM bucket))",
+		&r->newest) == -1)
+		return -1;
+	if (r->next_id < r->tail)
+		r->next_id = r->tail;
+	return 0;
+}
+
+static int
+statements_prepare(struct results *r)
+{
+	for (size_t i = 0; i < ST_MAX; i++) {
+		r->st[i] = sqlx_prepare(r->db, stmt_sql[i]);
+		if (r->st[i] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+file_open(struct results *r, bool create)
+{
+	if (r->db != NULL)
+		return 0;
+	r->db = resultsdb_open_writer(RESULTS_DIR, create);
+	if (r->db == NULL)
+		return -1;
+	r->names = resultnames_new(r->db);
+	if (r->names == NULL || statements_prepare(r) == -1 ||
+	    positions_read(r) == -1 ||
+	    resultsdb_get_seq(r->db, &r->seq_in) == -1) {
+		int saved = errno;
+
+		file_close(r);
+		errno = saved;
+		return -1;
+	}
+	r->mark = true;
+	return 0;
+}
+
+/* What is under way is spoilt; only results_commit clears that. */
+static int
+spoil(struct results *r)
+{
+	if (r->error == 0)
+		r->error = errno == 0 ? EIO : errno;
+	errno = r->error;
+	return -1;
+}
+
+static int
+transaction_begin(struct results *r)
+{
+	if (r->error != 0)
+		return spoil(r);
+	if (r->under_way)
+		return 0;
+	if (file_open(r, true) == -1 || sqlx_run(r->st[ST_BEGIN]) == -1)
+		return spoil(r);
+	r->under_way = true;
+	r->now = TIME_UNSET;
+	return 0;
+}
+
+/*
+ * The first that comes of a bucket takes away what was known of it: interim
+ * records, or the same ones from before.
+ */
+static int
+bucket_enter(struct results *r, int64_t timestamp_ms)
+{
+	if (transaction_begin(r) == -1)
+		return -1;
+	if (r->now == timestamp_ms)
+		return 0;
+	r->now = timestamp_ms;
+	r->records = 0;
+	if (timestamp_ms > r->newest) {
+		r->newest = timestamp_ms;
+		return 0;
+	}
+	sqlite3_bind_int64(r->st[ST_FORGET_RECORDS], 1, timestamp_ms);
+	return sqlx_run(r->st[ST_FORGET_RECORDS]) == -1 ? spoil(r) : 0;
+}
+
+static int
+record_insert(struct results *r, const struct record_result *rec)
+{
+	int64_t detector;
+
+	if (resultnames_put(r->names, rec, &detector) == -1 ||
+	    resultrow_bind_record(r->st[ST_RECORD], r->next_id, detector, rec,
+		&r->scratch) == -1 ||
+	    sqlx_run(r->st[ST_RECORD]) == -1)
+		return -1;
+	r->next_id++;
+	r->records++;
+	if (r->next_id - r->tail < RESULTSDB_RUN_ROWS)
+		return 0;
+	if (resultsdb_add_run(r->db, r->tail >> RESULTSDB_RUN_SHIFT) == -1)
+		return -1;
+	r->tail += RESULTSDB_RUN_ROWS;
+	return 0;
+}
+
+static int
+sink_record(void *arg, const struct record_result *rec)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (bucket_enter(r, rec->timestamp_ms) == -1)
+		return -1;
+	return record_insert(r, rec) == -1 ? spoil(r) : 0;
+}
+
+static int
+sink_bucket(void *arg, const struct bucket_result *b)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (bucket_enter(r, b->timestamp_ms) == -1)
+		return -1;
+	if (resultrow_bind_bucket(
+		r->st[ST_BUCKET], b, r->records, &r->scratch) == -1 ||
+	    sqlx_run(r->st[ST_BUCKET]) == -1)
+		return spoil(r);
+	r->now = TIME_UNSET;
+	return 0;
+}
+
+static int
+sink_drop_interim(void *arg, int64_t from_ms)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (!r->under_way && r->error == 0 && file_open(r, false) == -1)
+		return errno == ENOENT ? 0 : spoil(r);
+	if (transaction_begin(r) == -1)
+		return -1;
+	sqlite3_bind_int64(r->st[ST_DROP_RECORDS], 1, from_ms);
+	sqlite3_bind_int64(r->st[ST_DROP_BUCKETS], 1, from_ms);
+	if (sqlx_run(r->st[ST_DROP_RECORDS]) == -1 ||
+	    sqlx_run(r->st[ST_DROP_BUCKETS]) == -1)
+		return spoil(r);
+	return 0;
+}
+
+void
+results_sink(struct results *r, struct result_sink *sink)
+{
+	sink->record = sink_record;
+	sink->bucket = sink_bucket;
+	sink->drop_interim = sink_drop_interim;
+	sink->arg = r;
+}
+
+void
+results_mute(struct results *r, bool muted)
+{
+	r->muted = muted;
+}
+
+int
+results_applied_seq(struct results *r, uint64_t *seq)
+{
+	*seq = 0;
+	if (r->db == NULL) {
+		if (file_open(r, false) == -1) {
+			if (errno == ENOENT)
+				return 0;
+			errno = EIO;
+			return -1;
+		}
+		*seq = r->seq_in;
+		/* A job that gets no data needs no open database. */
+		file_close(r);
+		return 0;
+	}
+	*seq = r->seq_in;
+	return 0;
+}
+
+/*
+ * Forget the transaction and everything known about the file. Reported once;
+ * what follows starts with a freshly opened file.
+ */
+static int
+commit_fail(struct results *r)
+{
+	int e = r->error == ENOSPC ? ENOSPC : EIO;
+
+	log_warnx("results are not kept: %s",
+	    e == ENOSPC ? "no space left on device" : "see above");
+	file_close(r);
+	r->error = 0;
+	errno = e;
+	return -1;
+}
+
+/*
+ * A reader without the right to write cannot place the mark that says how far
+ * it reads; it uses one that a writer has left. A read after the first frames
+ * were written leaves one.
+ */
+static int
+mark_leave(struct results *r)
+{
+	uint64_t seq;
+
+	if (!r->mark)
+		return 0;
+	r->mark = false;
+	return resultsdb_get_seq(r->db, &seq);
+}
+
+static int
+transaction_commit(struct results *r)
+{
+	if (r->seq != r->seq_in && resultsdb_put_seq(r->db, r->seq) == -1)
+		return -1;
+	if (sqlx_run(r->st[ST_COMMIT]) == -1)
+		return -1;
+	r->under_way = false;
+	r->seq_in = r->seq;
+	return mark_leave(r);
+}
+
+/*
+ * A second commit, of the number alone, that syncs the WAL and thereby all
+ * earlier commits: the level cannot be changed while a transaction is open.
+ */
+static int
+commit_sync(struct results *r)
+{
+	if (sqlx_exec(r->db, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE") == -1)
+		return -1;
+	r->under_way = true;
+	if (resultsdb_put_seq(r->db, r->seq) == -1 ||
+	    transaction_commit(r) == -1)
+		return -1;
+	return sqlx_exec(r->db, "PRAGMA synchronous=NORMAL");
+}
+
+int
+results_commit(struct results *r, uint64_t seq, bool durable)
+{
+	if (r->error != 0)
+		return commit_fail(r);
+	if (!r->muted)
+		r->seq = seq;
+	if (r->under_way && transaction_commit(r) == -1)
+		goto fail;
+	if (!durable || r->db == NULL)
+		return 0;
+	if (r->seq < r->seq_in)
+		r->seq = r->seq_in;
+	if (commit_sync(r) == -1)
+		goto fail;
+	return 0;
+fail:
+	spoil(r);
+	return commit_fail(r);
+}

@@ -1,0 +1,512 @@
+/* Owns analysis_config: its fields, checks and defaults (2.3). */
+#include "common/compat.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/jobconf_int.h"
+#include "common/units.h"
+
+#define PRUNE_WINDOW_NS (30 * 86400 * UNITS_NS_PER_S)
+#define PRUNE_WINDOW_SPANS 20 /* when that is longer */
+
+static const char *const name_keys[] = { "by_field_name", "over_field_name",
+	"partition_field_name" };
+
+static size_t
+list_length(struct json_object *list)
+{
+	return list == NULL ? 0 : json_object_array_length(list);
+}
+
+static int
+bad(struct objparse *op, const char *reason)
+{
+	return apierr_set(op->e, 400, E_STATUS, "%s", reason);
+}
+
+/* Collecting names */
+
+int
+jobconf_compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static void
+collect(const char **list, size_t *n, const char *name)
+{
+	if (name != NULL && *name != '\0')
+		list[(*n)++] = name;
+}
+
+static void
+collect_detector(
+    struct json_object *detector, bool terms_only, const char **list, size_t *n)
+{
+	for (size_t i = 0; i < NELEM(name_keys); i++)
+		collect(list, n, jobconf_text(detector, name_keys[i]));
+	if (!terms_only)
+		collect(list, n, jobconf_text(detector, "field_name"));
+}
+
+static size_t
+sort_unique(const char **list, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(list, n, sizeof(*list), jobconf_compare_names);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
+			list[kept++] = list[i];
+	return kept;
+}
+
+int
+jobconf_collect_fields(struct json_object *analysis, bool terms_only,
+    const char ***list, size_t *n)
+{
+	struct json_object *detectors = jobconf_member(analysis, "detectors");
+	struct json_object *influencers =
+	    jobconf_member(analysis, "influencers");
+	size_t most = list_length(detectors) * 4 + list_length(influencers) + 2;
+
+	*n = 0;
+	*list = reallocarray(NULL, most, sizeof(**list));
+	if (*list == NULL)
+		return -1;
+	for (size_t i = 0; i < list_length(detectors); i++)
+		collect_detector(json_object_array_get_idx(detectors, i),
+		    terms_only, *list, n);
+	for (size_t i = 0; i < list_length(influencers); i++)
+		collect(*list, n,
+		    json_object_get_string(
+			json_object_array_get_idx(influencers, i)));
+	if (!terms_only) {
+		collect(*list, n,
+		    jobconf_text(analysis, "categorization_field_name"));
+		collect(*list, n,
+		    jobconf_text(analysis, "summary_count_field_name"));
+	}
+	*n = sort_unique(*list, *n);
+	return 0;
+}
+
+/* Checks, in the order of finish_analysis */
+
+static int
+check_span(struct objparse *op, struct json_object *obj)
+{
+	int64_t span = jobconf_duration_ns(obj, "bucket_span");
+	int64_t latency = jobconf_duration_ns(obj, "latency");
+	char shown[UNITS_DURATION_BYTES];
+
+	units_show_duration(shown, span);
+	if (span <= 0)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "bucket_span cannot be less or equal than 0. Value = %s",
+		    shown);
+	if (span % UNITS_NS_PER_S != 0)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "bucket_span has to be a multiple of 1s; actual was '%s'",
+		    shown);
+	units_show_duration(shown, latency);
+	if (latency < 0)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "latency cannot be less than 0. Value = %s", shown);
+	if (latency % UNITS_NS_PER_S != 0)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "latency has to be a multiple of 1s; actual was '%s'",
+		    shown);
+	return 0;
+}
+
+static bool
+uses_mlcategory(struct json_object *detector)
+{
+	for (size_t i = 0; i < NELEM(name_keys); i++) {
+		const char *name = jobconf_text(detector, name_keys[i]);
+
+		if (name != NULL && strcmp(name, MLCATEGORY) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_mlcategory(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *detectors = jobconf_member(obj, "detectors");
+	bool set = jobconf_text(obj, "categorization_field_name") != NULL;
+	bool used = false;
+
+	for (size_t i = 0; i < list_length(detectors) && !used; i++)
+		used = uses_mlcategory(json_object_array_get_idx(detectors, i));
+	if (used && !set)
+		return bad(op,
+		    "categorization_field_name must be set for mlcategory to "
+		    "be available");
+	if (set && !used)
+		return bad(op,
+		    "categorization_field_name is set but mlcategory is not "
+		    "used in any detector by/over/partition field");
+	return 0;
+}
+
+/*
+ * The filters are regular expressions of Java, which nothing here can compile:
+ * brackets, escapes and quantifiers without anything before them are looked at.
+ */
+static bool
+regex_looks_valid(const char *p)
+{
+	int groups = 0;
+	bool in_class = false, can_repeat = false;
+
+	for (; *p != '\0'; p++) {
+		if (*p == '\\') {
+			if (*++p == '\0')
+				return false;
+			can_repeat = true;
+		} else if (in_class) {
+			in_class = *p != ']';
+		} else if (*p == '[') {
+			in_class = can_repeat = true;
+			/* A bracket that comes first is one of the class. */
+			p += p[1] == '^' ? 1 : 0;
+			p += p[1] == ']' ? 1 : 0;
+		} else {
+			groups += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+			if (groups < 0 || (!can_repeat && strchr("*+", *p)))
+				return false;
+			can_repeat = *p != '(' && *p != '|';
+		}
+	}
+	return groups == 0 && !in_class;
+}
+
+static int
+check_filter_list(struct objparse *op, struct json_object *filters)
+{
+	size_t n = list_length(filters);
+	const char **list = reallocarray(NULL, n + 1, sizeof(*list));
+	size_t unique;
+
+	if (list == NULL)
+		return objparse_no_memory(op);
+	for (size_t i = 0; i < n; i++)
+		list[i] = json_object_get_string(
+		    json_object_array_get_idx(filters, i));
+	unique = sort_unique(list, n);
+	free(list);
+	if (unique != n)
+		return bad(op, "categorization_filters contain duplicates");
+	for (size_t i = 0; i < n; i++) {
+		const char *f = json_object_get_string(
+		    json_object_array_get_idx(filters, i));
+
+		if (*f == '\0')
+			return bad(op,
+			    "categorization_filters are not allowed to "
+			    "contain empty strings");
+		if (!regex_looks_valid(f))
+			return apierr_set(op->e, 400, E_STATUS,
+			    "categorization_filters contains invalid regular "
+			    "expression '%s'",
+			    f);
+	}
+	return 0;
+}
+
+static int
+check_categorization(struct objparse *op, struct json_object *obj)
+{
+	bool set = jobconf_text(obj, "categorization_field_name") != NULL;
+	struct json_object *filters =
+	    jobconf_member(obj, "categorization_filters");
+	bool analyzer = jobconf_member(obj, "categorization_analyzer") != NULL;
+
+	if (analyzer && !set)
+		return bad(op,
+		    "categorization_analyzer requires setting "
+		    "categorization_field_name");
+	if (analyzer && list_length(filters) > 0)
+		return bad(op,
+		    "categorization_filters cannot be used with "
+		    "categorization_analyzer - instead specify them as "
+		    "pattern_replace char_filters in the analyzer");
+	if (list_length(filters) == 0)
+		return 0;
+	if (!set)
+		return bad(op,
+		    "categorization_filters require setting "
+		    "categorization_field_name");
+	return check_filter_list(op, filters);
+}
+
+static int
+check_partitions(struct objparse *op, struct json_object *detectors)
+{
+	const char *first = NULL;
+
+	for (size_t i = 0; i < list_length(detectors); i++) {
+		struct json_object *d = json_object_array_get_idx(detectors, i);
+		const char *name = jobconf_text(d, "partition_field_name");
+
+		if (name != NULL && strcmp(name, MLCATEGORY) == 0)
+			return bad(op,
+			    "mlcategory cannot be used as a "
+			    "partition_field_name when per-partition "
+			    "categorization is enabled");
+		if (!uses_mlcategory(d))
+			continue;
+		if (name == NULL)
+			return bad(op,
+			    "partition_field_name must be set for detectors "
+			    "that reference mlcategory when per-partition "
+			    "categorization is enabled");
+		if (first != NULL && strcmp(first, name) != 0)
+			return apierr_set(op->e, 400, E_STATUS,
+			    "partition_field_name cannot vary between "
+			    "detectors when per-partition categorization is "
+			    "enabled: [%s] and [%s] are used",
+			    first, name);
+		first = name;
+	}
+	return 0;
+}
+
+static int
+check_per_partition(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *conf =
+	    jobconf_member(obj, "per_partition_categorization");
+
+	if (conf == NULL ||
+	    !json_object_get_boolean(jobconf_member(conf, "enabled")))
+		return 0;
+	if (jobconf_text(obj, "categorization_field_name") == NULL)
+		return bad(op,
+		    "categorization_field_name must be set when per-partition "
+		    "categorization is enabled");
+	return check_partitions(op, jobconf_member(obj, "detectors"));
+}
+
+static int
+check_summary_count(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *detectors = jobconf_member(obj, "detectors");
+
+	if (jobconf_text(obj, "summary_count_field_name") == NULL)
+		return 0;
+	for (size_t i = 0; i < list_length(detectors); i++)
+		if (strcmp(jobconf_text(json_object_array_get_idx(detectors, i),
+			       "function"),
+			"metric") == 0)
+			return bad(op,
+			    "The 'metric' function cannot be used in jobs "
+			    "that will take pre-summarized input");
+	return 0;
+}
+
+/* A name and another one below it cannot both hold a value in one document. */
+static int
+check_nesting(struct objparse *op, struct json_object *obj)
+{
+	const char **list;
+	size_t n;
+	int rc = 0;
+
+	if (jobconf_collect_fields(obj, true, &list, &n) == -1)
+		return objparse_no_memory(op);
+	for (size_t i = 1; i < n && rc == 0; i++) {
+		size_t len = strlen(list[i - 1]);
+
+		if (strncmp(list[i], list[i - 1], len) == 0 &&
+		    list[i][len] == '.')
+			rc = apierr_set(op->e, 400, E_STATUS,
+			    "Fields [%s] and [%s] cannot both be used in the "
+			    "same analysis_config",
+			    list[i - 1], list[i]);
+	}
+	free(list);
+	return rc;
+}
+
+static int
+check_prune_window(struct objparse *op, struct json_object *obj)
+{
+	const char *text = jobconf_text(obj, "model_prune_window");
+	const char *span_text = jobconf_text(obj, "bucket_span");
+	int64_t window = jobconf_duration_ns(obj, "model_prune_window");
+	int64_t span = jobconf_duration_ns(obj, "bucket_span");
+
+	if (text == NULL)
+		return 0;
+	if (window <= 0 || window % span != 0)
+		return apierr_set(op->e, 400, E_STATUS,
+		    "model_prune_window [%s] must be a multiple of "
+		    "bucket_span [%s]",
+		    text, span_text);
+	if (window / span < 2)
+		return apierr_set(op->e, 400, E_STATUS,
+		    "model_prune_window [%s] must be at least 2 times greater "
+		    "than bucket_span [%s]",
+		    text, span_text);
+	return 0;
+}
+
+/* Defaults */
+
+static int
+number_detectors(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *detectors = jobconf_member(obj, "detectors");
+
+	for (size_t i = 0; i < list_length(detectors); i++) {
+		struct json_object *d = json_object_array_get_idx(detectors, i);
+
+		/* Of the table's fields it is the last one, so it stays so. */
+		json_object_object_del(d, "detector_index");
+		if (objparse_put(op, d, "detector_index",
+			json_object_new_int64((int64_t)i)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* 30 days in whole spans, or 20 spans. */
+static int
+default_prune_window(struct objparse *op, struct json_object *obj)
+{
+	int64_t span = jobconf_duration_ns(obj, "bucket_span");
+	int64_t spans = PRUNE_WINDOW_NS / span;
+	char text[UNITS_DURATION_BYTES];
+
+	if (PRUNE_WINDOW_NS % span != 0)
+		spans++;
+	if (spans < PRUNE_WINDOW_SPANS)
+		spans = PRUNE_WINDOW_SPANS;
+	if (spans > INT64_MAX / span)
+		return 0;
+	units_print_duration(text, spans * span);
+	return objparse_put(
+	    op, obj, "model_prune_window", json_object_new_string(text));
+}
+
+static int
+default_per_partition(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *conf = json_object_new_object();
+
+	if (conf == NULL)
+		return objparse_no_memory(op);
+	if (objparse_put(op, conf, "enabled", json_object_new_boolean(0)) ==
+	    -1) {
+		json_object_put(conf);
+		return -1;
+	}
+	return objparse_put(op, obj, "per_partition_categorization", conf);
+}
+
+static int
+default_categorization(struct objparse *op, struct json_object *obj)
+{
+	if (jobconf_text(obj, "categorization_field_name") == NULL) {
+		json_object_object_del(obj, "per_partition_categorization");
+		return 0;
+	}
+	if (jobconf_member(obj, "per_partition_categorization") == NULL &&
+	    !op->old && default_per_partition(op, obj) == -1)
+		return -1;
+	if (op->old || jobconf_member(obj, "categorization_analyzer") != NULL)
+		return 0;
+	return jobconf_default_analyzer(op, obj);
+}
+
+/* What 8.x writes into every configuration and 6.x did not know. */
+static int
+set_defaults(struct objparse *op, struct json_object *obj)
+{
+	if (number_detectors(op, obj) == -1)
+		return -1;
+	if (jobconf_member(obj, "influencers") == NULL &&
+	    objparse_put(op, obj, "influencers", json_object_new_array()) == -1)
+		return -1;
+	if (op->restore)
+		return 0;
+	if (default_categorization(op, obj) == -1)
+		return -1;
+	if (op->old || jobconf_member(obj, "model_prune_window") != NULL)
+		return 0;
+	return default_prune_window(op, obj);
+}
+
+static int
+finish_analysis(struct objparse *op, struct json_object *obj)
+{
+	if (jobconf_member(obj, "bucket_span") == NULL &&
+	    objparse_put(
+		op, obj, "bucket_span", json_object_new_string("5m")) == -1)
+		return -1;
+	if (check_span(op, obj) == -1)
+		return -1;
+	if (list_length(jobconf_member(obj, "detectors")) == 0)
+		return bad(op, "No detectors configured");
+	if (jobconf_check_name(
+		op, jobconf_text(obj, "summary_count_field_name")) == -1 ||
+	    jobconf_check_name(
+		op, jobconf_text(obj, "categorization_field_name")) == -1 ||
+	    check_mlcategory(op, obj) == -1 ||
+	    check_categorization(op, obj) == -1 ||
+	    check_per_partition(op, obj) == -1 ||
+	    check_summary_count(op, obj) == -1 ||
+	    check_nesting(op, obj) == -1 || check_prune_window(op, obj) == -1)
+		return -1;
+	return set_defaults(op, obj);
+}
+
+static const struct objparse_field per_partition_fields[] = {
+	{ "enabled", T_BOOLEAN, objparse_boolean, NULL, OBJPARSE_REQUIRED },
+	{ "stop_on_warn", T_BOOLEAN, objparse_boolean, NULL, 0 },
+};
+static const struct objparse_table per_partition_table = {
+	"per_partition_categorization", per_partition_fields,
+	NELEM(per_partition_fields), NULL
+};
+
+static const struct objparse_field analysis_fields[] = {
+	/* clang-format off */
+	{ "bucket_span", T_STRING, objparse_duration, NULL, 0 },
+	{ "categorization_field_name", T_STRING, jobconf_convert_name, NULL,
+	    0 },
+	{ "categorization_filters", T_STRINGS, objparse_strings, NULL, 0 },
+	{ "categorization_analyzer", T_STRING | T_OBJECT,
+	    jobconf_convert_analyzer, NULL, 0 },
+	{ "per_partition_categorization", T_OBJECT, objparse_object,
+	    &per_partition_table, 0 },
+	{ "latency", T_STRING, objparse_duration, NULL, 0 },
+	{ "summary_count_field_name", T_STRING, jobconf_convert_name, NULL,
+	    0 },
+	{ "detectors", T_OBJECTS, objparse_objects, &jobconf_detector_table,
+	    OBJPARSE_REQUIRED },
+	{ "influencers", T_STRINGS, jobconf_convert_names, NULL, 0 },
+	{ "multivariate_by_fields", T_BOOLEAN, objparse_boolean, NULL, 0 },
+	{ "model_prune_window", T_STRING, objparse_duration, NULL, 0 },
+	/* Of 5.x and 6.x, without effect. */
+	{ "overlapping_buckets", T_BOOLEAN, objparse_ignore, NULL,
+	    OBJPARSE_OLD },
+	{ "result_finalization_window", T_NUMBER, objparse_ignore, NULL,
+	    OBJPARSE_OLD },
+	{ "multiple_bucket_spans", T_STRINGS, objparse_ignore, NULL,
+	    OBJPARSE_OLD },
+	{ "use_per_partition_normalization", T_BOOLEAN, objparse_ignore, NULL,
+	    OBJPARSE_OLD },
+	/* clang-format on */
+};
+
+const struct objparse_table jobconf_analysis_table = { "analysis_config",
+	analysis_fields, NELEM(analysis_fields), finish_analysis };

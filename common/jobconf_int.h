@@ -1,0 +1,67 @@
+/* What the files behind jobconf.h share. Not for others. */
+#ifndef COMMON_JOBCONF_INT_H
+#define COMMON_JOBCONF_INT_H
+
+#include "common/compat.h"
+#include "common/jobconf.h"
+#include "common/objparse.h"
+
+#define MLCATEGORY "mlcategory" /* the field that categorization makes */
+#define NAME_BYTES_MAX 512	/* of a field */
+
+extern const struct objparse_table jobconf_table;
+extern const struct objparse_table jobconf_analysis_table;
+extern const struct objparse_table jobconf_detector_table;
+extern const struct objparse_table jobconf_rule_table;
+extern const struct objparse_table jobconf_data_description_table;
+extern const struct objparse_table jobconf_limits_table;
+
+/*
+ * The checks of the whole behind those of the parts, and the defaults of the
+ * top level. Returns 0, or -1 with op->e.
+ */
+int jobconf_check(
+    struct objparse *op, struct json_object *obj, const char *job_id);
+
+/* A field's name; one that is empty counts as not given. */
+objparse_convert jobconf_convert_name;
+objparse_convert jobconf_convert_names;
+/* A list of objects; one that is empty counts as not given. */
+objparse_convert jobconf_convert_objects;
+
+/* A name of an analyzer, or an object of parts. */
+objparse_convert jobconf_convert_analyzer;
+/*
+ * Writes the analyzer that stands for none, the categorization_filters moved
+ * into it. Returns 0, or -1 with op->e.
+ */
+int jobconf_default_analyzer(struct objparse *op, struct json_object *analysis);
+
+/* No quote, backslash, control character, and not the dot alone (2.4). */
+int jobconf_check_name(struct objparse *op, const char *name);
+
+/* Rules against the detector that has them. Returns 0, or -1 with op->e. */
+int jobconf_check_rules(struct objparse *op, struct json_object *detector,
+    const struct function_info *fn);
+
+/* Of the object; NULL when it is absent or, for a text, empty. */
+struct json_object *jobconf_member(struct json_object *obj, const char *key);
+const char *jobconf_text(struct json_object *obj, const char *key);
+int64_t jobconf_number(
+    struct json_object *obj, const char *key, int64_t otherwise);
+/* A duration that was checked already; 0 when absent. */
+int64_t jobconf_duration_ns(struct json_object *obj, const char *key);
+
+/* Bytewise; for qsort over const char *. */
+int jobconf_compare_names(const void *, const void *);
+
+/*
+ * The analysis fields (2.3) of an analysis_config, each once, sorted; the
+ * texts are borrowed from it. *list is the caller's (free). terms_only: those
+ * alone that split or explain: by, over, partition fields and influencers.
+ * Returns 0, or -1 when memory is out.
+ */
+int jobconf_collect_fields(struct json_object *analysis, bool terms_only,
+    const char ***list, size_t *n);
+
+#endif

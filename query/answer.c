@@ -1,0 +1,373 @@
+/* Owns the making of an answer from a job's results.db. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/detectorlist.h"
+#include "common/log.h"
+#include "common/resultrow.h"
+#include "common/resultsdb.h"
+#include "common/sqlx.h"
+#include "query/answer.h"
+#include "query/cutoff.h"
+#include "query/plan.h"
+#include "query/print.h"
+#include "query/style.h"
+
+/* Instructions of SQLite between two looks at the clock: about 1 ms. */
+#define TICK_INSTRUCTIONS 20000
+
+struct answer {
+	const struct request *req; /* borrowed */
+	const char *dir;	   /* of the results, for the log */
+	sqlite3 *db;		   /* NULL: there are no results yet */
+	struct detectorlist detectors;
+	sqlite3_stmt *page;
+	sqlite3_stmt *expand; /* records of a bucket; NULL: not asked for */
+	uint64_t count;	      /* matches */
+	uint64_t nrows;	      /* of them on the page */
+	struct plan plan;
+	struct style style;
+	struct out *out; /* borrowed */
+	answer_tick *tick;
+	void *tick_arg;
+	int64_t give_up_us; /* monotonic */
+	bool given_up;	    /* by tick, not for its time */
+	struct apierr *err; /* borrowed */
+};
+
+static int
+progress_cb(void *arg)
+{
+	struct answer *a = arg;
+
+	if (a->tick != NULL && a->tick(a->tick_arg)) {
+		a->given_up = true;
+		return 1;
+	}
+	return !a->out->streaming && clock_mono_us() > a->give_up_us;
+}
+
+/*
+ * Turn errno into the client's error. A row that was reported already by
+ * fail_row keeps its text.
+ */
+static int
+fail(struct answer *a)
+{
+	const char *job = a->req->job_id;
+	int e = errno;
+
+	if (a->given_up)
+		return -1;
+	if (e == EINTR)
+		return apierr_set(a->err, 503, E_STATUS,
+		    "the results of job [%s] took longer than [%ds] to read; "
+		    "ask for less with [start], [end] or a score",
+		    job, ANSWER_MAX_MS / 1000);
+	if (e == EBUSY)
+		return apierr_set(a->err, 503, E_STATUS,
+		    "the results of job [%s] are busy", job);
+	if (e == EBADMSG)
+		return apierr_set(a->err, 500, E_EXCEPTION,
+		    "the results of job [%s] are damaged: %s/%s", job,
+		    a->req->directory, RESULTSDB_FILE);
+	return apierr_set(a->err, 500, E_EXCEPTION,
+	    "the results of job [%s] cannot be read: %s", job, strerror(e));
+}
+
+static int
+fail_row(struct answer *a, const char *table, int64_t id)
+{
+	log_warnx("job %s: %s/%s: row %jd of %s is damaged", a->req->job_id,
+	    a->dir, RESULTSDB_FILE, (intmax_t)id, table);
+	return apierr_set(a->err, 500, E_EXCEPTION,
+	    "the results of job [%s] are damaged: row [%jd] of [%s] in "
+	    "[%s/results/%s] does not match its checksum",
+	    a->req->job_id, (intmax_t)id, table, a->req->directory,
+	    RESULTSDB_FILE);
+}
+
+static int
+count_read(struct answer *a, const char *sql, uint64_t *n)
+{
+	sqlite3_stmt *st = sqlx_prepare(a->db, sql);
+	int rc = 0;
+
+	if (st == NULL)
+		return fail(a);
+	plan_bind(&a->plan, st);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*n = (uint64_t)sqlite3_column_int64(st, 0);
+	else
+		rc = sqlx_fail(a->db, "count");
+	sqlite3_finalize(st);
+	return rc == -1 ? fail(a) : 0;
+}
+
+static sqlite3_stmt *
+prepare_bound(struct answer *a, const char *sql)
+{
+	sqlite3_stmt *st = sqlx_prepare(a->db, sql);
+
+	if (st == NULL)
+		fail(a);
+	else
+		plan_bind(&a->plan, st);
+	return st;
+}
+
+static int
+prepare_expand(struct answer *a)
+{
+	if (a->req->kind != QUERY_BUCKETS || !a->req->expand)
+		return 0;
+	a->expand = prepare_bound(a, plan_bucket_records(&a->plan));
+	return a->expand == NULL ? -1 : 0;
+}
+
+/* The statement of the page, and how many rows it will give. */
+static int
+prepare_list(struct answer *a)
+{
+	const struct request *q = a->req;
+	uint64_t in_range;
+
+	if (count_read(a, plan_count(&a->plan), &a->count) == -1 ||
+	    count_read(a, plan_count_range(&a->plan), &in_range) == -1)
+		return -1;
+	a->nrows = a->count > q->from ? a->count - q->from : 0;
+	if (a->nrows > q->size)
+		a->nrows = q->size;
+	if (a->nrows == 0)
+		return 0;
+	plan_choose(&a->plan, a->count, in_range);
+	if (plan_wants_cutoff(&a->plan, a->count) &&
+	    cutoff_find(&a->plan, a->db) == -1)
+		return fail(a);
+	a->page = prepare_bound(a, plan_page(&a->plan));
+	return a->page == NULL ? -1 : 0;
+}
+
+static int
+prepare_one(struct answer *a)
+{
+	a->count = a->nrows = 1;
+	a->page = prepare_bound(a, plan_one_bucket());
+	if (a->page == NULL)
+		return -1;
+	plan_bind_time(a->page, a->req->timestamp_ms);
+	return 0;
+}
+
+static int
+fail_missing(struct answer *a)
+{
+	return apierr_set(
+	    a->err, 404, E_NOT_FOUND, "Could not find requested buckets");
+}
+
+static bool
+is_single(const struct answer *a)
+{
+	return a->req->kind == QUERY_BUCKETS &&
+	    a->req->timestamp_ms != TIME_UNSET;
+}
+
+/* One read transaction: all statements see the same results. */
+static int
+begin(struct answer *a)
+{
+	if (sqlx_exec(a->db, "BEGIN") == -1 ||
+	    resultsdb_tail(a->db, &a->plan.tail) == -1)
+		return fail(a);
+	return detectorlist_load(&a->detectors, a->db) == -1 ? fail(a) : 0;
+}
+
+static int
+prepare(struct answer *a)
+{
+	if (plan_init(&a->plan, a->req, a->db, a->err) == -1)
+		return -1;
+	if (a->db == NULL)
+		return is_single(a) ? fail_missing(a) : 0;
+	if (begin(a) == -1)
+		return -1;
+	if ((is_single(a) ? prepare_one(a) : prepare_list(a)) == -1)
+		return -1;
+	return prepare_expand(a);
+}
+
+static int
+record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
+    const struct print_context *c)
+{
+	const struct detector_row *d =
+	    detectorlist_find(&a->detectors, resultrow_detector_of(st));
+	struct record_result r;
+
+	if (d == NULL || resultrow_read_record(st, d, &r) == -1)
+		return fail_row(a, "record", sqlite3_column_int64(st, 0));
+	print_record(w, c, &r);
+	return 0;
+}
+
+/* The member "records" of a bucket, if it has some. */
+static int
+expand_print(struct answer *a, int64_t timestamp_ms, struct jsonw *w,
+    const struct print_context *c)
+{
+	bool any = false;
+	int rc;
+
+	sqlite3_reset(a->expand);
+	plan_bind_time(a->expand, timestamp_ms);
+	while ((rc = sqlite3_step(a->expand)) == SQLITE_ROW) {
+		if (!any) {
+			jsonw_key(w, "records");
+			jsonw_begin(w, '[');
+			any = true;
+		}
+		if (record_print(a, a->expand, w, c) == -1)
+			return -1;
+	}
+	if (rc != SQLITE_DONE) {
+		sqlx_fail(a->db, "read the records of a bucket");
+		return fail(a);
+	}
+	if (any)
+		jsonw_end(w, ']');
+	return 0;
+}
+
+static int
+bucket_print(struct answer *a, struct jsonw *w, const struct print_context *c)
+{
+	struct bucket_result b;
+
+	if (resultrow_read_bucket(a->page, &b) == -1)
+		return fail_row(a, "bucket", sqlite3_column_int64(a->page, 0));
+	print_bucket_head(w, c, &b);
+	if (a->expand != NULL && b.ninfluencers > 0 &&
+	    expand_print(a, b.timestamp_ms, w, c) == -1)
+		return -1;
+	print_bucket_tail(w, c, &b);
+	return 0;
+}
+
+static int
+row_write(struct answer *a)
+{
+	struct print_context c = { a->req->job_id, a->req->human };
+	struct jsonw w = { .out = style_row_buffer(&a->style) };
+	int rc;
+
+	if (a->req->kind == QUERY_BUCKETS)
+		rc = bucket_print(a, &w, &c);
+	else
+		rc = record_print(a, a->page, &w, &c);
+	if (rc == -1)
+		return -1;
+	return style_row(&a->style) == -1 ? fail(a) : 0;
+}
+
+static int
+rows_write(struct answer *a)
+{
+	int rc = SQLITE_DONE;
+	uint64_t n = 0;
+
+	if (a->page != NULL)
+		sqlite3_reset(a->page);
+	while (a->page != NULL && (rc = sqlite3_step(a->page)) == SQLITE_ROW) {
+		if (row_write(a) == -1)
+			return -1;
+		n++;
+	}
+	if (rc != SQLITE_DONE) {
+		sqlx_fail(a->db, "read a page");
+		return fail(a);
+	}
+	if (n == 0 && is_single(a))
+		return fail_missing(a);
+	return 0;
+}
+
+static int
+text_write(struct answer *a)
+{
+	if (style_begin(&a->style, a->count, a->nrows) == -1)
+		return fail(a);
+	if (rows_write(a) == -1)
+		return -1;
+	return style_end(&a->style) == -1 ? fail(a) : 0;
+}
+
+static int
+write_all(struct answer *a)
+{
+	if (text_write(a) == -1)
+		return -1;
+	if (!out_must_repeat(a->out))
+		return 0;
+	out_again(a->out);
+	if (text_write(a) == 0)
+		return 0;
+	/* Parts of it have gone out: no error can take their place. */
+	a->err->status = 0;
+	log_warnx("job %s: an answer broke off", a->req->job_id);
+	return -1;
+}
+
+static int
+open_results(struct answer *a)
+{
+	a->db = resultsdb_open_reader(a->dir);
+	if (a->db == NULL)
+		return errno == ENOENT ? 0 : fail(a);
+	sqlite3_progress_handler(a->db, TICK_INSTRUCTIONS, progress_cb, a);
+	return 0;
+}
+
+static void
+close_results(struct answer *a)
+{
+	sqlite3_finalize(a->page);
+	sqlite3_finalize(a->expand);
+	detectorlist_clear(&a->detectors);
+	resultsdb_close(a->db);
+}
+
+int
+answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
+    void *arg, struct out *o, struct apierr *e)
+{
+	struct answer a = {
+		.req = req, .tick = tick, .tick_arg = arg, .out = o, .err = e
+	};
+	char dir[PATH_MAX];
+	int rc = -1;
+
+	e->status = 0;
+	a.dir = dir;
+	a.give_up_us = clock_mono_us() + ANSWER_MAX_MS * (int64_t)1000;
+	if (snprintf(dir, sizeof(dir), "%s/%s/results", jobs_dir,
+		req->directory) >= (int)sizeof(dir))
+		return apierr_set(
+		    e, 500, E_EXCEPTION, "the path of the job is too long");
+	style_init(&a.style, req, o);
+	if (open_results(&a) == 0 && prepare(&a) == 0)
+		rc = write_all(&a);
+	/* The writer's WAL is free again before a slow client is waited for. */
+	close_results(&a);
+	style_clear(&a.style);
+	if (rc == 0 && out_finish(o) == -1)
+		rc = -1;
+	return rc;
+}

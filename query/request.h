@@ -1,0 +1,34 @@
+/* A query as it was asked, with memory of its own. */
+#ifndef QUERY_REQUEST_H
+#define QUERY_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/msg.h"
+
+struct request {
+	enum query_kind kind;
+	char job_id[MSG_ID_MAX + 1];
+	char directory[256 + 1]; /* one name below "jobs" */
+	char sort[256 + 1];	 /* never empty */
+	char *filter_path;	 /* owned; NULL: everything */
+	int64_t timestamp_ms;	 /* one bucket; TIME_UNSET: a list */
+	int64_t start_ms;	 /* included; INT64_MIN: from the first */
+	int64_t end_ms;		 /* excluded; INT64_MAX: to the last */
+	double score;		 /* least; -INFINITY: all */
+	bool exclude_interim;
+	bool expand;
+	bool desc;
+	bool pretty;
+	bool human;
+	uint32_t from;
+	uint32_t size;
+};
+
+/* 0, or -1 with EBADMSG (directory is not a plain name) or ENOMEM. */
+int request_init(struct request *, const struct msg_query *) MUST_CHECK;
+void request_clear(struct request *);
+
+#endif

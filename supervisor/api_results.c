@@ -1,0 +1,184 @@
+/* Owns the requests for results: their options, checked, made a query. */
+#include "common/compat.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/units.h"
+#include "supervisor/api.h"
+#include "supervisor/call.h"
+#include "supervisor/job.h"
+#include "supervisor/options.h"
+#include "supervisor/querypool.h"
+#include "supervisor/server.h"
+
+#define WINDOW_MAX 10000 /* from + size */
+#define PAGE_DEFAULT 100
+
+struct result_options {
+	int64_t timestamp_ms;
+	int64_t start_ms;
+	int64_t end_ms;
+	double score;
+	bool exclude_interim;
+	bool expand;
+	bool desc;
+	int64_t from;
+	int64_t size;
+	const char *sort;
+};
+
+#define AT(member) offsetof(struct result_options, member)
+
+/* clang-format off */
+#define COMMON_OPTIONS                                                       \
+	{ "start", OPTION_DATE_MS, AT(start_ms), false, false, NULL },       \
+	{ "end", OPTION_DATE_MS, AT(end_ms), false, false, NULL },           \
+	{ "exclude_interim", OPTION_BOOL, AT(exclude_interim), false, false, NULL }, \
+	{ "desc", OPTION_BOOL, AT(desc), false, false, NULL },               \
+	{ "sort", OPTION_STRING, AT(sort), false, false, NULL },             \
+	{ "from", OPTION_INT, AT(from), false, true, NULL },                 \
+	{ "size", OPTION_INT, AT(size), false, true, NULL },                 \
+	{ "page.from", OPTION_INT, AT(from), true, false, NULL },            \
+	{ "page.size", OPTION_INT, AT(size), true, false, NULL }
+
+static const struct option bucket_table[] = {
+	{ "timestamp", OPTION_DATE_MS, AT(timestamp_ms), false, false, NULL },
+	{ "anomaly_score", OPTION_DOUBLE, AT(score), false, false, NULL },
+	{ "expand", OPTION_BOOL, AT(expand), false, false, NULL },
+	COMMON_OPTIONS,
+};
+
+static const struct option record_table[] = {
+	{ "record_score", OPTION_DOUBLE, AT(score), false, false, NULL },
+	COMMON_OPTIONS,
+};
+/* clang-format on */
+
+/* One bucket is asked for: nothing that chooses among many may stand by it. */
+static int
+check_single(const struct options *os, struct apierr *e)
+{
+	static const struct {
+		const char *option, *shown;
+	} rivals[] = { { "from", "from, size" }, { "size", "from, size" },
+		{ "page.from", "from, size" }, { "page.size", "from, size" },
+		{ "start", "start" }, { "end", "end" },
+		{ "anomaly_score", "anomaly_score" } };
+
+	for (size_t i = 0; i < NELEM(rivals); i++)
+		if (options_given(os, rivals[i].option))
+			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+			    "Param [%s] is incompatible with [timestamp].",
+			    rivals[i].shown);
+	return 0;
+}
+
+static int
+check_page(const struct result_options *r, struct apierr *e)
+{
+	if (r->from < 0)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Parameter [from] cannot be < 0");
+	if (r->size < 0)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Parameter [size] cannot be < 0");
+	if (r->from + r->size > WINDOW_MAX)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Result window is too large, from + size must be less "
+		    "than or equal to: [%d] but was [%" PRId64 "]",
+		    WINDOW_MAX, r->from + r->size);
+	return 0;
+}
+
+static int
+results_read(struct call *c, enum query_kind kind, struct result_options *r,
+    struct apierr *e)
+{
+	static const struct {
+		const struct option *table;
+		size_t n;
+		const char *parser;
+	} kinds[] = {
+		[QUERY_BUCKETS] = { bucket_table, NELEM(bucket_table),
+		    "cluster:monitor/xpack/ml/job/results/buckets/get" },
+		[QUERY_RECORDS] = { record_table, NELEM(record_table),
+		    "cluster:monitor/xpack/ml/job/results/records/get" },
+	};
+	struct options os;
+	int rc = options_read(
+	    &os, kinds[kind].table, kinds[kind].n, c, kinds[kind].parser, r, e);
+
+	if (rc == 0 && c->item != NULL)
+		rc = units_date(
+		    "timestamp", c->item, clock_wall_ms(), &r->timestamp_ms, e);
+	if (rc == 0 && r->timestamp_ms != TIME_UNSET)
+		rc = check_single(&os, e);
+	if (rc == 0)
+		rc = check_page(r, e);
+	if (rc == 0 && r->sort != NULL) {
+		/* The body, which it may point into, goes now. */
+		r->sort = strdup(r->sort);
+		if (r->sort == NULL)
+			rc = apierr_set(e, 503, E_STATUS, "out of memory");
+	}
+	options_clear(&os);
+	return rc;
+}
+
+static void
+results_ask(struct call *c, enum query_kind kind, bool desc)
+{
+	struct job *job = jobs_find(c->srv->jobs, c->job_id);
+	struct result_options r = { .timestamp_ms = TIME_UNSET,
+		.start_ms = TIME_UNSET,
+		.end_ms = TIME_UNSET,
+		.desc = desc,
+		.size = PAGE_DEFAULT };
+	struct msg_query m = { .kind = (uint8_t)kind };
+	char directory[128];
+	struct apierr e;
+
+	if (job == NULL) {
+		call_no_such_job(c, c->job_id);
+		return;
+	}
+	if (results_read(c, kind, &r, &e) == -1) {
+		call_error(c, &e);
+		return;
+	}
+	snprintf(directory, sizeof(directory), "%s.%" PRIu64, job->id,
+	    job->incarnation);
+	m.job_id = span_of(job->id);
+	m.directory = span_of(directory);
+	m.timestamp_ms = r.timestamp_ms;
+	m.start_ms = r.start_ms;
+	m.end_ms = r.end_ms;
+	m.score = r.score;
+	m.exclude_interim = r.exclude_interim;
+	m.expand = r.expand;
+	m.desc = r.desc;
+	m.from = (uint32_t)r.from;
+	m.size = (uint32_t)r.size;
+	m.sort = span_of(r.sort);
+	m.pretty = c->style.pretty;
+	m.human = c->style.human;
+	m.filter_path = span_of(c->style.filter_path);
+	querypool_ask(c->srv->queries, c, &m);
+	free((void *)(uintptr_t)r.sort);
+}
+
+void
+api_buckets(struct call *c)
+{
+	results_ask(c, QUERY_BUCKETS, false);
+}
+
+void
+api_records(struct call *c)
+{
+	results_ask(c, QUERY_RECORDS, true);
+}

@@ -1,0 +1,61 @@
+/*
+ * One API request on its way through the supervisor: what was asked, in which
+ * form the answer is wanted, and the answer itself, given exactly once.
+ */
+#ifndef SUPERVISOR_CALL_H
+#define SUPERVISOR_CALL_H
+
+#include <stdbool.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+#include "common/jsonout.h"
+#include "supervisor/http.h"
+#include "supervisor/params.h"
+
+struct call;
+struct evbuffer;
+struct json_object;
+struct route;
+struct server;
+
+struct call {
+	struct server *srv;
+	struct http_req *req;	   /* owns the answer; NULL: client left */
+	const struct route *route; /* borrowed, static */
+	bool old_path;		   /* /_xpack/ml: answer as 6.x does */
+	char *job_id;		   /* owned, decoded; NULL: not in the path */
+	char *item;		   /* second variable of the path, or NULL */
+	struct params params;
+	struct jsonout_style style; /* borrows from params */
+	char media[96];		    /* Content-Type of the answer */
+	char *body;		    /* owned; NULL: none or streamed */
+	size_t body_len;
+	/* Who waits with this call; told when the client left. */
+	void (*gone)(struct call *, void *arg);
+	void *gone_arg;
+};
+
+/* For req. NULL with ENOMEM. */
+struct call *call_new(struct server *, struct http_req *);
+/* Without an answer: after the client has gone. */
+void call_free(struct call *);
+
+/*
+ * From here on somebody keeps the call. When the client leaves, gone is called
+ * and the call is freed behind it.
+ */
+void call_wait(struct call *, void (*gone)(struct call *, void *), void *arg);
+
+/* Answer and free the call. o is put. */
+void call_reply(struct call *, int status, struct json_object *o);
+void call_error(struct call *, const struct apierr *);
+void call_fail(struct call *, int status, const char *type, const char *fmt,
+    ...) PRINTF_LIKE(4, 5);
+/* {"<key>":true} */
+void call_reply_true(struct call *, const char *key);
+
+/* "No known job with id '<id>'", 404. */
+void call_no_such_job(struct call *, const char *job_id);
+
+#endif

@@ -1,0 +1,414 @@
+/* Owns the keeper process and the requests that it owes an answer. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/clock.h"
+#include "common/frame.h"
+#include "common/log.h"
+#include "supervisor/catalogue.h"
+#include "supervisor/chan.h"
+#include "supervisor/child.h"
+#include "supervisor/conf.h"
+#include "supervisor/server.h"
+
+#define ANSWER_TIMEOUT_S 60 /* a keeper that takes longer is hung */
+#define RESTART_MAX_S 30    /* the delay doubles to this */
+
+struct request {
+	TAILQ_ENTRY(request) entry;
+	uint32_t id;
+	int64_t since_us;  /* when it was sent; 0: it waits for a keeper */
+	struct wbuf frame; /* whole; owned */
+	catalogue_cb *cb;
+	void *arg;
+};
+
+struct catalogue {
+	struct server *srv;
+	const struct catalogue_handlers *handlers;
+	void *arg;
+	struct child *child;
+	struct chan *chan;
+	TAILQ_HEAD(, request) requests;
+	size_t nrequests;
+	uint32_t next_id;
+	uint32_t load_id; /* of the KEEP_LOAD under way, 0: loaded */
+	bool ever_loaded;
+	unsigned restart_s;  /* delay of the next start */
+	int64_t start_at_us; /* 0: running */
+	int64_t ready_since_us;
+};
+
+static void keeper_start(struct catalogue *);
+
+static void
+request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
+    uint64_t incarnation)
+{
+	TAILQ_REMOVE(&cat->requests, r, entry);
+	cat->nrequests--;
+	if (r->cb != NULL)
+		r->cb(r->arg, e, incarnation);
+	wbuf_clear(&r->frame);
+	free(r);
+}
+
+static struct request *
+request_find(struct catalogue *cat, uint32_t id)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &cat->requests, entry)
+		if (r->id == id && r->since_us != 0)
+			return r;
+	return NULL;
+}
+
+/* One that cannot be queued times out as one that is not answered. */
+static void
+request_send(struct catalogue *cat, struct request *r)
+{
+	r->since_us = clock_mono_us();
+	if (chan_send_frame(cat->chan, &r->frame) == -1)
+		log_warnx("keeper: request %u was not sent", r->id);
+}
+
+/* Fail what the keeper had been given; what still waits is kept. */
+static void
+requests_lost(struct catalogue *cat)
+{
+	struct request *r, *next;
+	struct apierr e;
+
+	apierr_set(&e, 503, E_STATUS,
+	    "the keeper of the catalogue ended before it answered; "
+	    "try again");
+	e.retry_after_s = 1;
+	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
+		if (r->since_us != 0)
+			request_finish(cat, r, &e, 0);
+}
+
+static void
+keeper_down(struct catalogue *cat, const char *why)
+{
+	if (cat->chan == NULL && cat->child == NULL)
+		return;
+	chan_free(cat->chan);
+	cat->chan = NULL;
+	if (cat->child != NULL) {
+		child_kill(cat->child);
+		child_forget(cat->child);
+		cat->child = NULL;
+	}
+	log_warnx("keeper: %s", why);
+	if (!cat->ever_loaded) {
+		cat->handlers->failed(cat->arg, why);
+		return;
+	}
+	requests_lost(cat);
+	if (cat->ready_since_us != 0 &&
+	    clock_mono_us() - cat->ready_since_us >
+		(int64_t)RESTART_MAX_S * 1000000)
+		cat->restart_s = 0;
+	cat->ready_since_us = 0;
+	cat->start_at_us =
+	    clock_mono_us() + (int64_t)cat->restart_s * 1000000 + 1;
+	cat->restart_s = cat->restart_s == 0 ? 1 : cat->restart_s * 2;
+	if (cat->restart_s > RESTART_MAX_S)
+		cat->restart_s = RESTART_MAX_S;
+	if (cat->restart_s == 1)
+		keeper_start(cat);
+}
+
+static void
+on_ready(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	const struct msg_ready *m = msg;
+	struct msg_keep_load load = { 0 };
+
+	(void)request;
+	if (m->version != MSG_VERSION) {
+		keeper_down(cat, "is of another version");
+		return;
+	}
+	chan_set_state(cat->chan, IN_OPEN);
+	cat->ready_since_us = clock_mono_us();
+	cat->load_id = ++cat->next_id;
+	if (chan_send(cat->chan, MSG_KEEP_LOAD, cat->load_id, &load) == -1)
+		keeper_down(cat, "cannot be asked for the catalogue");
+}
+
+static void
+on_job(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	(void)request;
+	cat->handlers->job(cat->arg, msg);
+}
+
+static void
+on_loaded(struct catalogue *cat)
+{
+	struct request *r, *next;
+
+	cat->load_id = 0;
+	cat->ever_loaded = true;
+	cat->handlers->loaded(cat->arg);
+	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
+		if (r->since_us == 0)
+			request_send(cat, r);
+}
+
+static void
+on_done(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	const struct msg_keep_done *m = msg;
+	struct request *r;
+
+	if (request == cat->load_id && cat->load_id != 0) {
+		on_loaded(cat);
+		return;
+	}
+	r = request_find(cat, request);
+	if (r == NULL)
+		keeper_down(cat, "answered what was not asked");
+	else
+		request_finish(cat, r, NULL, m->incarnation);
+}
+
+static void
+on_failed(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	const struct msg_failed *m = msg;
+	struct request *r = request_find(cat, request);
+	struct apierr e;
+	struct rbuf rb;
+
+	rbuf_init(&rb, m->error.p, m->error.len);
+	if (apierr_decode(&rb, &e) == -1)
+		keeper_down(cat, "sent an error that cannot be read");
+	else if (r != NULL)
+		request_finish(cat, r, &e, 0);
+	else
+		keeper_down(cat, e.link[0].reason);
+}
+
+static void
+on_pong(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	(void)cat;
+	(void)request;
+	(void)msg;
+}
+
+static const struct {
+	enum msg_type type;
+	void (*handle)(struct catalogue *, uint32_t, const void *);
+} handlers[] = {
+	{ MSG_READY, on_ready },
+	{ MSG_KEEP_JOB, on_job },
+	{ MSG_KEEP_DONE, on_done },
+	{ MSG_FAILED, on_failed },
+	{ MSG_PONG, on_pong },
+};
+
+static void
+keeper_frame(
+    void *arg, uint16_t type, uint32_t request, const uint8_t *data, size_t len)
+{
+	struct catalogue *cat = arg;
+	union {
+		struct msg_ready ready;
+		struct msg_keep_job job;
+		struct msg_keep_done done;
+		struct msg_failed failed;
+		struct msg_pong pong;
+	} m;
+	const char *field;
+	char why[160];
+
+	for (size_t i = 0; i < NELEM(handlers); i++) {
+		if (handlers[i].type != type)
+			continue;
+		if (msg_decode(type, data, len, &m, &field) == -1) {
+			snprintf(why, sizeof(why), "sent %s with a bad %s",
+			    msg_name(type), field);
+			keeper_down(cat, why);
+			return;
+		}
+		handlers[i].handle(cat, request, &m);
+		return;
+	}
+	snprintf(why, sizeof(why), "sent %s", msg_name(type));
+	keeper_down(cat, why);
+}
+
+static void
+keeper_drained(void *arg)
+{
+	(void)arg; /* requests are few and small: nobody waits */
+}
+
+static void
+keeper_closed(void *arg, const char *why)
+{
+	keeper_down(arg, why == NULL ? "hung up" : why);
+}
+
+static const struct chan_handlers keeper_handlers = { keeper_frame,
+	keeper_drained, keeper_closed };
+
+static void
+keeper_exited(void *arg, int status)
+{
+	struct catalogue *cat = arg;
+	char text[96];
+
+	cat->child = NULL;
+	child_status_text(status, text, sizeof(text));
+	if (cat->chan != NULL)
+		keeper_down(cat, text);
+}
+
+static void
+keeper_start(struct catalogue *cat)
+{
+	const struct conf *conf = cat->srv->conf;
+	struct msg_hello hello = { .version = MSG_VERSION,
+		.log_level = (uint8_t)conf->log_level,
+		.path = span_of(conf->state_dir),
+		.sync_policy = SYNC_ALWAYS };
+	char path[MSG_PATH_MAX];
+	int fd;
+
+	cat->start_at_us = 0;
+	snprintf(path, sizeof(path), "%s/anomd-keeper", conf->libexec_dir);
+	cat->child = child_spawn(path, NULL, &fd, keeper_exited, cat);
+	if (cat->child == NULL) {
+		log_warn("keeper: %s", path);
+		if (!cat->ever_loaded)
+			cat->handlers->failed(cat->arg, "cannot be started");
+		else
+			cat->start_at_us = clock_mono_us() + 1000000;
+		return;
+	}
+	cat->chan =
+	    chan_new(cat->srv->base, fd, FROM_KPR, &keeper_handlers, cat);
+	if (cat->chan == NULL ||
+	    chan_send(cat->chan, MSG_HELLO, 0, &hello) == -1)
+		keeper_down(cat, "has no channel");
+}
+
+struct catalogue *
+catalogue_new(struct server *srv, const struct catalogue_handlers *h, void *arg)
+{
+	struct catalogue *cat = calloc(1, sizeof(*cat));
+
+	if (cat == NULL)
+		return NULL;
+	cat->srv = srv;
+	cat->handlers = h;
+	cat->arg = arg;
+	TAILQ_INIT(&cat->requests);
+	keeper_start(cat);
+	return cat;
+}
+
+void
+catalogue_free(struct catalogue *cat)
+{
+	struct request *r;
+
+	if (cat == NULL)
+		return;
+	chan_free(cat->chan);
+	child_forget(cat->child);
+	while ((r = TAILQ_FIRST(&cat->requests)) != NULL) {
+		TAILQ_REMOVE(&cat->requests, r, entry);
+		wbuf_clear(&r->frame);
+		free(r);
+	}
+	free(cat);
+}
+
+size_t
+catalogue_pending(const struct catalogue *cat)
+{
+	return cat->nrequests;
+}
+
+void
+catalogue_tick(struct catalogue *cat)
+{
+	int64_t now = clock_mono_us();
+	struct request *r;
+
+	if (cat->start_at_us != 0 && now >= cat->start_at_us) {
+		keeper_start(cat);
+		return;
+	}
+	TAILQ_FOREACH (r, &cat->requests, entry) {
+		if (r->since_us != 0 &&
+		    now - r->since_us > (int64_t)ANSWER_TIMEOUT_S * 1000000) {
+			keeper_down(cat, "has not answered in time");
+			return;
+		}
+	}
+}
+
+static void
+request_new(struct catalogue *cat, uint16_t type, const void *msg,
+    catalogue_cb *cb, void *arg)
+{
+	struct request *r = calloc(1, sizeof(*r));
+	struct apierr e;
+
+	if (r == NULL)
+		goto fail;
+	wbuf_init(&r->frame, 0);
+	r->id = ++cat->next_id;
+	r->cb = cb;
+	r->arg = arg;
+	if (frame_put(&r->frame, type, r->id, msg) == -1)
+		goto fail;
+	TAILQ_INSERT_TAIL(&cat->requests, r, entry);
+	cat->nrequests++;
+	if (cat->chan != NULL && cat->load_id == 0 && cat->ever_loaded &&
+	    chan_state(cat->chan) == IN_OPEN)
+		request_send(cat, r);
+	return;
+fail:
+	if (r != NULL)
+		wbuf_clear(&r->frame);
+	free(r);
+	apierr_set(&e, 503, E_STATUS, "%s was not stored: %s", msg_name(type),
+	    errno == EINVAL ? "it is too large" : "out of memory");
+	cb(arg, &e, 0);
+}
+
+void
+catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_CREATE, m, cb, arg);
+}
+
+void
+catalogue_state(struct catalogue *cat, const struct msg_keep_state *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_STATE, m, cb, arg);
+}
+
+void
+catalogue_delete(struct catalogue *cat, const struct msg_keep_delete *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_DELETE, m, cb, arg);
+}

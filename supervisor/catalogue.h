@@ -1,0 +1,52 @@
+/*
+ * The supervisor's way to the keeper: what is to be stored goes out, and comes
+ * back when it is on disk. Requests wait while a keeper that died is started
+ * again; those that it took with it fail.
+ */
+#ifndef SUPERVISOR_CATALOGUE_H
+#define SUPERVISOR_CATALOGUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+#include "common/msg.h"
+
+struct catalogue;
+struct server;
+
+struct catalogue_handlers {
+	/* A stored job, once for each after every start of a keeper. */
+	void (*job)(void *arg, const struct msg_keep_job *);
+	/* All stored jobs were given. */
+	void (*loaded)(void *arg);
+	/* The first keeper could not be started or could not load. */
+	void (*failed)(void *arg, const char *why);
+};
+
+/* e is NULL when all is well. incarnation: of catalogue_create, else 0. */
+typedef void catalogue_cb(
+    void *arg, const struct apierr *e, uint64_t incarnation);
+
+/* Starts a keeper. NULL with errno. */
+struct catalogue *catalogue_new(
+    struct server *, const struct catalogue_handlers *, void *arg);
+void catalogue_free(struct catalogue *);
+/* Once a second. */
+void catalogue_tick(struct catalogue *);
+/* Requests that are not yet answered. */
+size_t catalogue_pending(const struct catalogue *);
+
+/*
+ * Store something; cb is called from the loop, never from within. When memory
+ * is out cb gets a 503. What the message points to is copied.
+ */
+void catalogue_create(struct catalogue *, const struct msg_keep_create *,
+    catalogue_cb *, void *arg);
+void catalogue_state(struct catalogue *, const struct msg_keep_state *,
+    catalogue_cb *, void *arg);
+void catalogue_delete(struct catalogue *, const struct msg_keep_delete *,
+    catalogue_cb *, void *arg);
+
+#endif

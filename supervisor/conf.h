@@ -1,0 +1,63 @@
+/*
+ * The daemon's configuration: one table of keys serves the file, the command
+ * line, the checks and the printing back. anomd.conf(5) describes each key.
+ */
+#ifndef SUPERVISOR_CONF_H
+#define SUPERVISOR_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/compat.h"
+
+struct conf_list {
+	char **item; /* owned; NULL-terminated, NULL when empty */
+	size_t n;
+	bool is_default;
+};
+
+struct conf {
+	struct conf_list listen;
+	char *state_dir; /* owned, absolute */
+	char *libexec_dir;
+	uint64_t max_body_bytes;
+	uint64_t max_head_bytes;
+	uint64_t max_inflight_bytes;
+	uint64_t max_connections;
+	uint64_t max_query_processes;
+	uint64_t max_opening;
+	uint64_t head_timeout_s;
+	uint64_t body_timeout_s;
+	uint64_t idle_timeout_s;
+	uint64_t watchdog_timeout_s;
+	uint64_t stop_timeout_s;
+	struct conf_list allowed_hosts;
+	struct conf_list allowed_origins;
+	int journal_sync; /* enum sync_policy */
+	int log_level;	  /* enum log_level */
+	char *reported_version;
+	bool insecure;
+};
+
+/* Defaults. NULL with ENOMEM. */
+struct conf *conf_new(void);
+void conf_free(struct conf *);
+
+/*
+ * Read a file. Each fault is logged as file:line: text. Returns 0, or -1 when
+ * there was any; a file that is not there is a fault unless optional.
+ */
+int conf_read(struct conf *, const char *path, bool optional) MUST_CHECK;
+
+/* One key=value of the command line. Returns 0, or -1 (logged). */
+int conf_set_option(struct conf *, const char *option) MUST_CHECK;
+
+/* What no single key can show. Returns 0, or -1 (logged). */
+int conf_check(const struct conf *) MUST_CHECK;
+
+/* Print in a form that conf_read takes. */
+void conf_print(const struct conf *, FILE *);
+
+#endif

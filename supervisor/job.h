@@ -1,0 +1,223 @@
+/*
+ * Jobs as the supervisor knows them: the copy of the catalogue, the state of
+ * each, its worker process, and the line of operations that wait in it.
+ *
+ * job_event() in job_state.c is the only place that writes job->state.
+ */
+#ifndef SUPERVISOR_JOB_H
+#define SUPERVISOR_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+#include "common/jobconf.h"
+#include "common/msg.h"
+#include "common/totals.h"
+
+struct call;
+struct chan;
+struct child;
+struct job;
+struct server;
+
+enum job_state {
+	JOB_CREATING, /* the keeper makes its row and directory */
+	JOB_CLOSED,
+	JOB_OPENING,
+	JOB_OPENED,
+	JOB_CLOSING,
+	JOB_FAILED,
+	JOB_DELETING,
+	JOB_NSTATES
+};
+
+enum job_event {
+	EV_CREATED,
+	EV_OPEN,	  /* by request, or at the start of the daemon */
+	EV_READY,	  /* the worker has its state back */
+	EV_CLOSE,	  /* in order: the worker keeps its state */
+	EV_FORCE,	  /* at once: the worker is killed */
+	EV_EXIT_EXPECTED, /* the process is gone, as it should */
+	EV_EXIT_UNEXPECTED,
+	EV_DELETE,
+	EV_DELETE_FAILED,
+	JOB_NEVENTS
+};
+
+enum op_kind { OP_UPLOAD, OP_FLUSH };
+
+/* An operation that the worker owes an answer. */
+struct op {
+	TAILQ_ENTRY(op) entry;
+	struct job *job;
+	struct call *call; /* NULL: the client left, the answer is lost */
+	uint32_t request;
+	enum op_kind kind;
+	bool in_line;	       /* sealed: it counts, and is never dropped */
+	struct upload *upload; /* owned; of OP_UPLOAD before its seal */
+};
+TAILQ_HEAD(op_list, op);
+
+enum wait_kind { WAIT_CREATED, WAIT_OPENED, WAIT_CLOSED, WAIT_DELETED };
+
+struct waiter;
+TAILQ_HEAD(waiter_list, waiter);
+
+/* Answers alive but stuck: see watchdog.c. */
+struct watch {
+	uint64_t token;
+	int64_t pinged_us; /* 0: no ping is under way */
+	uint64_t progress;
+	int64_t progress_us; /* when progress was last seen or not needed */
+};
+
+struct job {
+	RB_ENTRY(job) entry;
+	TAILQ_ENTRY(job) start_entry; /* in jobs->starting, when queued */
+	struct server *srv;
+	char *id;
+	uint64_t incarnation;
+	struct jobconf *conf;
+	int64_t create_time_ms;
+	int64_t finished_time_ms; /* TIME_UNSET: none */
+	char *model_snapshot_id;  /* NULL: none */
+	bool wanted_open;	  /* survives a restart of the daemon */
+	struct job_totals totals;
+
+	enum job_state state;
+	int64_t since_ms;  /* wall clock of the last change of state */
+	int64_t opened_ms; /* wall clock of the last change to OPENED */
+	char cause[256];   /* of the last change */
+
+	bool queued;   /* OPENING, and waits for its turn to start */
+	bool starting; /* has a process that is not ready */
+	struct child *child;
+	struct chan *chan;
+	bool expect_exit; /* CLOSED was said, or it was killed by request */
+	char death[200];  /* why the process ended or was ended */
+	bool delete_when_closed;
+	struct watch watch;
+
+	uint32_t next_request;
+	struct op_list line; /* sealed, in order */
+	unsigned nline;
+	struct op_list arriving; /* uploads before their seal */
+	struct waiter_list waiters;
+};
+
+/* At most this many operations wait in one job (jobs-and-data 5.2). */
+#define JOB_LINE_MAX 100
+
+RB_HEAD(job_tree, job);
+RB_PROTOTYPE(job_tree, job, entry, job_compare)
+
+struct jobs {
+	struct server *srv;
+	struct job_tree tree;
+	TAILQ_HEAD(, job) starting; /* OPENING, no process yet */
+	unsigned nstarting;	    /* with a process that is not ready */
+};
+
+/* ---- jobs.c: the set of jobs ---- */
+
+struct jobs *jobs_new(struct server *);
+void jobs_free(struct jobs *);
+struct job *jobs_find(struct jobs *, const char *id);
+/* The first job with an id at or after this; sorted bytewise. */
+struct job *jobs_first(struct jobs *, const char *from);
+struct job *job_next(struct job *);
+/* What the keeper has stored: becomes a closed job, unless it is known. */
+void jobs_load(struct jobs *, const struct msg_keep_job *);
+/* Open again what was open when the daemon ended. */
+void jobs_reopen(struct jobs *);
+/* Every second: watchdog. */
+void jobs_tick(struct jobs *);
+/* Close all in order. */
+void jobs_stop(struct jobs *);
+/* Jobs that still have a process, or are being stored. */
+size_t jobs_running(struct jobs *);
+/* Takes conf; answers the call when the job is stored. */
+void job_create(struct jobs *, struct call *, struct jobconf *conf);
+/* Forget a job: it is deleted, or was never made. */
+void job_forget(struct job *);
+const char *job_state_name(const struct job *); /* as the API says it */
+
+/* ---- job_state.c: the state machine ---- */
+
+/*
+ * Something happened. why is kept as the cause of the change. Returns 0, or -1
+ * when the state knows no such event; nothing has changed then.
+ */
+int job_event(struct job *, enum job_event, const char *why);
+/* For tests: the state that the event leads to, or JOB_NSTATES. */
+enum job_state job_edge(enum job_state, enum job_event);
+/* ---- waiters.c: those who wait for a state ---- */
+
+/*
+ * Let the call wait until the job comes into the state. Returns 0, or -1: out
+ * of memory, the call was answered.
+ */
+int job_wait(struct job *, struct call *, enum wait_kind) MUST_CHECK;
+/* Answer everybody who waits for kind; e NULL: it has come about. */
+void job_wake(struct job *, enum wait_kind kind, const struct apierr *e);
+
+/*
+ * A call that waits for several jobs to close, answered after gather_end when
+ * the last one has. NULL: out of memory, the call was answered.
+ */
+struct gather *gather_new(struct call *);
+int gather_add(struct gather *, struct job *, enum wait_kind) MUST_CHECK;
+void gather_end(struct gather *);
+
+/* ---- job_process.c: the worker process of a job ---- */
+
+/* Start its worker, or queue it behind others. */
+void job_process_start(struct job *);
+/* Ask it to keep its state and end. */
+void job_process_close(struct job *);
+/* SIGKILL. expected: by request, not a failure. */
+void job_process_kill(struct job *, bool expected, const char *why);
+/* Opened, and its process has not been seen to end. */
+bool job_takes_work(const struct job *);
+/* Start the next of those that queue. */
+void jobs_start_next(struct jobs *);
+
+/* ---- watchdog.c ---- */
+
+void watchdog_start(struct job *);
+void watchdog_tick(struct job *, int64_t now_us);
+void watchdog_pong(struct job *, const struct msg_pong *);
+
+/* ---- line.c: operations ---- */
+
+/* A new operation, not yet in a list. Answers the call when it fails. */
+struct op *op_new(struct job *, struct call *, enum op_kind);
+void op_free(struct op *);
+struct op *op_find(struct job *, uint32_t request);
+/* Is there a place in the line? 0, or -1 with *e set (429, or 500). */
+int line_admit(const struct job *, bool old_path, struct apierr *e);
+/* Take the last place. */
+void op_enter_line(struct op *);
+/* The operation is over: take it out of its list, give the call back. */
+struct call *op_finish(struct op *);
+/* All that wait get this error; uploads that arrive too. */
+void line_fail(struct job *, const struct apierr *e);
+/* Uploads that still arrive get this error and are dropped. */
+void arriving_fail(struct job *, const struct apierr *e);
+/* Queue a flush. Answers the call sooner or later. */
+void line_flush(struct job *, struct call *, const struct msg_flush *);
+
+/* ---- upload.c ---- */
+
+/* Take the body of the call's request as an upload of this job. */
+void upload_start(
+    struct job *, struct call *, int64_t reset_start_s, int64_t reset_end_s);
+/* The channel can take more. */
+void uploads_resume(struct job *);
+void upload_free(struct upload *);
+
+#endif

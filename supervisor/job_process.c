@@ -1,0 +1,389 @@
+/* Owns the worker process of a job: its start, its frames, its end. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "supervisor/call.h"
+#include "supervisor/chan.h"
+#include "supervisor/child.h"
+#include "supervisor/conf.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+/* A worker that broke the rules, or cannot be talked to. */
+static void
+worker_bad(struct job *job, const char *what, const char *detail)
+{
+	char text[sizeof(job->death)];
+
+	snprintf(text, sizeof(text), "worker %.60s%.130s", what, detail);
+	job_process_kill(job, false, text);
+}
+
+/* Ready or dead: others may start. */
+static void
+start_over(struct job *job)
+{
+	if (job->starting)
+		job->srv->jobs->nstarting--;
+	job->starting = false;
+}
+
+/* Both have been seen: the process is reaped and its channel is at its end. */
+static void
+process_ended(struct job *job)
+{
+	enum job_event event =
+	    job->expect_exit ? EV_EXIT_EXPECTED : EV_EXIT_UNEXPECTED;
+	struct jobs *jobs = job->srv->jobs;
+
+	if (job->child != NULL || job->chan != NULL)
+		return;
+	start_over(job);
+	if (job_event(job, event, job->death) == -1)
+		log_warnx(
+		    "job %s: %s in an unexpected state", job->id, job->death);
+	jobs_start_next(jobs);
+}
+
+static void
+worker_exited(void *arg, int status)
+{
+	struct job *job = arg;
+
+	job->child = NULL;
+	if (job->death[0] == '\0') {
+		char text[96];
+
+		snprintf(job->death, sizeof(job->death), "worker %s",
+		    child_status_text(status, text, sizeof(text)));
+	}
+	process_ended(job);
+}
+
+static void
+worker_closed(void *arg, const char *why)
+{
+	struct job *job = arg;
+
+	chan_free(job->chan);
+	job->chan = NULL;
+	if (why != NULL && job->death[0] == '\0')
+		snprintf(job->death, sizeof(job->death),
+		    "worker broke the protocol: %s", why);
+	if (job->child != NULL)
+		child_kill(job->child);
+	process_ended(job);
+}
+
+/* ---- frames of the worker ---- */
+
+static void
+on_ready(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_ready *m = msg;
+
+	(void)request;
+	if (m->version != MSG_VERSION) {
+		worker_bad(job, "is of another version", "");
+		return;
+	}
+	chan_set_state(job->chan, IN_OPEN);
+	start_over(job);
+	job_event(job, EV_READY, "worker is ready");
+	jobs_start_next(job->srv->jobs);
+}
+
+static void
+on_pong(struct job *job, uint32_t request, const void *msg)
+{
+	(void)request;
+	watchdog_pong(job, msg);
+}
+
+static void
+on_totals(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_totals *m = msg;
+	struct job_totals totals;
+	struct rbuf rb;
+
+	(void)request;
+	rbuf_init(&rb, m->totals.p, m->totals.len);
+	if (job_totals_decode(&rb, &totals) == -1 || rb.left != 0)
+		worker_bad(job, "sent totals that cannot be read", "");
+	else
+		job->totals = totals;
+}
+
+/* The sealed operation that an answer is for, or the worker is at fault. */
+static struct op *
+answered_op(struct job *job, uint32_t request, enum op_kind kind)
+{
+	struct op *op = op_find(job, request);
+
+	if (op != NULL && op->in_line && op->kind == kind)
+		return op;
+	worker_bad(job, "answered what was not asked", "");
+	return NULL;
+}
+
+static void
+on_counts(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_counts *m = msg;
+	struct op *op = answered_op(job, request, OP_UPLOAD);
+	struct data_counts counts;
+	struct call *call;
+	struct rbuf rb;
+
+	if (op == NULL)
+		return;
+	rbuf_init(&rb, m->counts.p, m->counts.len);
+	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1) {
+		worker_bad(job, "sent counts that cannot be read", "");
+		return;
+	}
+	call = op_finish(op);
+	if (call != NULL)
+		call_reply(
+		    call, 202, data_counts_json(&counts, job->id, TIME_UNSET));
+}
+
+static void
+on_flushed(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_flushed *m = msg;
+	struct op *op = answered_op(job, request, OP_FLUSH);
+	int64_t end_ms = m->last_finalized_bucket_end_ms;
+	struct json_object *o;
+	struct call *call;
+
+	if (op == NULL)
+		return;
+	call = op_finish(op);
+	if (call == NULL)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "flushed", json_object_new_boolean(true));
+	if (end_ms == TIME_UNSET && call->old_path)
+		end_ms = 0;
+	if (end_ms != TIME_UNSET)
+		json_object_object_add(o, "last_finalized_bucket_end",
+		    json_object_new_int64(end_ms));
+	call_reply(call, 200, o);
+}
+
+static void
+on_failed(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_failed *m = msg;
+	struct op *op = op_find(job, request);
+	struct call *call;
+	struct apierr e;
+	struct rbuf rb;
+
+	rbuf_init(&rb, m->error.p, m->error.len);
+	if (apierr_decode(&rb, &e) == -1) {
+		worker_bad(job, "sent an error that cannot be read", "");
+		return;
+	}
+	if (request == 0) {
+		worker_bad(job, "failed: ", e.link[0].reason);
+		return;
+	}
+	/* An upload that was dropped here may fail there: nobody asks. */
+	if (op == NULL)
+		return;
+	call = op_finish(op);
+	if (call != NULL)
+		call_error(call, &e);
+}
+
+static void
+on_closed(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_closed *m = msg;
+	char *id;
+
+	(void)request;
+	job->expect_exit = true;
+	strlcpy(job->death, "closed", sizeof(job->death));
+	if (m->model_snapshot_id.len == 0)
+		return;
+	id = span_dup(m->model_snapshot_id);
+	if (id == NULL)
+		return;
+	free(job->model_snapshot_id);
+	job->model_snapshot_id = id;
+}
+
+static const struct {
+	enum msg_type type;
+	void (*handle)(struct job *, uint32_t, const void *);
+} handlers[] = {
+	{ MSG_READY, on_ready },
+	{ MSG_PONG, on_pong },
+	{ MSG_TOTALS, on_totals },
+	{ MSG_COUNTS, on_counts },
+	{ MSG_FLUSHED, on_flushed },
+	{ MSG_FAILED, on_failed },
+	{ MSG_CLOSED, on_closed },
+};
+
+static void
+worker_frame(
+    void *arg, uint16_t type, uint32_t request, const uint8_t *data, size_t len)
+{
+	struct job *job = arg;
+	union {
+		struct msg_ready ready;
+		struct msg_pong pong;
+		struct msg_totals totals;
+		struct msg_counts counts;
+		struct msg_flushed flushed;
+		struct msg_failed failed;
+		struct msg_closed closed;
+	} m;
+	const char *field;
+
+	for (size_t i = 0; i < NELEM(handlers); i++) {
+		if (handlers[i].type != type)
+			continue;
+		if (msg_decode(type, data, len, &m, &field) == -1) {
+			log_warnx("job %s: %s has a bad %s", job->id,
+			    msg_name(type), field);
+			worker_bad(job, "sent a bad ", msg_name(type));
+			return;
+		}
+		handlers[i].handle(job, request, &m);
+		return;
+	}
+	worker_bad(job, "sent ", msg_name(type));
+}
+
+static void
+worker_drained(void *arg)
+{
+	uploads_resume(arg);
+}
+
+static const struct chan_handlers worker_handlers = { worker_frame,
+	worker_drained, worker_closed };
+
+/* ---- start and end ---- */
+
+static int
+send_start(struct job *job)
+{
+	const struct conf *conf = job->srv->conf;
+	struct msg_hello hello = { .version = MSG_VERSION,
+		.log_level = (uint8_t)conf->log_level,
+		.job_id = span_of(job->id),
+		.max_expanded_bytes = conf->max_body_bytes,
+		.sync_policy = (uint8_t)conf->journal_sync };
+	char path[MSG_PATH_MAX];
+	char *text = jobconf_print(job->conf);
+	int rc = -1;
+
+	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,
+	    job->id, job->incarnation);
+	hello.path = span_of(path);
+	if (text != NULL && chan_send(job->chan, MSG_HELLO, 0, &hello) == 0)
+		rc = chan_send_raw(
+		    job->chan, MSG_JOB_CONFIG, 0, text, strlen(text));
+	free(text);
+	return rc;
+}
+
+static void
+process_spawn(struct job *job)
+{
+	char path[MSG_PATH_MAX], why[128];
+	int fd;
+
+	job->expect_exit = false;
+	job->death[0] = '\0';
+	snprintf(
+	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
+	job->child = child_spawn(path, job->id, &fd, worker_exited, job);
+	if (job->child == NULL) {
+		snprintf(why, sizeof(why), "worker cannot be started: %s",
+		    strerror(errno));
+		job_event(job, EV_EXIT_UNEXPECTED, why);
+		return;
+	}
+	job->starting = true;
+	job->srv->jobs->nstarting++;
+	job->chan =
+	    chan_new(job->srv->base, fd, FROM_WRK, &worker_handlers, job);
+	if (job->chan == NULL || send_start(job) == -1) {
+		job_process_kill(job, false, "no memory for its channel");
+		return;
+	}
+	watchdog_start(job);
+}
+
+void
+jobs_start_next(struct jobs *jobs)
+{
+	struct job *job;
+
+	while (jobs->nstarting < jobs->srv->conf->max_opening &&
+	    (job = TAILQ_FIRST(&jobs->starting)) != NULL) {
+		TAILQ_REMOVE(&jobs->starting, job, start_entry);
+		job->queued = false;
+		process_spawn(job);
+	}
+}
+
+void
+job_process_start(struct job *job)
+{
+	job->queued = true;
+	TAILQ_INSERT_TAIL(&job->srv->jobs->starting, job, start_entry);
+	jobs_start_next(job->srv->jobs);
+}
+
+void
+job_process_close(struct job *job)
+{
+	struct msg_close m = { .keep = true };
+
+	if (job->chan == NULL) /* it died; the rest will be seen in a moment */
+		return;
+	if (chan_send(job->chan, MSG_CLOSE, 0, &m) == -1)
+		job_process_kill(job, false, "cannot be told to close");
+	else
+		chan_set_state(job->chan, IN_CLOSING);
+}
+
+void
+job_process_kill(struct job *job, bool expected, const char *why)
+{
+	if (job->queued) {
+		job->queued = false;
+		TAILQ_REMOVE(&job->srv->jobs->starting, job, start_entry);
+		job_event(job, EV_EXIT_EXPECTED, why);
+		return;
+	}
+	job->expect_exit = expected;
+	if (job->death[0] == '\0' || expected)
+		strlcpy(job->death, why, sizeof(job->death));
+	/* Once it is reaped only what is left in its channel is missing. */
+	if (job->child != NULL)
+		child_kill(job->child);
+}
+
+bool
+job_takes_work(const struct job *job)
+{
+	return job->state == JOB_OPENED && job->chan != NULL &&
+	    job->child != NULL;
+}

@@ -1,0 +1,259 @@
+/* Owns the state machine of a job: the edges, and what each one does. */
+#include "common/compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "supervisor/catalogue.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+static void act_created(struct job *);
+static void act_opened(struct job *);
+static void act_close(struct job *);
+static void act_abort(struct job *);
+static void act_force(struct job *);
+static void act_closed(struct job *);
+static void act_failed(struct job *);
+static void act_delete(struct job *);
+
+struct edge {
+	enum job_state from;
+	enum job_event event;
+	enum job_state to;
+	void (*act)(struct job *);
+};
+
+/* clang-format off */
+static const struct edge edges[] = {
+	{ JOB_CREATING, EV_CREATED,         JOB_CLOSED,   act_created },
+	{ JOB_CLOSED,   EV_OPEN,            JOB_OPENING,  job_process_start },
+	{ JOB_CLOSED,   EV_CLOSE,           JOB_CLOSED,   act_closed },
+	{ JOB_CLOSED,   EV_FORCE,           JOB_CLOSED,   act_closed },
+	{ JOB_CLOSED,   EV_DELETE,          JOB_DELETING, act_delete },
+	{ JOB_OPENING,  EV_READY,           JOB_OPENED,   act_opened },
+	{ JOB_OPENING,  EV_CLOSE,           JOB_CLOSING,  act_abort },
+	{ JOB_OPENING,  EV_FORCE,           JOB_CLOSING,  act_abort },
+	{ JOB_OPENING,  EV_EXIT_EXPECTED,   JOB_FAILED,   act_failed },
+	{ JOB_OPENING,  EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
+	{ JOB_OPENED,   EV_CLOSE,           JOB_CLOSING,  act_close },
+	{ JOB_OPENED,   EV_FORCE,           JOB_CLOSING,  act_force },
+	{ JOB_OPENED,   EV_EXIT_EXPECTED,   JOB_FAILED,   act_failed },
+	{ JOB_OPENED,   EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
+	{ JOB_CLOSING,  EV_CLOSE,           JOB_CLOSING,  NULL },
+	{ JOB_CLOSING,  EV_FORCE,           JOB_CLOSING,  act_force },
+	{ JOB_CLOSING,  EV_EXIT_EXPECTED,   JOB_CLOSED,   act_closed },
+	{ JOB_CLOSING,  EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
+	{ JOB_FAILED,   EV_OPEN,            JOB_OPENING,  job_process_start },
+	{ JOB_FAILED,   EV_FORCE,           JOB_CLOSED,   act_closed },
+	{ JOB_DELETING, EV_DELETE,          JOB_DELETING, NULL },
+	{ JOB_DELETING, EV_DELETE_FAILED,   JOB_CLOSED,   NULL },
+};
+/* clang-format on */
+
+static const char *const internal_names[JOB_NSTATES] = {
+	[JOB_CREATING] = "CREATING",
+	[JOB_CLOSED] = "CLOSED",
+	[JOB_OPENING] = "OPENING",
+	[JOB_OPENED] = "OPENED",
+	[JOB_CLOSING] = "CLOSING",
+	[JOB_FAILED] = "FAILED",
+	[JOB_DELETING] = "DELETING",
+};
+
+static const struct edge *
+edge_find(enum job_state from, enum job_event event)
+{
+	for (size_t i = 0; i < NELEM(edges); i++)
+		if (edges[i].from == from && edges[i].event == event)
+			return &edges[i];
+	return NULL;
+}
+
+enum job_state
+job_edge(enum job_state from, enum job_event event)
+{
+	const struct edge *e = edge_find(from, event);
+
+	return e == NULL ? JOB_NSTATES : e->to;
+}
+
+int
+job_event(struct job *job, enum job_event event, const char *why)
+{
+	const struct edge *e = edge_find(job->state, event);
+
+	if (e == NULL)
+		return -1;
+	if (e->to != e->from) {
+		if (e->to == JOB_FAILED)
+			log_warnx("job %s: %s -> FAILED: %s", job->id,
+			    internal_names[e->from], why);
+		else
+			log_info("job %s: %s -> %s: %s", job->id,
+			    internal_names[e->from], internal_names[e->to],
+			    why);
+		job->state = e->to;
+		job->since_ms = clock_wall_ms();
+		strlcpy(job->cause, why, sizeof(job->cause));
+	}
+	if (e->act != NULL)
+		e->act(job);
+	return 0;
+}
+
+static void
+act_created(struct job *job)
+{
+	job_wake(job, WAIT_CREATED, NULL);
+}
+
+static void
+job_store(struct job *job, catalogue_cb *cb)
+{
+	struct msg_keep_state m = { .job_id = span_of(job->id),
+		.incarnation = job->incarnation,
+		.finished_time_ms = job->finished_time_ms,
+		.model_snapshot_id = span_of(job->model_snapshot_id),
+		.wanted_open = job->wanted_open };
+	struct wbuf wb;
+
+	wbuf_init(&wb, 0);
+	if (job_totals_encode(&job->totals, &wb) == 0)
+		m.totals = (struct span){ (const char *)wb.data, wb.len };
+	else
+		log_warn("job %s: its counts cannot be stored", job->id);
+	catalogue_state(job->srv->catalogue, &m, cb, job);
+	wbuf_clear(&wb);
+}
+
+static void
+opened_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	(void)unused;
+	if (e != NULL)
+		log_warnx("job %s: that it is open was not stored: %s",
+		    ((struct job *)arg)->id, e->link[0].reason);
+	job_wake(arg, WAIT_OPENED, e);
+}
+
+static void
+act_opened(struct job *job)
+{
+	job->opened_ms = clock_wall_ms();
+	job->wanted_open = true;
+	job->finished_time_ms = TIME_UNSET;
+	job_store(job, opened_stored_cb);
+}
+
+static void
+not_open_error(const struct job *job, struct apierr *e)
+{
+	apierr_set(e, 409, E_STATUS,
+	    "Cannot perform requested action because job [%s] is not open",
+	    job->id);
+}
+
+static void
+act_close(struct job *job)
+{
+	struct apierr e;
+
+	not_open_error(job, &e);
+	arriving_fail(job, &e);
+	job_process_close(job);
+}
+
+/* What it replayed is in the journal still: nothing needs keeping. */
+static void
+act_abort(struct job *job)
+{
+	struct apierr e;
+
+	apierr_set(&e, 409, E_STATUS,
+	    "The job has been closed while waiting to be opened");
+	job_wake(job, WAIT_OPENED, &e);
+	job_process_kill(job, true, "closed before it was open");
+}
+
+static void
+act_force(struct job *job)
+{
+	struct apierr e;
+
+	apierr_set(&e, 409, E_STATUS,
+	    "[%s] Could not submit operation to process as it has been "
+	    "killed",
+	    job->id);
+	line_fail(job, &e);
+	job_process_kill(job, true, "closed by force");
+}
+
+static void
+closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	(void)unused;
+	if (e != NULL)
+		log_warnx("job %s: that it is closed was not stored: %s",
+		    ((struct job *)arg)->id, e->link[0].reason);
+	job_wake(arg, WAIT_CLOSED, e);
+}
+
+static void
+act_closed(struct job *job)
+{
+	if (!job->srv->stopping && job->wanted_open) {
+		job->wanted_open = false;
+		job->finished_time_ms = clock_wall_ms();
+	}
+	job_store(job, closed_stored_cb);
+	if (job->delete_when_closed) {
+		job->delete_when_closed = false;
+		job_event(job, EV_DELETE, "deleted by force");
+	}
+}
+
+static void
+act_failed(struct job *job)
+{
+	struct apierr e;
+
+	apierr_set(&e, 500, E_EXCEPTION,
+	    "[%s] Unexpected death of autodetect: %s", job->id, job->cause);
+	line_fail(job, &e);
+	job_wake(job, WAIT_CLOSED, &e);
+	apierr_set(&e, 500, E_EXCEPTION,
+	    "Unexpected job state [failed] with reason [%s] while waiting for "
+	    "job to be opened",
+	    job->cause);
+	job_wake(job, WAIT_OPENED, &e);
+	if (job->delete_when_closed)
+		job_event(job, EV_FORCE, "failed, and is to be deleted");
+}
+
+static void
+deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	struct job *job = arg;
+
+	(void)unused;
+	if (e != NULL) {
+		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
+		job_wake(job, WAIT_DELETED, e);
+		return;
+	}
+	log_info("job %s: deleted", job->id);
+	job_wake(job, WAIT_DELETED, NULL);
+	job_forget(job);
+}
+
+static void
+act_delete(struct job *job)
+{
+	struct msg_keep_delete m = { .job_id = span_of(job->id),
+		.incarnation = job->incarnation };
+
+	catalogue_delete(job->srv->catalogue, &m, deleted_cb, job);
+}

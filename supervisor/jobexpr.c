@@ -1,0 +1,168 @@
+/* Owns the meaning of job id expressions. */
+#include "common/compat.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/job.h"
+#include "supervisor/jobexpr.h"
+
+/* "*" stands for any run of characters; nothing else is special. */
+static bool
+wildcard_matches(const char *pattern, size_t plen, const char *text)
+{
+	const char *p = pattern, *end = pattern + plen;
+	const char *star = NULL, *back = NULL;
+
+	while (*text != '\0') {
+		if (p < end && *p == '*') {
+			star = ++p;
+			back = text;
+		} else if (p < end && *p == *text) {
+			p++;
+			text++;
+		} else if (star != NULL) {
+			p = star;
+			text = ++back;
+		} else {
+			return false;
+		}
+	}
+	while (p < end && *p == '*')
+		p++;
+	return p == end;
+}
+
+static bool
+job_matches(const struct job *job, const char *token, size_t len)
+{
+	struct json_object *groups;
+
+	if (wildcard_matches(token, len, job->id))
+		return true;
+	if (!json_object_object_get_ex(job->conf->json, "groups", &groups))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(groups); i++)
+		if (wildcard_matches(token, len,
+			json_object_get_string(
+			    json_object_array_get_idx(groups, i))))
+			return true;
+	return false;
+}
+
+/* Mark what one token names. Returns whether it named anything. */
+static bool
+token_mark(
+    struct job **all, bool *marked, size_t n, const char *token, size_t len)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (job_matches(all[i], token, len)) {
+			marked[i] = true;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static size_t
+collect_all(struct jobs *jobs, struct job ***list)
+{
+	size_t n = 0, cap = 0;
+
+	*list = NULL;
+	for (struct job *job = jobs_first(jobs, ""); job != NULL;
+	     job = job_next(job)) {
+		if (n == cap) {
+			struct job **grown;
+
+			cap = cap == 0 ? 64 : cap * 2;
+			grown = reallocarray(*list, cap, sizeof(*grown));
+			if (grown == NULL)
+				return SIZE_MAX;
+			*list = grown;
+		}
+		(*list)[n++] = job;
+	}
+	return n;
+}
+
+static bool
+means_all(const char *expr)
+{
+	return expr == NULL || *expr == '\0' || strcmp(expr, "_all") == 0 ||
+	    strcmp(expr, "*") == 0;
+}
+
+static long
+no_match(struct apierr *e, const char *tokens)
+{
+	return apierr_set(
+	    e, 404, E_NOT_FOUND, "No known job with id '%s'", tokens);
+}
+
+/* Walk the tokens; those that must match and do not end up in missing. */
+static void
+expr_mark(const char *expr, bool allow_no_match, struct job **all, bool *marked,
+    size_t n, char *missing, size_t missinglen)
+{
+	missing[0] = '\0';
+	while (*expr != '\0') {
+		size_t len;
+		bool wild;
+
+		expr += strspn(expr, ", ");
+		len = strcspn(expr, ",");
+		wild = memchr(expr, '*', len) != NULL;
+		while (len > 0 && expr[len - 1] == ' ')
+			len--;
+		if (len > 0 && !token_mark(all, marked, n, expr, len) &&
+		    !(wild && allow_no_match)) {
+			char token[256];
+
+			strlcpy(token, expr,
+			    len + 1 < sizeof(token) ? len + 1 : sizeof(token));
+			if (missing[0] != '\0')
+				strlcat(missing, ",", missinglen);
+			strlcat(missing, token, missinglen);
+		}
+		expr += strcspn(expr, ",");
+	}
+}
+
+long
+jobexpr_expand(struct jobs *jobs, const char *expr, bool allow_no_match,
+    struct job ***list, struct apierr *e)
+{
+	size_t n = collect_all(jobs, list), out = 0;
+	char missing[512];
+	bool *marked;
+
+	if (n == SIZE_MAX)
+		goto nomem;
+	if (means_all(expr)) {
+		if (n == 0 && !allow_no_match)
+			return no_match(e, "*");
+		return (long)n;
+	}
+	marked = calloc(n + 1, sizeof(*marked));
+	if (marked == NULL)
+		goto nomem;
+	expr_mark(
+	    expr, allow_no_match, *list, marked, n, missing, sizeof(missing));
+	for (size_t i = 0; i < n; i++)
+		if (marked[i])
+			(*list)[out++] = (*list)[i];
+	free(marked);
+	if (missing[0] == '\0')
+		return (long)out;
+	free(*list);
+	*list = NULL;
+	return no_match(e, missing);
+nomem:
+	free(*list);
+	*list = NULL;
+	return apierr_set(e, 503, E_STATUS, "out of memory");
+}

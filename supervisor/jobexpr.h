@@ -1,0 +1,25 @@
+/* Job id expressions: ids, groups, wildcards, _all (jobs-and-data 1.10). */
+#ifndef SUPERVISOR_JOBEXPR_H
+#define SUPERVISOR_JOBEXPR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/apierr.h"
+#include "common/compat.h"
+
+struct job;
+struct jobs;
+
+/*
+ * The jobs that an expression names (NULL: all), each once, sorted by id.
+ *
+ * allow_no_match  false: a wildcard that matches nothing is an error too
+ * *list           receives an array that the caller frees, may be NULL
+ *
+ * Returns their number, or -1 with *e set (404 naming the tokens, 503).
+ */
+long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
+    struct job ***list, struct apierr *e);
+
+#endif

@@ -1,0 +1,288 @@
+/* Owns the set of jobs: look-up, creation, loading, the end of all. */
+#include "common/compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "supervisor/call.h"
+#include "supervisor/catalogue.h"
+#include "supervisor/chan.h"
+#include "supervisor/child.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+static const char *const state_names[JOB_NSTATES] = {
+	[JOB_CREATING] = "closed",
+	[JOB_CLOSED] = "closed",
+	[JOB_OPENING] = "opening",
+	[JOB_OPENED] = "opened",
+	[JOB_CLOSING] = "closing",
+	[JOB_FAILED] = "failed",
+	[JOB_DELETING] = "closed",
+};
+
+static int
+job_compare(struct job *a, struct job *b)
+{
+	return strcmp(a->id, b->id);
+}
+
+RB_GENERATE(job_tree, job, entry, job_compare)
+
+struct jobs *
+jobs_new(struct server *srv)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+
+	if (jobs == NULL)
+		return NULL;
+	jobs->srv = srv;
+	RB_INIT(&jobs->tree);
+	TAILQ_INIT(&jobs->starting);
+	return jobs;
+}
+
+void
+job_forget(struct job *job)
+{
+	struct apierr e;
+
+	apierr_set(&e, 503, E_STATUS, "job [%s] is gone", job->id);
+	line_fail(job, &e);
+	for (int kind = WAIT_CREATED; kind <= WAIT_DELETED; kind++)
+		job_wake(job, (enum wait_kind)kind, &e);
+	chan_free(job->chan);
+	child_forget(job->child); /* it ends with its channel */
+	RB_REMOVE(job_tree, &job->srv->jobs->tree, job);
+	jobconf_free(job->conf);
+	free(job->model_snapshot_id);
+	free(job->id);
+	free(job);
+}
+
+void
+jobs_free(struct jobs *jobs)
+{
+	struct job *job, *next;
+
+	if (jobs == NULL)
+		return;
+	RB_FOREACH_SAFE (job, job_tree, &jobs->tree, next)
+		job_forget(job);
+	free(jobs);
+}
+
+static struct job *
+job_new(struct jobs *jobs, const char *id, struct jobconf *conf)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->id = strdup(id);
+	if (job->id == NULL) {
+		free(job);
+		return NULL;
+	}
+	job->srv = jobs->srv;
+	job->conf = conf;
+	job->create_time_ms = clock_wall_ms();
+	job->since_ms = job->create_time_ms;
+	job->finished_time_ms = TIME_UNSET;
+	job_totals_init(&job->totals);
+	TAILQ_INIT(&job->line);
+	TAILQ_INIT(&job->arriving);
+	TAILQ_INIT(&job->waiters);
+	RB_INSERT(job_tree, &jobs->tree, job);
+	return job;
+}
+
+static struct job *
+jobs_find_any(struct jobs *jobs, const char *id)
+{
+	struct job key;
+
+	memset(&key, 0, sizeof(key));
+	key.id = (char *)(uintptr_t)id; /* only compared */
+	return RB_FIND(job_tree, &jobs->tree, &key);
+}
+
+struct job *
+jobs_find(struct jobs *jobs, const char *id)
+{
+	struct job *job = jobs_find_any(jobs, id);
+
+	return job == NULL || job->state == JOB_CREATING ? NULL : job;
+}
+
+struct job *
+jobs_first(struct jobs *jobs, const char *from)
+{
+	struct job key, *job;
+
+	memset(&key, 0, sizeof(key));
+	key.id = (char *)(uintptr_t)from; /* only compared */
+	job = RB_NFIND(job_tree, &jobs->tree, &key);
+	while (job != NULL && job->state == JOB_CREATING)
+		job = RB_NEXT(job_tree, &jobs->tree, job);
+	return job;
+}
+
+struct job *
+job_next(struct job *job)
+{
+	do
+		job = RB_NEXT(job_tree, &job->srv->jobs->tree, job);
+	while (job != NULL && job->state == JOB_CREATING);
+	return job;
+}
+
+const char *
+job_state_name(const struct job *job)
+{
+	return state_names[job->state];
+}
+
+static void
+created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
+{
+	struct job *job = arg;
+
+	if (e != NULL) {
+		job_wake(job, WAIT_CREATED, e);
+		job_forget(job);
+		return;
+	}
+	job->incarnation = incarnation;
+	job_event(job, EV_CREATED, "created");
+}
+
+void
+job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
+{
+	const char *id = conf->job_id;
+	struct msg_keep_create m;
+	struct job *job;
+	char *text;
+
+	if (jobs_find_any(jobs, id) != NULL) {
+		call_fail(call, 400, E_EXISTS,
+		    "The job cannot be created with the Id '%s'. The Id is "
+		    "already used.",
+		    id);
+		jobconf_free(conf);
+		return;
+	}
+	text = jobconf_print(conf);
+	job = text == NULL ? NULL : job_new(jobs, id, conf);
+	if (job == NULL) {
+		call_fail(call, 503, E_STATUS, "out of memory");
+		jobconf_free(conf);
+		free(text);
+		return;
+	}
+	m.job_id = span_of(id);
+	m.config = span_of(text);
+	m.create_time_ms = job->create_time_ms;
+	if (job_wait(job, call, WAIT_CREATED) == -1) {
+		job_forget(job);
+		free(text);
+		return;
+	}
+	catalogue_create(jobs->srv->catalogue, &m, created_cb, job);
+	free(text);
+}
+
+static int
+load_totals(struct job *job, struct span totals)
+{
+	struct rbuf rb;
+
+	if (totals.len == 0)
+		return 0;
+	rbuf_init(&rb, totals.p, totals.len);
+	return job_totals_decode(&rb, &job->totals);
+}
+
+void
+jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
+{
+	char *id = span_dup(m->job_id);
+	struct jobconf *conf;
+	struct apierr e;
+	struct job *job;
+
+	if (id == NULL)
+		return;
+	if (jobs_find_any(jobs, id) != NULL)
+		goto out;
+	conf = jobconf_restore(id, m->config.p, m->config.len, &e);
+	if (conf == NULL) {
+		log_warnx("job %s: its stored configuration is not valid and "
+			  "the job is left alone: %s",
+		    id, e.link[0].reason);
+		goto out;
+	}
+	job = job_new(jobs, id, conf);
+	if (job == NULL) {
+		log_warnx("job %s: out of memory", id);
+		jobconf_free(conf);
+		goto out;
+	}
+	job->incarnation = m->incarnation;
+	job->create_time_ms = m->create_time_ms;
+	job->finished_time_ms = m->finished_time_ms;
+	job->wanted_open = m->wanted_open;
+	if (m->model_snapshot_id.len > 0)
+		job->model_snapshot_id = span_dup(m->model_snapshot_id);
+	if (load_totals(job, m->totals) == -1)
+		log_warnx("job %s: its stored counts are not valid", id);
+	job_event(job, EV_CREATED, "loaded");
+out:
+	free(id);
+}
+
+void
+jobs_reopen(struct jobs *jobs)
+{
+	struct job *job;
+
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (job->wanted_open && job->state == JOB_CLOSED)
+			job_event(job, EV_OPEN, "was open when anomd ended");
+}
+
+void
+jobs_tick(struct jobs *jobs)
+{
+	int64_t now_us = clock_mono_us();
+	struct job *job;
+
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (job->chan != NULL)
+			watchdog_tick(job, now_us);
+}
+
+void
+jobs_stop(struct jobs *jobs)
+{
+	struct job *job;
+
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (job->state == JOB_OPENING || job->state == JOB_OPENED)
+			job_event(job, EV_CLOSE, "anomd ends");
+}
+
+size_t
+jobs_running(struct jobs *jobs)
+{
+	struct job *job;
+	size_t n = 0;
+
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (job->child != NULL || job->chan != NULL || job->queued)
+			n++;
+	return n;
+}

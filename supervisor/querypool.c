@@ -1,0 +1,482 @@
+/* Owns the query processes and the line of queries before them. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/clock.h"
+#include "common/frame.h"
+#include "common/log.h"
+#include "supervisor/call.h"
+#include "supervisor/chan.h"
+#include "supervisor/child.h"
+#include "supervisor/conf.h"
+#include "supervisor/querypool.h"
+#include "supervisor/server.h"
+
+#define WAITING_MAX 1000   /* queries in the line; more get 429 */
+#define QUERY_TIMEOUT_S 60 /* without a sign of life: it hangs */
+#define FAILURES_MAX 3	   /* starts in a row before queries fail */
+#define TRIES_MAX 2	   /* a query that ends two processes is at fault */
+
+struct query {
+	TAILQ_ENTRY(query) entry;
+	struct querypool *pool;
+	struct call *call; /* NULL: the client left */
+	struct wbuf frame; /* of the query, whole; owned */
+	uint8_t *first;	   /* owned: the first part, until it is known
+			      whether more follows */
+	size_t first_len;
+	bool begun;	/* the answer is under way */
+	unsigned tries; /* processes that it was given to */
+};
+
+struct reader {
+	struct querypool *pool;
+	struct child *child; /* NULL with chan: not running */
+	struct chan *chan;
+	struct query *query; /* under way; owned */
+	int64_t sign_us;     /* of life */
+};
+
+struct querypool {
+	struct server *srv;
+	uint32_t next_request;
+	unsigned failures; /* starts in a row that came to nothing */
+	TAILQ_HEAD(, query) waiting;
+	size_t nwaiting;
+	size_t nreaders;
+	struct reader *readers; /* owned */
+};
+
+static void pool_feed(struct querypool *);
+
+static void
+query_free(struct query *q)
+{
+	wbuf_clear(&q->frame);
+	free(q->first);
+	free(q);
+}
+
+/* The call is answered, or its client left; forget the query. */
+static void
+query_fail(struct query *q, const struct apierr *e)
+{
+	if (q->call != NULL) {
+		if (q->begun) {
+			http_reply_abort(q->call->req);
+			call_free(q->call);
+		} else {
+			call_error(q->call, e);
+		}
+	}
+	query_free(q);
+}
+
+/* Go on with the process that works on this query. */
+static void
+query_resume(struct query *q)
+{
+	for (size_t i = 0; i < q->pool->nreaders; i++)
+		if (q->pool->readers[i].query == q)
+			chan_resume(q->pool->readers[i].chan);
+}
+
+static void
+query_gone(struct call *call, void *arg)
+{
+	struct query *q = arg;
+
+	(void)call;
+	q->call = NULL; /* its answer is read and thrown away */
+	query_resume(q);
+}
+
+/* It may have met a process that was dying for another reason. */
+static void
+query_again(struct query *q)
+{
+	free(q->first);
+	q->first = NULL;
+	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
+	q->pool->nwaiting++;
+}
+
+static void
+reader_down(struct reader *r, const char *why)
+{
+	struct query *q = r->query;
+	struct apierr e;
+
+	if (r->chan == NULL && r->child == NULL)
+		return;
+	if (r->chan != NULL && chan_state(r->chan) == IN_START)
+		r->pool->failures++;
+	chan_free(r->chan);
+	r->chan = NULL;
+	if (r->child != NULL) {
+		child_kill(r->child);
+		child_forget(r->child);
+		r->child = NULL;
+	}
+	r->query = NULL;
+	log_warnx("query process: %s", why);
+	if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
+		query_again(q);
+	} else if (q != NULL) {
+		apierr_set(&e, 500, E_EXCEPTION,
+		    "the process that reads results %s; try again", why);
+		query_fail(q, &e);
+	}
+	pool_feed(r->pool);
+}
+
+static void
+part_drained(struct http_req *req, void *arg)
+{
+	(void)req;
+	query_resume(arg);
+}
+
+static void
+query_part(struct reader *r, const uint8_t *data, size_t len)
+{
+	struct query *q = r->query;
+
+	if (q->call == NULL)
+		return;
+	if (http_reply_part(q->call->req, data, len, part_drained, q))
+		chan_pause(r->chan);
+}
+
+static void
+on_part(struct reader *r, const uint8_t *data, size_t len)
+{
+	struct query *q = r->query;
+
+	if (q == NULL) {
+		reader_down(r, "sent an answer that nobody waits for");
+		return;
+	}
+	if (q->call == NULL)
+		return;
+	if (!q->begun && q->first == NULL) {
+		q->first = malloc(len);
+		if (q->first != NULL) {
+			memcpy(q->first, data, len);
+			q->first_len = len;
+			return;
+		}
+	}
+	if (!q->begun) {
+		q->begun = true;
+		http_reply_begin(q->call->req, 200, q->call->media);
+		if (q->first != NULL)
+			query_part(r, q->first, q->first_len);
+		free(q->first);
+		q->first = NULL;
+	}
+	query_part(r, data, len);
+}
+
+static void
+on_end(struct reader *r)
+{
+	struct query *q = r->query;
+
+	if (q == NULL) {
+		reader_down(r, "ended an answer that nobody waits for");
+		return;
+	}
+	r->query = NULL;
+	if (q->call != NULL) {
+		if (q->begun)
+			http_reply_end(q->call->req);
+		else
+			http_reply_bytes(q->call->req, 200, q->call->media,
+			    q->first, q->first_len);
+		call_free(q->call);
+	}
+	query_free(q);
+	pool_feed(r->pool);
+}
+
+static void
+on_failed(struct reader *r, const struct msg_failed *m)
+{
+	struct query *q = r->query;
+	struct apierr e;
+	struct rbuf rb;
+
+	rbuf_init(&rb, m->error.p, m->error.len);
+	if (apierr_decode(&rb, &e) == -1) {
+		reader_down(r, "sent an error that cannot be read");
+		return;
+	}
+	if (q == NULL) {
+		reader_down(r, e.link[0].reason);
+		return;
+	}
+	r->query = NULL;
+	query_fail(q, &e);
+	pool_feed(r->pool);
+}
+
+static void
+on_ready(struct reader *r, const struct msg_ready *m)
+{
+	if (m->version != MSG_VERSION) {
+		reader_down(r, "is of another version");
+		return;
+	}
+	chan_set_state(r->chan, IN_OPEN);
+	r->pool->failures = 0;
+	pool_feed(r->pool);
+}
+
+static void
+reader_frame(
+    void *arg, uint16_t type, uint32_t request, const uint8_t *data, size_t len)
+{
+	struct reader *r = arg;
+	union {
+		struct msg_ready ready;
+		struct msg_failed failed;
+		struct msg_query_end end;
+		struct msg_pong pong;
+	} m;
+	const char *field;
+
+	(void)request;
+	r->sign_us = clock_mono_us();
+	if (type == MSG_QUERY_PART)
+		on_part(r, data, len);
+	else if (msg_decode(type, data, len, &m, &field) == -1)
+		reader_down(r, "sent a message that cannot be read");
+	else if (type == MSG_READY)
+		on_ready(r, &m.ready);
+	else if (type == MSG_FAILED)
+		on_failed(r, &m.failed);
+	else if (type == MSG_QUERY_END)
+		on_end(r);
+	else if (type != MSG_PONG)
+		reader_down(r, "sent what it may not");
+}
+
+static void
+reader_drained(void *arg)
+{
+	(void)arg; /* a query is small: nothing waits for room */
+}
+
+static void
+reader_closed(void *arg, const char *why)
+{
+	reader_down(arg, why == NULL ? "hung up" : why);
+}
+
+static const struct chan_handlers reader_handlers = { reader_frame,
+	reader_drained, reader_closed };
+
+static void
+reader_exited(void *arg, int status)
+{
+	struct reader *r = arg;
+	char text[96];
+
+	r->child = NULL;
+	reader_down(r, child_status_text(status, text, sizeof(text)));
+}
+
+static void
+reader_start(struct reader *r)
+{
+	const struct conf *conf = r->pool->srv->conf;
+	struct msg_hello hello = { .version = MSG_VERSION,
+		.log_level = (uint8_t)conf->log_level };
+	char path[MSG_PATH_MAX], jobs[MSG_PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/anomd-query", conf->libexec_dir);
+	snprintf(jobs, sizeof(jobs), "%s/jobs", conf->state_dir);
+	hello.path = span_of(jobs);
+	r->child = child_spawn(path, NULL, &fd, reader_exited, r);
+	if (r->child == NULL) {
+		log_warn("query process: %s", path);
+		r->pool->failures++;
+		return;
+	}
+	r->sign_us = clock_mono_us();
+	r->chan =
+	    chan_new(r->pool->srv->base, fd, FROM_QRY, &reader_handlers, r);
+	if (r->chan == NULL || chan_send(r->chan, MSG_HELLO, 0, &hello) == -1)
+		reader_down(r, "has no channel");
+}
+
+static void
+reader_ask(struct reader *r, struct query *q)
+{
+	struct querypool *pool = r->pool;
+
+	TAILQ_REMOVE(&pool->waiting, q, entry);
+	pool->nwaiting--;
+	if (q->call == NULL) {
+		query_free(q);
+		return;
+	}
+	q->tries++;
+	r->query = q;
+	r->sign_us = clock_mono_us();
+	if (chan_send_frame(r->chan, &q->frame) == -1)
+		reader_down(r, "cannot be asked");
+}
+
+static void
+pool_give_up(struct querypool *pool)
+{
+	struct apierr e;
+	struct query *q;
+
+	apierr_set(&e, 503, E_STATUS,
+	    "no process that reads results could be started");
+	e.retry_after_s = 1;
+	while ((q = TAILQ_FIRST(&pool->waiting)) != NULL) {
+		TAILQ_REMOVE(&pool->waiting, q, entry);
+		pool->nwaiting--;
+		query_fail(q, &e);
+	}
+	pool->failures = 0;
+}
+
+/* Give waiting queries to idle processes; start one when all are busy. */
+static void
+pool_feed(struct querypool *pool)
+{
+	struct reader *idle = NULL;
+	struct query *q;
+	bool starting = false;
+
+	if (pool->failures >= FAILURES_MAX)
+		pool_give_up(pool);
+	for (size_t i = 0; i < pool->nreaders; i++) {
+		struct reader *r = &pool->readers[i];
+
+		if (r->chan == NULL && r->child == NULL)
+			idle = r;
+		else if (r->chan == NULL || chan_state(r->chan) != IN_OPEN)
+			starting = true;
+		else if (r->query == NULL &&
+		    (q = TAILQ_FIRST(&pool->waiting)) != NULL)
+			reader_ask(r, q);
+	}
+	if (!TAILQ_EMPTY(&pool->waiting) && idle != NULL && !starting)
+		reader_start(idle);
+}
+
+struct querypool *
+querypool_new(struct server *srv)
+{
+	struct querypool *pool = calloc(1, sizeof(*pool));
+
+	if (pool == NULL)
+		return NULL;
+	pool->srv = srv;
+	TAILQ_INIT(&pool->waiting);
+	pool->nreaders = srv->conf->max_query_processes;
+	pool->readers = calloc(pool->nreaders, sizeof(*pool->readers));
+	if (pool->readers == NULL) {
+		free(pool);
+		return NULL;
+	}
+	for (size_t i = 0; i < pool->nreaders; i++)
+		pool->readers[i].pool = pool;
+	return pool;
+}
+
+void
+querypool_free(struct querypool *pool)
+{
+	struct query *q;
+
+	if (pool == NULL)
+		return;
+	for (size_t i = 0; i < pool->nreaders; i++) {
+		struct reader *r = &pool->readers[i];
+
+		chan_free(r->chan);
+		child_forget(r->child);
+		if (r->query != NULL) {
+			call_free(r->query->call);
+			query_free(r->query);
+		}
+	}
+	while ((q = TAILQ_FIRST(&pool->waiting)) != NULL) {
+		TAILQ_REMOVE(&pool->waiting, q, entry);
+		call_free(q->call);
+		query_free(q);
+	}
+	free(pool->readers);
+	free(pool);
+}
+
+void
+querypool_tick(struct querypool *pool)
+{
+	int64_t now_us = clock_mono_us();
+
+	for (size_t i = 0; i < pool->nreaders; i++) {
+		struct reader *r = &pool->readers[i];
+
+		if (r->chan != NULL && r->query != NULL &&
+		    r->query->call != NULL && r->query->begun) {
+			r->sign_us = now_us; /* its client sets the pace */
+			continue;
+		}
+		if (r->chan != NULL &&
+		    (r->query != NULL || chan_state(r->chan) == IN_START) &&
+		    now_us - r->sign_us > (int64_t)QUERY_TIMEOUT_S * 1000000)
+			reader_down(r, "has not answered in time");
+	}
+	pool_feed(pool);
+}
+
+void
+querypool_ask(
+    struct querypool *pool, struct call *call, const struct msg_query *m)
+{
+	struct query *q;
+
+	if (pool->nwaiting >= WAITING_MAX) {
+		struct apierr e;
+
+		apierr_set(&e, 429, E_REJECTED,
+		    "%d queries for results wait already", WAITING_MAX);
+		e.retry_after_s = 1;
+		call_error(call, &e);
+		return;
+	}
+	q = calloc(1, sizeof(*q));
+	if (q != NULL)
+		wbuf_init(&q->frame, 0);
+	if (q == NULL ||
+	    frame_put(&q->frame, MSG_QUERY, ++pool->next_request, m) == -1) {
+		int saved = errno;
+
+		if (q != NULL)
+			query_free(q);
+		call_fail(call, saved == EINVAL ? 400 : 503, E_STATUS, "%s",
+		    saved == EINVAL ? "a parameter is too long"
+				    : "out of memory");
+		return;
+	}
+	q->pool = pool;
+	q->call = call;
+	TAILQ_INSERT_TAIL(&pool->waiting, q, entry);
+	pool->nwaiting++;
+	call_wait(call, query_gone, q);
+	pool_feed(pool);
+}

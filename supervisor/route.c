@@ -1,0 +1,370 @@
+/* Owns the route table and the way from a request's head to its handler. */
+#include "common/compat.h"
+
+#include <event2/buffer.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/api.h"
+#include "supervisor/call.h"
+#include "supervisor/media.h"
+#include "supervisor/route.h"
+#include "supervisor/server.h"
+
+#define JSON_BODY_MAX (512 * 1024) /* a configuration is some kilobytes */
+
+#define READ (HTTP_GET | HTTP_HEAD)
+#define ML "/anomaly_detectors"
+#define JOB ML "/{job_id}"
+
+/* clang-format off */
+#define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
+#define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
+
+/* Literal segments stand before {job_id}: the first match wins. */
+static const struct route routes[] = {
+	{ READ, "/", "", PRIV_ANY, ROUTE_NO_BODY, api_root },
+	{ READ, "/info", "", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_ml_info },
+	{ READ, ML, "allow_no_match,allow_no_jobs,exclude_generated", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_get },
+	{ READ, ML "/_stats", "allow_no_match,allow_no_jobs", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_stats },
+	{ READ, JOB, "allow_no_match,allow_no_jobs,exclude_generated", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_get },
+	{ HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ROUTE_JSON_NEEDED, api_job_put },
+	{ HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ROUTE_NO_BODY, api_job_delete },
+	{ READ, JOB "/_stats", "allow_no_match,allow_no_jobs", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_stats },
+	{ HTTP_POST, JOB "/_open", "timeout", PRIV_MANAGE_ML, ROUTE_JSON, api_job_open },
+	{ HTTP_POST, JOB "/_close", "timeout,force,allow_no_match,allow_no_jobs", PRIV_MANAGE_ML, ROUTE_JSON, api_job_close },
+	{ HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ROUTE_JSON, api_job_flush },
+	{ HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ROUTE_DATA, api_job_data },
+	{ READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_buckets },
+	{ READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_buckets },
+	{ READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_records },
+};
+/* clang-format on */
+
+static const struct {
+	const char *prefix;
+	bool old;
+} bases[] = { { "/_ml", false }, { "/_xpack/ml", true } };
+
+static const struct {
+	unsigned method;
+	const char *name;
+} method_names[] = { { HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },
+	{ HTTP_POST, "POST" }, { HTTP_PUT, "PUT" }, { HTTP_DELETE, "DELETE" } };
+
+const struct route *
+route_at(size_t i)
+{
+	return i < NELEM(routes) ? &routes[i] : NULL;
+}
+
+/* Is a segment of the path this literal, once its escapes are undone? */
+static bool
+segment_is(const char *path, size_t plen, const char *literal, size_t llen)
+{
+	while (plen > 0 && llen > 0) {
+		size_t used = *path == '%' && plen >= 3 ? 3 : 1;
+		int byte = used == 3 ? params_hex_byte(path + 1)
+				     : (unsigned char)*path;
+
+		if (byte != (unsigned char)*literal)
+			return false;
+		path += used;
+		plen -= used;
+		literal++;
+		llen--;
+	}
+	return plen == 0 && llen == 0;
+}
+
+/* Does the path, of len bytes, have the form of the template? */
+static bool
+path_matches(
+    const char *template, const char *path, size_t len, struct route_match *m)
+{
+	while (*template == '/') {
+		size_t tlen, plen = 0;
+
+		if (len == 0 || *path != '/')
+			return false;
+		template ++;
+		path++;
+		len--;
+		tlen = strcspn(template, "/");
+		while (plen < len && path[plen] != '/')
+			plen++;
+		if (strncmp(template, "{job_id}", tlen) == 0 && plen > 0) {
+			m->job_id = path;
+			m->job_id_len = plen;
+		} else if (strncmp(template, "{item}", tlen) == 0 && plen > 0) {
+			m->item = path;
+			m->item_len = plen;
+		} else if (!segment_is(path, plen, template, tlen)) {
+			return false;
+		}
+		template += tlen;
+		path += plen;
+		len -= plen;
+	}
+	return len == 0;
+}
+
+static void
+find_below(const char *path, size_t len, unsigned method, struct route_match *m)
+{
+	for (size_t i = 1; i < NELEM(routes); i++) {
+		struct route_match try = { .old_path = m->old_path };
+
+		if (!path_matches(routes[i].path, path, len, &try))
+			continue;
+		/* A literal path hides the variable of a later route. */
+		if (m->allowed != 0 && try.job_id_len != m->job_id_len)
+			break;
+		m->allowed |= routes[i].methods;
+		m->job_id = try.job_id;
+		m->job_id_len = try.job_id_len;
+		m->item = try.item;
+		m->item_len = try.item_len;
+		if ((routes[i].methods & method) != 0 && m->route == NULL)
+			m->route = &routes[i];
+	}
+}
+
+void
+route_find(const char *path, unsigned method, struct route_match *m)
+{
+	size_t len = strlen(path);
+
+	memset(m, 0, sizeof(*m));
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len == 1 && path[0] == '/') {
+		m->allowed = routes[0].methods;
+		if ((m->allowed & method) != 0)
+			m->route = &routes[0];
+		return;
+	}
+	for (size_t i = 0; i < NELEM(bases); i++) {
+		size_t blen = strlen(bases[i].prefix);
+
+		if (len <= blen || strncmp(path, bases[i].prefix, blen) != 0)
+			continue;
+		m->old_path = bases[i].old;
+		find_below(path + blen, len - blen, method, m);
+	}
+}
+
+/* ---- refusals of the router, whose "error" is a plain string ---- */
+
+static void
+reply_text_error(
+    struct http_req *req, int status, const char *text, bool with_status)
+{
+	struct json_object *o = json_object_new_object();
+	struct jsonout_style plain = { 0 };
+	size_t len = 0;
+	char *json;
+
+	json_object_object_add(o, "error", json_object_new_string(text));
+	if (with_status)
+		json_object_object_add(
+		    o, "status", json_object_new_int(status));
+	json = jsonout_print(o, &plain, &len);
+	http_reply_bytes(
+	    req, status, "application/json", json, json == NULL ? 0 : len);
+	free(json);
+	json_object_put(o);
+}
+
+static void
+allow_text(unsigned allowed, const char *separator, char *dst, size_t dstlen)
+{
+	dst[0] = '\0';
+	for (size_t i = 0; i < NELEM(method_names); i++) {
+		if ((allowed & method_names[i].method) == 0)
+			continue;
+		if (dst[0] != '\0')
+			strlcat(dst, separator, dstlen);
+		strlcat(dst, method_names[i].name, dstlen);
+	}
+}
+
+static void
+refuse_path(struct http_req *req)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+	    "no handler found for uri [%s] and method [%s]", http_req_uri(req),
+	    http_req_method_name(req));
+	reply_text_error(req, 400, text, false);
+}
+
+static void
+refuse_method(struct http_req *req, unsigned allowed)
+{
+	char text[2048], list[64];
+
+	allow_text(allowed, ",", list, sizeof(list));
+	http_reply_header(req, "Allow", list);
+	if (http_req_method(req) == HTTP_OPTIONS) {
+		http_reply_bytes(req, 200, "text/plain; charset=UTF-8", "", 0);
+		return;
+	}
+	allow_text(allowed, ", ", list, sizeof(list));
+	snprintf(text, sizeof(text),
+	    "Incorrect HTTP method for uri [%s] and method [%s], allowed: "
+	    "[%s]",
+	    http_req_uri(req), http_req_method_name(req), list);
+	reply_text_error(req, 405, text, true);
+}
+
+/* ---- from the head to the handler ---- */
+
+/* The API reports a media type that it does not take as a plain string. */
+static bool
+body_type_ok(struct call *c)
+{
+	enum media_body kind =
+	    c->route->body == ROUTE_DATA ? MEDIA_DATA : MEDIA_JSON;
+	struct apierr e;
+
+	if (!http_req_has_body(c->req) || c->route->body == ROUTE_NO_BODY ||
+	    media_check_body(
+		kind, http_req_header(c->req, "Content-Type"), &e) == 0)
+		return true;
+	reply_text_error(c->req, e.status, e.link[0].reason, true);
+	call_free(c);
+	return false;
+}
+
+static void
+body_collected(struct http_req *req, struct evbuffer *body, void *arg)
+{
+	struct call *c = arg;
+	size_t len = evbuffer_get_length(body);
+
+	http_req_on_gone(req, NULL, NULL);
+	if (len > 0 && c->route->body != ROUTE_NO_BODY) {
+		c->body = malloc(len + 1);
+		if (c->body == NULL) {
+			call_fail(c, 503, E_STATUS, "out of memory");
+			return;
+		}
+		evbuffer_remove(body, c->body, len);
+		c->body[len] = '\0';
+		c->body_len = len;
+	}
+	c->route->handle(c);
+}
+
+static void
+collect_gone(struct http_req *req, void *arg)
+{
+	(void)req;
+	call_free(arg);
+}
+
+/* A small body may come as the parameter "source". */
+static int
+body_from_source(struct call *c)
+{
+	const char *source = params_get(&c->params, "source");
+
+	if (source == NULL || c->route->body == ROUTE_NO_BODY)
+		return 0;
+	c->body = strdup(source);
+	if (c->body == NULL)
+		return -1;
+	c->body_len = strlen(source);
+	return 0;
+}
+
+static int
+call_style(struct call *c, struct apierr *e)
+{
+	c->style.filter_path = params_get(&c->params, "filter_path");
+	if (params_bool(&c->params, "pretty", false, &c->style.pretty, e) == -1)
+		return -1;
+	return params_bool(&c->params, "human", false, &c->style.human, e);
+}
+
+static char *
+decoded(const char *text, size_t len)
+{
+	char *copy = strndup(text, len);
+
+	if (copy != NULL && params_decode(copy, false) == -1) {
+		free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+static int
+call_setup(struct call *c, const struct route_match *m, struct apierr *e)
+{
+	media_answer(http_req_header(c->req, "Accept"), c->old_path, c->media,
+	    sizeof(c->media));
+	if (m->job_id != NULL)
+		c->job_id = decoded(m->job_id, m->job_id_len);
+	if (m->item != NULL)
+		c->item = decoded(m->item, m->item_len);
+	if ((m->job_id != NULL && c->job_id == NULL) ||
+	    (m->item != NULL && c->item == NULL))
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "the path is not percent-encoded UTF-8");
+	if (params_parse(&c->params, http_req_query(c->req), e) == -1 ||
+	    call_style(c, e) == -1)
+		return -1;
+	return params_check(
+	    &c->params, c->route->params, http_req_path(c->req), e);
+}
+
+void
+route_request(struct http_req *req, void *arg)
+{
+	struct route_match m;
+	struct apierr e;
+	struct call *c;
+
+	route_find(http_req_path(req), http_req_method(req), &m);
+	if (m.allowed == 0) {
+		refuse_path(req);
+		return;
+	}
+	if (m.route == NULL) {
+		refuse_method(req, m.allowed);
+		return;
+	}
+	c = call_new(arg, req);
+	if (c == NULL) {
+		apierr_set(&e, 503, E_STATUS, "out of memory");
+		http_reply_error(req, &e);
+		return;
+	}
+	c->route = m.route;
+	c->old_path = m.old_path;
+	if (call_setup(c, &m, &e) == -1) {
+		call_error(c, &e);
+		return;
+	}
+	if (!body_type_ok(c))
+		return;
+	if (c->route->body == ROUTE_DATA) {
+		c->route->handle(c);
+		return;
+	}
+	if (!http_req_has_body(req) && body_from_source(c) == -1) {
+		call_fail(c, 503, E_STATUS, "out of memory");
+		return;
+	}
+	if (c->body != NULL) {
+		c->route->handle(c);
+		return;
+	}
+	http_req_on_gone(req, collect_gone, c);
+	http_body_collect(req, JSON_BODY_MAX, body_collected, c);
+}

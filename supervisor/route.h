@@ -1,0 +1,55 @@
+/*
+ * The route table: path and method to handler, with the parameters, body and
+ * privilege of each route.
+ */
+#ifndef SUPERVISOR_ROUTE_H
+#define SUPERVISOR_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/compat.h"
+
+struct call;
+struct http_req;
+
+/* What a caller must be allowed to; not yet asked for (no authentication). */
+enum privilege { PRIV_ANY, PRIV_MONITOR_ML, PRIV_MANAGE_ML };
+
+enum route_body {
+	ROUTE_NO_BODY, /* one that comes is read and ignored */
+	ROUTE_JSON,    /* may have one; call->body */
+	ROUTE_JSON_NEEDED,
+	ROUTE_DATA, /* the handler streams it */
+};
+
+struct route {
+	unsigned methods; /* enum http_method bits */
+	/* Below a base path; {job_id} and {item} are variables. "/": root. */
+	const char *path;
+	const char *params; /* comma list */
+	enum privilege privilege;
+	enum route_body body;
+	void (*handle)(struct call *);
+};
+
+struct route_match {
+	const struct route *route; /* NULL: no route takes the method */
+	unsigned allowed;	   /* methods of the path; 0: unknown path */
+	bool old_path;
+	const char *job_id; /* in the path, still encoded */
+	size_t job_id_len;
+	const char *item;
+	size_t item_len;
+};
+
+/* Find the route of a raw path. Never fails; see the fields of the match. */
+void route_find(const char *path, unsigned method, struct route_match *);
+
+/* To walk the table: the i-th route, NULL past the last one. */
+const struct route *route_at(size_t i);
+
+/* The on_head of the HTTP side; arg is the server. */
+void route_request(struct http_req *, void *arg);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * Owns the way of a posted body from the HTTP connection to the worker: small
+ * ones are collected and leave whole, larger ones flow, and the seal gives the
+ * upload its place in the line.
+ */
+#include "common/compat.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/crc32c.h"
+#include "supervisor/call.h"
+#include "supervisor/chan.h"
+#include "supervisor/conf.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+struct upload {
+	struct server *srv;
+	struct evbuffer *held; /* not yet given to the channel */
+	struct msg_upload_begin begin;
+	bool begun;  /* UPLOAD_BEGIN was sent */
+	bool paused; /* the channel is full: the body is not read */
+	uint64_t wire_bytes;
+	uint32_t wire_crc;
+};
+
+void
+upload_free(struct upload *up)
+{
+	if (up == NULL)
+		return;
+	if (up->held != NULL) {
+		up->srv->inflight_bytes -= evbuffer_get_length(up->held);
+		evbuffer_free(up->held);
+	}
+	free(up);
+}
+
+/* The upload ends here: drop what the worker has of it, take it apart. */
+static struct call *
+upload_abandon(struct op *op)
+{
+	struct job *job = op->job;
+	struct msg_upload_drop drop = { 0 };
+
+	if (op->upload->begun && job->chan != NULL &&
+	    chan_state(job->chan) == IN_OPEN &&
+	    chan_send(job->chan, MSG_UPLOAD_DROP, op->request, &drop) == -1)
+		job_process_kill(job, false, "cannot be told of a drop");
+	return op_finish(op);
+}
+
+static int
+upload_begin(struct op *op)
+{
+	struct upload *up = op->upload;
+
+	if (up->begun)
+		return 0;
+	up->begun = true;
+	return chan_send(
+	    op->job->chan, MSG_UPLOAD_BEGIN, op->request, &up->begin);
+}
+
+/* Give the channel what is held, all of it or as much as it should take. */
+static int
+upload_send(struct op *op, bool all)
+{
+	struct upload *up = op->upload;
+	struct chan *chan = op->job->chan;
+	size_t len;
+
+	if (upload_begin(op) == -1)
+		return -1;
+	while ((len = evbuffer_get_length(up->held)) > 0 &&
+	    (all || !chan_is_full(chan))) {
+		if (len > MSG_DATA_MAX)
+			len = MSG_DATA_MAX;
+		if (chan_send_buffer(chan, MSG_UPLOAD_DATA, op->request,
+			up->held, len) == -1)
+			return -1;
+		up->srv->inflight_bytes -= len;
+	}
+	return 0;
+}
+
+static uint32_t
+crc_of(uint32_t crc, struct evbuffer *buf)
+{
+	struct evbuffer_iovec v[16];
+	struct evbuffer_ptr at;
+	size_t left = evbuffer_get_length(buf);
+
+	evbuffer_ptr_set(buf, &at, 0, EVBUFFER_PTR_SET);
+	while (left > 0) {
+		int n = evbuffer_peek(buf, -1, &at, v, NELEM(v));
+		size_t step = 0;
+
+		if (n > (int)NELEM(v))
+			n = NELEM(v);
+		for (int i = 0; i < n; i++) {
+			crc = crc32c(crc, v[i].iov_base, v[i].iov_len);
+			step += v[i].iov_len;
+		}
+		if (step == 0)
+			break;
+		left -= step;
+		if (left > 0 &&
+		    evbuffer_ptr_set(buf, &at, step, EVBUFFER_PTR_ADD) == -1)
+			break;
+	}
+	return crc;
+}
+
+static void
+upload_no_memory(struct op *op)
+{
+	call_fail(upload_abandon(op), 503, E_STATUS, "out of memory");
+}
+
+static void
+upload_data_cb(struct http_req *req, struct evbuffer *body, void *arg)
+{
+	struct op *op = arg;
+	struct upload *up = op->upload;
+	size_t len = evbuffer_get_length(body);
+
+	up->wire_crc = crc_of(up->wire_crc, body);
+	up->wire_bytes += len;
+	if (evbuffer_add_buffer(up->held, body) == -1) {
+		upload_no_memory(op);
+		return;
+	}
+	up->srv->inflight_bytes += len;
+	if (!job_takes_work(op->job)) { /* its end will be seen in a moment */
+		up->paused = true;
+		http_body_pause(req);
+		return;
+	}
+	/* Held back only while it may turn out small and memory allows. */
+	if (!up->begun && evbuffer_get_length(up->held) <= MSG_DATA_MAX &&
+	    up->srv->inflight_bytes <= up->srv->conf->max_inflight_bytes)
+		return;
+	if (upload_send(op, false) == -1) {
+		upload_no_memory(op);
+		return;
+	}
+	if (chan_is_full(op->job->chan)) {
+		up->paused = true;
+		http_body_pause(req);
+	}
+}
+
+static void
+upload_gone(struct call *call, void *arg)
+{
+	struct op *op = arg;
+
+	(void)call;
+	op->call = NULL; /* sealed: it is counted all the same */
+}
+
+static void
+upload_end_cb(struct http_req *req, void *arg)
+{
+	struct op *op = arg;
+	struct job *job = op->job;
+	struct upload *up = op->upload;
+	struct msg_upload_seal seal = { .wire_bytes = up->wire_bytes,
+		.wire_crc = up->wire_crc,
+		.receipt_ms = clock_wall_ms() };
+	struct call *call = op->call;
+	struct apierr e;
+
+	(void)req;
+	if (line_admit(job, call->old_path, &e) == -1) {
+		call_error(upload_abandon(op), &e);
+		return;
+	}
+	if (upload_send(op, true) == -1 ||
+	    chan_send(job->chan, MSG_UPLOAD_SEAL, op->request, &seal) == -1) {
+		upload_no_memory(op);
+		return;
+	}
+	TAILQ_REMOVE(&job->arriving, op, entry);
+	upload_free(up);
+	op->upload = NULL;
+	op_enter_line(op);
+	call_wait(call, upload_gone, op);
+}
+
+static void
+upload_broken_cb(struct http_req *req, void *arg)
+{
+	(void)req;
+	call_free(upload_abandon(arg));
+}
+
+static const struct http_sink sink = { upload_data_cb, upload_end_cb,
+	upload_broken_cb };
+
+static const enum upload_encoding encodings[] = {
+	[HTTP_IDENTITY] = ENCODING_IDENTITY,
+	[HTTP_GZIP] = ENCODING_GZIP,
+	[HTTP_ZSTD] = ENCODING_ZSTD,
+};
+
+void
+upload_start(struct job *job, struct call *call, int64_t reset_start_s,
+    int64_t reset_end_s)
+{
+	struct op *op = op_new(job, call, OP_UPLOAD);
+	struct upload *up;
+
+	if (op == NULL)
+		return;
+	up = op->upload = calloc(1, sizeof(*up));
+	if (up != NULL) {
+		up->srv = job->srv;
+		up->held = evbuffer_new();
+	}
+	if (up == NULL || up->held == NULL) {
+		op_free(op);
+		call_fail(call, 503, E_STATUS, "out of memory");
+		return;
+	}
+	up->begin.encoding = (uint8_t)encodings[http_req_encoding(call->req)];
+	up->begin.reset_start_s = reset_start_s;
+	up->begin.reset_end_s = reset_end_s;
+	TAILQ_INSERT_TAIL(&job->arriving, op, entry);
+	http_body_stream(call->req, &sink, op);
+}
+
+void
+uploads_resume(struct job *job)
+{
+	struct op *op, *next;
+
+	TAILQ_FOREACH_SAFE (op, &job->arriving, entry, next) {
+		if (!op->upload->paused)
+			continue;
+		if (upload_send(op, false) == -1) {
+			upload_no_memory(op);
+			continue;
+		}
+		if (chan_is_full(job->chan))
+			return;
+		op->upload->paused = false;
+		http_body_resume(op->call->req);
+	}
+}

@@ -1,0 +1,184 @@
+/*
+ * Owns those who wait for a job to come into a state: single requests, and
+ * requests that wait for several jobs at once.
+ */
+#include "common/compat.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "supervisor/api.h"
+#include "supervisor/call.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+struct waiter {
+	TAILQ_ENTRY(waiter) entry;
+	struct job *job;
+	enum wait_kind kind;
+	struct call *call;     /* this, */
+	struct gather *gather; /* or that */
+};
+
+struct gather {
+	struct call *call; /* NULL: the client left */
+	size_t left;	   /* jobs, and one for gather_end */
+	bool failed;
+	struct apierr error; /* the first one */
+};
+
+static void
+waiter_gone(struct call *call, void *arg)
+{
+	struct waiter *w = arg;
+
+	(void)call;
+	w->call = NULL;
+	TAILQ_REMOVE(&w->job->waiters, w, entry);
+	free(w);
+}
+
+static struct waiter *
+waiter_new(struct job *job, enum wait_kind kind)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->job = job;
+	w->kind = kind;
+	TAILQ_INSERT_TAIL(&job->waiters, w, entry);
+	return w;
+}
+
+int
+job_wait(struct job *job, struct call *call, enum wait_kind kind)
+{
+	struct waiter *w = waiter_new(job, kind);
+
+	if (w == NULL) {
+		call_fail(call, 503, E_STATUS, "out of memory");
+		return -1;
+	}
+	w->call = call;
+	call_wait(call, waiter_gone, w);
+	return 0;
+}
+
+/* ---- several jobs ---- */
+
+static void
+gather_gone(struct call *call, void *arg)
+{
+	struct gather *g = arg;
+
+	(void)call;
+	g->call = NULL;
+}
+
+struct gather *
+gather_new(struct call *call)
+{
+	struct gather *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		call_fail(call, 503, E_STATUS, "out of memory");
+		return NULL;
+	}
+	g->call = call;
+	g->left = 1;
+	call_wait(call, gather_gone, g);
+	return g;
+}
+
+int
+gather_add(struct gather *g, struct job *job, enum wait_kind kind)
+{
+	struct waiter *w = waiter_new(job, kind);
+
+	if (w == NULL)
+		return -1;
+	w->gather = g;
+	g->left++;
+	return 0;
+}
+
+static void
+gather_done(struct gather *g, const struct apierr *e)
+{
+	if (e != NULL && !g->failed) {
+		g->failed = true;
+		g->error = *e;
+	}
+	if (--g->left > 0)
+		return;
+	if (g->call != NULL && g->failed)
+		call_error(g->call, &g->error);
+	else if (g->call != NULL)
+		call_reply_true(g->call, "closed");
+	free(g);
+}
+
+void
+gather_end(struct gather *g)
+{
+	gather_done(g, NULL);
+}
+
+static void
+reply_created(struct job *job, struct call *call)
+{
+	call_reply(call, 200, job_answer(job));
+}
+
+static void
+reply_opened(struct job *job, struct call *call)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "opened", json_object_new_boolean(true));
+	if (!call->old_path)
+		json_object_object_add(
+		    o, "node", json_object_new_string(job->srv->node_id));
+	call_reply(call, 200, o);
+}
+
+static void
+reply_closed(struct job *job, struct call *call)
+{
+	(void)job;
+	call_reply_true(call, "closed");
+}
+
+static void
+reply_deleted(struct job *job, struct call *call)
+{
+	(void)job;
+	call_reply_true(call, "acknowledged");
+}
+
+static void (*const replies[])(struct job *, struct call *) = {
+	[WAIT_CREATED] = reply_created,
+	[WAIT_OPENED] = reply_opened,
+	[WAIT_CLOSED] = reply_closed,
+	[WAIT_DELETED] = reply_deleted,
+};
+
+void
+job_wake(struct job *job, enum wait_kind kind, const struct apierr *e)
+{
+	struct waiter *w, *next;
+
+	TAILQ_FOREACH_SAFE (w, &job->waiters, entry, next) {
+		if (w->kind != kind)
+			continue;
+		TAILQ_REMOVE(&job->waiters, w, entry);
+		if (w->gather != NULL)
+			gather_done(w->gather, e);
+		else if (e != NULL)
+			call_error(w->call, e);
+		else
+			replies[kind](job, w->call);
+		free(w);
+	}
+}

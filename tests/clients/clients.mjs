@@ -1,0 +1,261 @@
+#!/usr/bin/env node
+// Drives a running anomd through the official JavaScript clients of five
+// generations over the life of a job, and checks every count.
+//
+//   node clients.mjs --url URL --data FILE [--only NAME,...]
+//
+// FILE is what dev/example-data writes. One line a step; the last line has
+// the totals. Jobs named clients-* on that server are deleted first.
+import assert from 'node:assert/strict'
+import buffer from 'node:buffer'
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
+import { parseArgs } from 'node:util'
+
+// Client 9 brings an HTTP library made for Node 20, where File is global;
+// Node 18, which Debian 12 has, keeps it in node:buffer.
+globalThis.File ??= buffer.File
+
+const require = createRequire(import.meta.url)
+const { values: option } = parseArgs({
+  options: {
+    url: { type: 'string', default: 'http://127.0.0.1:9200' },
+    data: { type: 'string' },
+    only: { type: 'string', default: 'es9,es8,es7,es6,legacy' }
+  }
+})
+const settings = { node: option.url, requestTimeout: 60000, maxRetries: 0 }
+
+// ---- one face for five clients: call(name, path and query, body, data)
+
+const camel = name => name.replace(/_(\w)/g, (_, c) => c.toUpperCase())
+
+// 8 and 9: everything in one object, the answer bare.
+function flat (name) {
+  const client = new (require(name).Client)(settings)
+  return {
+    info: () => client.info(),
+    call: (api, params, body, data) => client.ml[camel(api)](
+      { ...params, ...body, ...(data === undefined ? {} : { data }) }),
+    close: () => client.close()
+  }
+}
+
+// 6 and 7: the body apart, the answer wrapped.
+function wrapped (name, space) {
+  const client = new (require(name).Client)(settings)
+  return {
+    info: async () => (await client.info()).body,
+    call: async (api, params, body, data) => (await space(client)[camel(api)](
+      { ...params, body: data ?? body })).body,
+    close: () => client.close()
+  }
+}
+
+// The first client has no calls for machine learning: its transport takes
+// method and path, and its serialiser makes the body.
+const PATHS = {
+  put_job: ['PUT', ''],
+  delete_job: ['DELETE', ''],
+  open_job: ['POST', '/_open'],
+  close_job: ['POST', '/_close'],
+  flush_job: ['POST', '/_flush'],
+  post_data: ['POST', '/_data'],
+  get_job_stats: ['GET', '/_stats'],
+  get_buckets: ['POST', '/results/buckets'],
+  get_records: ['POST', '/results/records']
+}
+
+function legacy () {
+  const client = new (require('elasticsearch').Client)(
+    { host: option.url, log: [], requestTimeout: 60000, maxRetries: 0 })
+  return {
+    info: () => client.info(),
+    call: (api, { job_id: id, ...query }, body, data) => {
+      const [method, rest] = PATHS[api]
+      const path = `/_xpack/ml/anomaly_detectors/${id}${rest}`
+      return client.transport.request(
+        { method, path, query, body: data ?? body, bulkBody: !!data })
+    },
+    close: () => client.close()
+  }
+}
+
+// list: what a list of documents becomes on the wire. bytes: whether the
+// client takes buffers and streams. newline: whether it ends text with one.
+const CLIENTS = {
+  es9: { make: () => flat('es9'), list: 'lines', bytes: true },
+  es8: { make: () => flat('es8'), list: 'array', bytes: true },
+  es7: { make: () => wrapped('es7', c => c.ml), list: 'lines', bytes: true },
+  es6: {
+    make: () => wrapped('es6', c => c.xpack.ml), list: 'array', bytes: true
+  },
+  legacy: { make: legacy, list: 'lines', bytes: false, newline: true }
+}
+
+// ---- the data, in parts that are posted one after the other
+
+const LAST_BUCKET = 1455318600000
+const ANOMALY = { first: 1455160200000, last: 1455161400000 }
+const lines = fs.readFileSync(option.data, 'utf8').split(/(?<=\n)/)
+const PARTS = 6
+const part = i => lines.slice(Math.floor(lines.length * i / PARTS),
+  Math.floor(lines.length * (i + 1) / PARTS))
+
+// Every way of posting: the body for the client, and its bytes on the wire.
+const joined = i => part(i).join('')
+const WAYS = [
+  ['text', i => joined(i), 0],
+  ['text without the last newline', i => joined(i).slice(0, -1),
+    kind => kind.newline ? 0 : -1],
+  ['documents one against the other', i => joined(i).replaceAll('\n', ''),
+    (kind, i) => -part(i).length + (kind.newline ? 1 : 0)],
+  // [ , ] instead of the newlines: one byte more.
+  ['a list', i => part(i).map(JSON.parse),
+    kind => kind.list === 'array' ? 1 : 0],
+  ['a buffer', i => Buffer.from(joined(i)), 0, 'bytes'],
+  ['a stream', i => Readable.from([Buffer.from(joined(i).slice(0, 5000)),
+    Buffer.from(joined(i).slice(5000))]), 0, 'bytes']
+]
+
+const CONFIG = {
+  analysis_config: {
+    bucket_span: '10m',
+    detectors: [{
+      function: 'mean',
+      field_name: 'events_per_min',
+      by_field_name: 'kpi_indicator',
+      partition_field_name: 'host'
+    }],
+    influencers: ['kpi_indicator', 'host']
+  },
+  data_description: { time_field: 'timestamp', time_format: 'epoch_ms' }
+}
+
+// ---- steps
+
+let passed = 0
+let failed = 0
+
+async function step (client, name, run) {
+  try {
+    await run()
+    passed++
+    console.log(`ok   ${client}: ${name}`)
+  } catch (e) {
+    failed++
+    const body = e?.meta?.body ?? e?.body
+    console.log(`FAIL ${client}: ${name}\n     ${e.message}` +
+      (body ? '\n     ' + JSON.stringify(body) : ''))
+  }
+}
+
+function same (got, want) {
+  const part = Object.fromEntries(Object.keys(want).map(k => [k, got[k]]))
+  assert.deepEqual(part, want)
+}
+
+async function life (name) {
+  const kind = CLIENTS[name]
+  const client = kind.make()
+  const job = { job_id: `clients-${name}` }
+  const call = (api, more, body, data) =>
+    client.call(api, { ...job, ...more }, body, data)
+  const check = (what, run) => step(name, what, run)
+
+  await call('close_job', { force: true }).catch(() => {})
+  await call('delete_job').catch(() => {})
+
+  await check('info', async () => {
+    const info = await client.info()
+    assert.match(info.version.number, /^\d+\.\d+\.\d+$/)
+    assert.equal(info.tagline, 'You Know, for Search')
+  })
+  await check('put', async () => {
+    const made = await call('put_job', {}, CONFIG)
+    same(made, { job_id: job.job_id, job_type: 'anomaly_detector' })
+    same(made.analysis_config, { bucket_span: '10m' })
+  })
+  await check('open', async () => same(await call('open_job'),
+    { opened: true }))
+
+  let records = 0
+  for (const [i, [way, body, change, needs]] of WAYS.entries()) {
+    if (needs && !kind[needs]) continue
+    const more = typeof change === 'function' ? change(kind, i) : change
+    const n = part(i).length
+    await check(`post as ${way}`, async () => {
+      const counts = await call('post_data', {}, undefined, body(i))
+      records += n
+      same(counts, {
+        job_id: job.job_id,
+        processed_record_count: n,
+        input_record_count: n,
+        processed_field_count: 3 * n,
+        input_field_count: 4 * n,
+        input_bytes: Buffer.byteLength(joined(i)) + more,
+        invalid_date_count: 0,
+        missing_field_count: 0,
+        out_of_order_timestamp_count: 0,
+        latest_record_timestamp: JSON.parse(part(i).at(-1)).timestamp
+      })
+    })
+  }
+  if (!kind.bytes) { // the rest of the data, as text again
+    await check('post the rest', async () => {
+      const rest = joined(4) + joined(5)
+      const counts = await call('post_data', {}, undefined, rest)
+      records += counts.processed_record_count
+    })
+  }
+
+  await check('flush', async () => same(
+    await call('flush_job', {}, { calc_interim: true }),
+    { flushed: true, last_finalized_bucket_end: LAST_BUCKET }))
+  await check('stats', async () => {
+    const { jobs: [stats] } = await call('get_job_stats')
+    same(stats, { job_id: job.job_id, state: 'opened' })
+    assert.equal(records, lines.length)
+    same(stats.data_counts, {
+      processed_record_count: lines.length,
+      bucket_count: 2165,
+      empty_bucket_count: 16
+    })
+  })
+  await check('buckets', async () => {
+    const page = await call('get_buckets', {}, {
+      sort: 'anomaly_score', desc: true, page: { from: 0, size: 3 }
+    })
+    const top = page.buckets[0]
+    assert.equal(page.buckets.length, 3)
+    assert.ok(top.timestamp >= ANOMALY.first && top.timestamp <= ANOMALY.last,
+      `the top bucket is at ${top.timestamp}`)
+    assert.ok(page.buckets[1].anomaly_score <= top.anomaly_score)
+  })
+  await check('records', async () => {
+    const page = await call('get_records', {}, {
+      sort: 'record_score', desc: true, page: { from: 0, size: 3 }
+    })
+    const top = page.records[0]
+    same(top, {
+      function: 'mean', by_field_value: 'logins', partition_field_value: 'web-2'
+    })
+    assert.ok(top.actual[0] > 5 * top.typical[0], 'far above what is typical')
+  })
+  await check('close', async () => {
+    same(await call('close_job'), { closed: true })
+    const { jobs: [stats] } = await call('get_job_stats')
+    same(stats, { state: 'closed' })
+  })
+  await check('delete', async () => {
+    same(await call('delete_job'), { acknowledged: true })
+    await assert.rejects(() => call('get_job_stats'),
+      e => (e.statusCode ?? e.status) === 404)
+  })
+  await client.close()
+}
+
+for (const name of option.only.split(',')) await life(name)
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed ? 1 : 0)

@@ -1,0 +1,61 @@
+#!/bin/sh
+# The manual pages have no fault that mandoc knows, and the ones that promise
+# to be complete are: every message and field of the protocol, every key of the
+# configuration, every option.
+set -u
+top=${srcdir:-.}
+fails=0
+
+fail() {
+	echo "$*"
+	fails=$((fails + 1))
+}
+
+command -v mandoc >/dev/null || { echo "no mandoc here"; exit 77; }
+
+for page in man/anomd.8 man/anomd.conf.5 "$top"/man/*.[1-9]; do
+	mandoc -Tlint -W warning "$page" || fail "lint: $page"
+	grep -q '@[a-z]*@' "$page" && fail "not substituted: $page"
+done
+
+# The protocol: names in upper case stand in MSG_STRUCTS and MSG_RAWS.
+text=$(mandoc -Tascii -O width=400 "$top/man/anomd-protocol.7" |
+    sed "s,.$(printf '\b'),,g")
+list=$(sed -n '/^#define MSG_STRUCTS/,/^#define MSG_ENUM/p' \
+    "$top/common/msg.h" | sed -n 's/^[[:space:]]*X(\([A-Z_]*\), .*/\1/p')
+[ "$(echo "$list" | wc -w)" -gt 20 ] || fail "the list of messages is short"
+for name in $list; do
+	echo "$text" | grep -Eq "^ +$name \([0-9]+, from " ||
+	    fail "anomd-protocol(7) has no paragraph on $name"
+done
+
+# Fields stand in the paragraph of their message, with their type.
+awk '/^#define MSG_[A-Z_]*_FIELDS/ {
+	name = $2; sub(/^MSG_/, "", name); sub(/_FIELDS.*/, "", name) }
+/F\(S, / { line = $0
+	while (match(line, /F\(S, [A-Z0-9]+, [a-z_0-9]+/)) {
+		split(substr(line, RSTART + 5, RLENGTH - 5), part, ", ")
+		print name, part[2], tolower(part[1])
+		line = substr(line, RSTART + RLENGTH) } }' \
+    "$top/common/msg.h" >manuals.fields
+[ "$(wc -l <manuals.fields)" -gt 60 ] || fail "the list of fields is short"
+while read -r message field type; do
+	echo "$text" | awk -v message="$message" '
+	    $0 ~ "^ +" message " \\(" { inside = 1; next }
+	    inside && /^ +[A-Z_]+ \([0-9]+, from / { exit }
+	    inside' | grep -Eq "^ +$field +$type( |$)" ||
+	    fail "anomd-protocol(7): $message has no $field of type $type"
+done <manuals.fields
+rm -f manuals.fields
+
+# Keys of the configuration, as their table has them.
+if keys=$(sed -n 's/^	{ "\([a-z_]*\)", KEY_.*/\1/p' \
+    "$top/supervisor/conf.c" 2>/dev/null) && [ -n "$keys" ]; then
+	for key in $keys; do
+		grep -q "^\\.It Cm $key " man/anomd.conf.5 ||
+		    fail "anomd.conf(5) has no $key"
+	done
+fi
+
+echo "$fails faults"
+[ "$fails" -eq 0 ]

@@ -1,0 +1,435 @@
+/* The journal: what was committed comes back, whatever happens to the file. */
+#include "common/compat.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "common/crc32c.h"
+#include "common/log.h"
+#include "tests/tmpdir.h"
+#include "worker/journal.h"
+#include "worker/spool.h"
+
+#define FIRST_SEGMENT JOURNAL_DIR "/00000000000000000001.seg"
+
+static char dir[TMPDIR_BYTES];
+
+static void
+setup(void)
+{
+	/* Damage is logged a thousand times here. */
+	log_init("test_journal", LOG_LEVEL_ERROR);
+	tmpdir_enter(dir);
+}
+
+static void
+teardown(void)
+{
+	tmpdir_purge(dir);
+}
+
+TestSuite(journal, .init = setup, .fini = teardown, .timeout = 120);
+
+/* What a journal gave when read to its end. */
+struct reading {
+	uint64_t first;
+	uint64_t n;
+	uint64_t bytes;
+	struct journal_entry last;
+};
+
+static struct journal *
+read_all(uint64_t base_seq, struct reading *r)
+{
+	struct journal *j = journal_open(base_seq, SYNC_ALWAYS);
+	struct journal_entry e;
+	const char *data;
+	int rc;
+
+	cr_assert_not_null(j);
+	memset(r, 0, sizeof(*r));
+	while ((rc = journal_read(j, &e, &data)) > 0) {
+		if (rc == 2)
+			continue;
+		if (r->n++ == 0)
+			r->first = e.seq;
+		r->bytes += e.data_len;
+		r->last = e;
+		cr_assert_eq(crc32c(0, data, e.data_len), e.data_crc);
+	}
+	cr_assert_eq(rc, 0);
+	return j;
+}
+
+static struct journal *
+read_end(void)
+{
+	struct reading r;
+
+	return read_all(0, &r);
+}
+
+static void
+append(struct journal *j, const char *data, size_t len)
+{
+	struct journal_entry e;
+
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.receipt_ms = 1000;
+	e.data_len = len;
+	e.data_crc = crc32c(0, data, len);
+	journal_append(j, &e, data);
+}
+
+static void
+append_text(struct journal *j, const char *text)
+{
+	append(j, text, strlen(text));
+}
+
+/* Three entries in one segment. */
+static void
+write_three(void)
+{
+	struct journal *j = read_end();
+
+	append_text(j, "one");
+	append_text(j, "");
+	append_text(j, "the third");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+}
+
+static size_t
+slurp(const char *path, uint8_t *buf, size_t cap)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, buf, cap);
+
+	cr_assert_gt(n, 0);
+	close(fd);
+	return (size_t)n;
+}
+
+static void
+spew(const char *path, const uint8_t *buf, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert_eq(write(fd, buf, len), (ssize_t)len);
+	close(fd);
+}
+
+Test(journal, header_of_a_spool_file_has_the_size_it_is_given)
+{
+	struct journal_entry e;
+	struct wbuf wb;
+
+	wbuf_init(&wb, 0);
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.seq = 1;
+	cr_assert_eq(journal_put_head(&wb, 1), 0);
+	cr_expect_eq(wb.len, JOURNAL_HEAD_BYTES);
+	cr_assert_eq(journal_put_header(&wb, &e), 0);
+	cr_expect_eq(wb.len, JOURNAL_DATA_OFFSET);
+	wbuf_clear(&wb);
+}
+
+Test(journal, entries_come_back_in_order)
+{
+	struct reading r;
+	struct journal *j;
+
+	write_three();
+	j = read_all(0, &r);
+	cr_expect_eq(r.n, 3);
+	cr_expect_eq(r.first, 1);
+	cr_expect_eq(r.bytes, 12);
+	cr_expect_eq(r.last.receipt_ms, 1000);
+	cr_expect_eq(r.last.advance_time_s, TIME_UNSET);
+	cr_expect_eq(journal_last_seq(j), 3);
+	cr_expect_not(journal_is_closed(j));
+	journal_free(j);
+}
+
+Test(journal, entries_of_the_snapshot_are_passed_over)
+{
+	struct reading r;
+
+	write_three();
+	journal_free(read_all(2, &r));
+	cr_expect_eq(r.n, 1);
+	cr_expect_eq(r.first, 3);
+}
+
+Test(journal, fresh_one_counts_as_closed)
+{
+	struct journal *j = read_end();
+	struct journal_entry e;
+
+	cr_expect(journal_is_closed(j));
+	append_text(j, "data");
+	journal_entry_init(&e, JOURNAL_CLOSE);
+	journal_append(j, &e, NULL);
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+	j = read_end();
+	cr_expect(journal_is_closed(j));
+	journal_free(j);
+}
+
+/* After any cut: the whole entries before it, and the next one is kept. */
+Test(journal, every_truncation_leaves_the_entries_before_it)
+{
+	uint8_t whole[4096];
+	struct reading r;
+	size_t len;
+
+	write_three();
+	len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	for (size_t cut = 0; cut < len; cut++) {
+		uint64_t expect = 0;
+		struct journal *j;
+
+		if (cut >= JOURNAL_DATA_OFFSET + 3)
+			expect++;
+		if (cut >= JOURNAL_DATA_OFFSET + 3 + JOURNAL_HEADER_BYTES)
+			expect++;
+		spew(FIRST_SEGMENT, whole, cut);
+		j = read_all(0, &r);
+		cr_expect_eq(r.n, expect, "cut to %zu", cut);
+		append_text(j, "after the tear");
+		cr_assert_eq(journal_commit(j), 0);
+		journal_free(j);
+		journal_free(read_all(0, &r));
+		cr_expect_eq(r.n, expect + 1, "cut to %zu", cut);
+		cr_expect_eq(r.last.seq, expect + 1);
+		cr_expect_eq(r.last.data_len, 14);
+		tmpdir_purge(JOURNAL_DIR);
+		mkdir(JOURNAL_DIR, 0700);
+	}
+}
+
+/* A prefix comes back, never an entry that differs from what was written. */
+Test(journal, every_flipped_byte_ends_its_segment)
+{
+	uint8_t whole[4096];
+	size_t len;
+
+	write_three();
+	len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	for (size_t at = 0; at < len; at++) {
+		static const uint64_t bytes[] = { 0, 3, 3, 12 };
+		struct reading r;
+
+		whole[at] ^= 0xff;
+		spew(FIRST_SEGMENT, whole, len);
+		whole[at] ^= 0xff;
+		journal_free(read_all(0, &r));
+		cr_expect_lt(r.n, 3, "byte %zu", at);
+		cr_assert_eq(r.bytes, bytes[r.n], "byte %zu", at);
+		tmpdir_purge(JOURNAL_DIR);
+		mkdir(JOURNAL_DIR, 0700);
+	}
+}
+
+Test(journal, segment_without_a_head_is_set_aside)
+{
+	struct reading r;
+
+	spew(FIRST_SEGMENT, (const uint8_t *)"garbage", 7);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 0);
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 0);
+	cr_expect_eq(tmpdir_count("quarantine"), 1);
+}
+
+Test(journal, damage_in_the_middle_does_not_hide_what_follows)
+{
+	uint8_t whole[4096];
+	struct reading r;
+	size_t len;
+
+	write_three();
+	write_three(); /* another worker: another segment, entries 4 to 6 */
+	len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	whole[JOURNAL_DATA_OFFSET] ^= 1;
+	spew(FIRST_SEGMENT, whole, len);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 3);
+	cr_expect_eq(r.first, 4);
+}
+
+/* An empty segment must not end its predecessor before its time. */
+Test(journal, numbers_before_an_empty_last_segment_are_not_used_again)
+{
+	uint8_t whole[4096];
+	struct reading r;
+	struct journal *j;
+
+	write_three();
+	write_three();
+	slurp(JOURNAL_DIR "/00000000000000000004.seg", whole, sizeof(whole));
+	spew(JOURNAL_DIR "/00000000000000000004.seg", whole,
+	    JOURNAL_HEAD_BYTES + 5);
+	slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	spew(FIRST_SEGMENT, whole, JOURNAL_HEAD_BYTES + 5);
+	j = read_all(0, &r);
+	cr_expect_eq(r.n, 0);
+	for (int i = 0; i < 5; i++)
+		append_text(j, "x");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 5);
+	cr_expect_eq(r.first, 4);
+}
+
+Test(journal, large_entries_rotate_and_old_segments_are_trimmed)
+{
+	size_t len = 1024 * 1024;
+	char *mb = malloc(len);
+	struct journal *j = read_end();
+	struct reading r;
+
+	memset(mb, 'x', len);
+	for (int i = 0; i < 130; i++) {
+		append(j, mb, len);
+		cr_assert_eq(journal_commit(j), 0);
+	}
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 3);
+	journal_free(j);
+	j = read_all(0, &r);
+	cr_expect_eq(r.n, 130);
+	journal_trim(j, 10);
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 3);
+	journal_trim(j, 70);
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 2);
+	journal_trim(j, 130);
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 1);
+	journal_free(j);
+	journal_free(read_all(70, &r));
+	cr_expect_eq(r.last.seq, 130);
+	free(mb);
+}
+
+/* The data of an upload of n bytes, larger than memory may hold. */
+static struct spool *
+large_spool(size_t n)
+{
+	struct spool *s = spool_new(7, 0, true);
+	char block[4096];
+
+	memset(block, 'd', sizeof(block));
+	while (spool_bytes(s) < n)
+		cr_assert_eq(spool_write(s, block, sizeof(block)), 0);
+	cr_assert(spool_is_file(s));
+	return s;
+}
+
+Test(journal, spool_file_becomes_a_segment_by_its_name)
+{
+	struct spool *s = large_spool(SPOOL_MEMORY_MAX + 1);
+	struct journal *j = read_end();
+	struct journal_entry e;
+	const char *data;
+	struct reading r;
+
+	append_text(j, "before");
+	cr_assert_eq(journal_commit(j), 0);
+	cr_assert_eq(spool_data(s, &data), 0);
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = spool_bytes(s);
+	e.data_crc = spool_crc(s);
+	cr_assert_eq(journal_adopt(j, &e, spool_path(s), spool_fd(s)), 0);
+	spool_moved(s);
+	cr_expect_eq(e.seq, 2);
+	append_text(j, "after");
+	cr_assert_eq(journal_commit(j), 0);
+	cr_expect_eq(data[0], 'd');
+	cr_expect_eq(data[spool_bytes(s) - 1], 'd');
+	spool_free(s);
+	journal_free(j);
+	cr_expect_eq(tmpdir_count("spool"), 0);
+	cr_expect_eq(tmpdir_count(JOURNAL_DIR), 2);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 3);
+	cr_expect_eq(r.bytes, 11 + e.data_len);
+}
+
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit rl = { bytes, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &rl), 0);
+}
+
+/* As on a full disk: what failed is void, its numbers are used again. */
+Test(journal, failed_write_voids_its_entries_and_no_others)
+{
+	struct journal *j = read_end();
+	char block[8192] = { 0 };
+	struct reading r;
+
+	append_text(j, "kept");
+	cr_assert_eq(journal_commit(j), 0);
+	limit_files(4096);
+	append_text(j, "lost");
+	append(j, block, sizeof(block));
+	cr_expect_eq(journal_commit(j), -1);
+	cr_expect_eq(errno, EFBIG);
+	limit_files(RLIM_INFINITY);
+	append_text(j, "kept too");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 2);
+	cr_expect_eq(r.last.seq, 2);
+	cr_expect_eq(r.last.data_len, 8);
+}
+
+/* Even where the abandoned segment could not be cut. */
+Test(journal, next_segment_ends_an_abandoned_one)
+{
+	uint8_t whole[4096], more[4096];
+	size_t len, morelen;
+	struct reading r;
+
+	write_three(); /* 1 to 3 */
+	len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	spew(FIRST_SEGMENT, whole, JOURNAL_DATA_OFFSET + 3);
+	write_three(); /* 2 to 4, after 2 and 3 were given up */
+	morelen =
+	    slurp(JOURNAL_DIR "/00000000000000000002.seg", more, sizeof(more));
+	spew(FIRST_SEGMENT, whole, len);
+	journal_free(read_all(0, &r));
+	cr_expect_gt(morelen, 0);
+	cr_expect_eq(r.n, 4);
+	cr_expect_eq(r.bytes, 3 + 12);
+}
+
+Test(journal, adopting_fails_without_a_trace)
+{
+	struct spool *s = large_spool(SPOOL_MEMORY_MAX + 1);
+	struct journal *j = read_end();
+	struct journal_entry e;
+	struct reading r;
+
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = spool_bytes(s);
+	e.data_crc = spool_crc(s);
+	cr_expect_eq(journal_adopt(j, &e, "spool/not-there", spool_fd(s)), -1);
+	spool_free(s);
+	append_text(j, "next");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+	cr_expect_eq(tmpdir_count("spool"), 0);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 1);
+	cr_expect_eq(r.first, 1);
+}

@@ -1,0 +1,105 @@
+/* The route table: paths to handlers. */
+#include "common/compat.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "supervisor/api.h"
+#include "supervisor/http.h"
+#include "supervisor/route.h"
+
+static const struct {
+	const char *path;
+	unsigned method;
+	void (*handle)(struct call *);
+	bool old;
+	const char *job_id, *item;
+} found[] = {
+	{ "/", HTTP_GET, api_root, false, "", "" },
+	{ "/", HTTP_HEAD, api_root, false, "", "" },
+	{ "/_ml/info", HTTP_GET, api_ml_info, false, "", "" },
+	{ "/_ml/anomaly_detectors", HTTP_GET, api_job_get, false, "", "" },
+	{ "/_ml/anomaly_detectors/", HTTP_GET, api_job_get, false, "", "" },
+	{ "/_ml/anomaly_detectors/_stats", HTTP_GET, api_job_stats, false, "",
+	    "" },
+	{ "/_ml/anomaly_detectors/a%20b", HTTP_PUT, api_job_put, false, "a%20b",
+	    "" },
+	{ "/_xpack/ml/anomaly_detectors/x/_data", HTTP_POST, api_job_data, true,
+	    "x", "" },
+	{ "/_ml/anomaly_detectors/x/_stats", HTTP_GET, api_job_stats, false,
+	    "x", "" },
+	{ "/_ml/anomaly_detectors/x/results/buckets", HTTP_POST, api_buckets,
+	    false, "x", "" },
+	{ "/_ml/anomaly_detectors/x/results/buckets/12", HTTP_GET, api_buckets,
+	    false, "x", "12" },
+	{ "/_ml/anomaly%5Fdetectors/%78/_%64ata", HTTP_POST, api_job_data,
+	    false, "%78", "" },
+	{ "/_xpack/ml/anomaly_detectors/x/results/records", HTTP_GET,
+	    api_records, true, "x", "" },
+};
+
+Test(route, known_paths_find_their_handler)
+{
+	for (size_t i = 0; i < NELEM(found); i++) {
+		struct route_match m;
+
+		route_find(found[i].path, found[i].method, &m);
+		cr_assert_not_null(m.route, "%s", found[i].path);
+		cr_expect_eq(
+		    m.route->handle, found[i].handle, "%s", found[i].path);
+		cr_expect_eq(m.old_path, found[i].old, "%s", found[i].path);
+		cr_expect_eq(m.job_id_len, strlen(found[i].job_id));
+		cr_expect_eq(strncmp(m.job_id == NULL ? "" : m.job_id,
+				 found[i].job_id, m.job_id_len),
+		    0);
+		cr_expect_eq(m.item_len, strlen(found[i].item));
+	}
+}
+
+Test(route, unknown_paths_allow_no_method)
+{
+	static const char *const paths[] = { "//", "/_ml", "/_ml/", "/_mlx",
+		"/_ml/anomaly_detectors//_data", "/_ml//info", "/x",
+		"/_ml/anomaly_detectors/x/results",
+		"/_ml/anomaly_detectors/x/results/buckets/1/2",
+		"/_ml/anomaly_detectors/x/_data/y", "/_xpack/info", "",
+		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%" };
+
+	for (size_t i = 0; i < NELEM(paths); i++) {
+		struct route_match m;
+
+		route_find(paths[i], HTTP_GET, &m);
+		cr_expect_null(m.route, "%s", paths[i]);
+		cr_expect_eq(m.allowed, 0, "%s", paths[i]);
+	}
+}
+
+Test(route, wrong_method_tells_the_right_ones)
+{
+	struct route_match m;
+
+	route_find("/_ml/anomaly_detectors/x", HTTP_POST, &m);
+	cr_expect_null(m.route);
+	cr_expect_eq(m.allowed, HTTP_GET | HTTP_HEAD | HTTP_PUT | HTTP_DELETE);
+	route_find("/_ml/anomaly_detectors/_stats", HTTP_PUT, &m);
+	cr_expect_null(m.route, "a job cannot be named _stats");
+	cr_expect_eq(m.allowed, HTTP_GET | HTTP_HEAD);
+}
+
+Test(route, every_route_has_a_privilege_and_a_handler)
+{
+	const struct route *r;
+
+	for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
+		bool reads =
+		    (r->methods &
+			~(unsigned)(HTTP_GET | HTTP_HEAD | HTTP_POST)) == 0 &&
+		    (r->methods & HTTP_GET) != 0;
+
+		cr_expect_not_null(r->handle, "%s", r->path);
+		if (i > 0)
+			cr_expect_eq(r->privilege,
+			    reads ? PRIV_MONITOR_ML : PRIV_MANAGE_ML, "%s",
+			    r->path);
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * The parts of one job that turn records into counts and results, held
+ * together: made from one configuration, saved to and loaded from one
+ * snapshot.
+ */
+#ifndef WORKER_ANALYSIS_H
+#define WORKER_ANALYSIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/jobconf.h"
+#include "common/totals.h"
+#include "worker/engine.h"
+#include "worker/intake.h"
+#include "worker/reader.h"
+#include "worker/results.h"
+#include "worker/snapshot.h"
+
+/* All owned. */
+struct analysis {
+	struct jobconf *conf;
+	struct reader *reader; /* NULL: no upload yet; an idle job has none */
+	struct intake *intake;
+	struct engine *engine;
+	struct results *results;
+	uint64_t applied_seq; /* last journal entry that was processed */
+	bool muted;	      /* results of what is replayed exist already */
+	int64_t log_time_ms;  /* wall clock of the last totals */
+};
+
+/* Takes over conf, also when it fails. NULL with ENOMEM. */
+struct analysis *analysis_new(struct jobconf *conf);
+void analysis_free(struct analysis *);
+
+/* The reader, made on the first call. NULL with ENOMEM. */
+struct reader *analysis_reader(struct analysis *);
+
+/* Results go nowhere while set. */
+void analysis_mute(struct analysis *, bool muted);
+
+void analysis_totals(const struct analysis *, struct job_totals *);
+
+/* The job has been given no data and no time yet. */
+bool analysis_is_blank(const struct analysis *);
+
+/*
+ * Returns 0, or -1 with errno. After a failed load the state is as new, and
+ * another snapshot may be tried (EBADMSG), or is lost (ENOMEM).
+ */
+int analysis_save(const struct analysis *, struct snapshot_writer *) MUST_CHECK;
+int analysis_load(struct analysis *, struct snapshot_reader *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,71 @@
+/* Owns the making of a worker's frames. */
+#include "common/compat.h"
+
+#include "common/msg.h"
+#include "worker/answer.h"
+
+static struct span
+span_of_wbuf(const struct wbuf *wb)
+{
+	return (struct span){ (const char *)wb->data, wb->len };
+}
+
+int
+answer_failed(struct peer *peer, uint32_t request, const struct apierr *e)
+{
+	struct msg_failed m;
+	struct wbuf wb;
+	int rc = -1;
+
+	wbuf_init(&wb, 0);
+	if (apierr_encode(e, &wb) == 0) {
+		m.error = span_of_wbuf(&wb);
+		rc = peer_send(peer, MSG_FAILED, request, &m);
+	}
+	wbuf_clear(&wb);
+	return rc;
+}
+
+int
+answer_counts(struct peer *peer, uint32_t request, const struct analysis *a)
+{
+	struct msg_counts m;
+	struct wbuf wb;
+	int rc = -1;
+
+	wbuf_init(&wb, 0);
+	if (schema_encode(
+		&data_counts_schema, intake_incremental(a->intake), &wb) == 0) {
+		m.counts = span_of_wbuf(&wb);
+		rc = peer_send(peer, MSG_COUNTS, request, &m);
+	}
+	wbuf_clear(&wb);
+	return rc;
+}
+
+int
+answer_flushed(struct peer *peer, uint32_t request, const struct analysis *a)
+{
+	struct msg_flushed m = { .last_finalized_bucket_end_ms =
+				     engine_last_finalized_ms(a->engine) };
+
+	return peer_send(peer, MSG_FLUSHED, request, &m);
+}
+
+int
+answer_totals(struct peer *peer, const struct analysis *a)
+{
+	struct job_totals jt;
+	struct msg_totals m;
+	struct wbuf wb;
+	int rc = -1;
+
+	wbuf_init(&wb, 0);
+	analysis_totals(a, &jt);
+	if (job_totals_encode(&jt, &wb) == 0) {
+		m.totals = span_of_wbuf(&wb);
+		rc = peer_send(peer, MSG_TOTALS, 0, &m);
+	}
+	wbuf_clear(&wb);
+	return rc;
+}

@@ -1,0 +1,388 @@
+/* Owns the order of all that changes the job, from the seal to the answer. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/answer.h"
+#include "worker/backlog.h"
+#include "worker/closing.h"
+#include "worker/entry.h"
+
+#define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
+#define RETRY_AFTER_S 10		/* time for somebody to make room */
+
+enum task_stage {
+	TASK_ARRIVING, /* sealed, and still to be decoded */
+	TASK_WHOLE,    /* to be journaled */
+	TASK_QUEUED,   /* in the journal's present batch */
+	TASK_KEPT      /* journaled, or nothing for the journal */
+};
+
+struct task {
+	TAILQ_ENTRY(task) link;
+	enum task_stage stage;
+	uint32_t request;
+	struct journal_entry entry;
+	struct arrival *arrival; /* owned; NULL: not an upload */
+};
+
+struct backlog {
+	struct peer *peer; /* borrowed, like the next three */
+	struct analysis *analysis;
+	struct journal *journal;
+	const char *job_id;
+	TAILQ_HEAD(, task) tasks;
+	bool running; /* run is the first task's */
+	struct entry_run run;
+	bool closed;
+};
+
+struct backlog *
+backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
+    const char *job_id)
+{
+	struct backlog *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->peer = peer;
+	b->analysis = a;
+	b->journal = j;
+	b->job_id = job_id;
+	TAILQ_INIT(&b->tasks);
+	return b;
+}
+
+static void
+task_remove(struct backlog *b, struct task *t)
+{
+	TAILQ_REMOVE(&b->tasks, t, link);
+	arrival_free(t->arrival);
+	free(t);
+}
+
+void
+backlog_free(struct backlog *b)
+{
+	struct task *t;
+
+	if (b == NULL)
+		return;
+	while ((t = TAILQ_FIRST(&b->tasks)) != NULL)
+		task_remove(b, t);
+	free(b);
+}
+
+static struct task *
+task_add(struct backlog *b, uint32_t request, enum journal_type type)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->request = request;
+	t->stage = TASK_WHOLE;
+	journal_entry_init(&t->entry, type);
+	TAILQ_INSERT_TAIL(&b->tasks, t, link);
+	return t;
+}
+
+int
+backlog_add_upload(struct backlog *b, struct arrival *a, int64_t receipt_ms)
+{
+	struct task *t = task_add(b, a->request, JOURNAL_UPLOAD);
+
+	if (t == NULL)
+		return -1;
+	t->stage = TASK_ARRIVING;
+	t->arrival = a;
+	t->entry.receipt_ms = receipt_ms;
+	t->entry.reset_start_s = a->reset_start_s;
+	t->entry.reset_end_s = a->reset_end_s;
+	return 0;
+}
+
+int
+backlog_add_flush(
+    struct backlog *b, uint32_t request, const struct msg_flush *m)
+{
+	struct task *t = task_add(b, request, JOURNAL_FLUSH);
+
+	if (t == NULL)
+		return -1;
+	t->entry.receipt_ms = m->receipt_ms;
+	t->entry.calc_interim = m->calc_interim;
+	t->entry.start_s = m->start_s;
+	t->entry.end_s = m->end_s;
+	t->entry.advance_time_s = m->advance_time_s;
+	t->entry.skip_time_s = m->skip_time_s;
+	return 0;
+}
+
+int
+backlog_add_close(struct backlog *b)
+{
+	return task_add(b, 0, JOURNAL_CLOSE) == NULL ? -1 : 0;
+}
+
+bool
+backlog_is_busy(const struct backlog *b)
+{
+	return !TAILQ_EMPTY(&b->tasks);
+}
+
+bool
+backlog_is_closed(const struct backlog *b)
+{
+	return b->closed;
+}
+
+size_t
+backlog_pending(const struct backlog *b)
+{
+	const struct task *t;
+	size_t n = 0;
+
+	TAILQ_FOREACH (t, &b->tasks, link)
+		if (t->stage == TASK_ARRIVING)
+			n += arrival_pending(t->arrival);
+	return n;
+}
+
+static int
+task_fail(struct backlog *b, struct task *t, const struct apierr *e)
+{
+	int rc = answer_failed(b->peer, t->request, e);
+
+	task_remove(b, t);
+	return rc;
+}
+
+/* Returns 1: it is still arriving; else as backlog_work. */
+static int
+task_decode(
+    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
+{
+	struct apierr e;
+	int rc = arrival_decode(t->arrival, deadline_us, progress, &e);
+
+	if (rc == 1)
+		return 1;
+	if (rc == 0)
+		rc = arrival_finish(t->arrival, &e);
+	if (rc == -1)
+		return task_fail(b, t, &e);
+	t->entry.data_len = spool_bytes(t->arrival->spool);
+	t->entry.data_crc = spool_crc(t->arrival->spool);
+	t->stage = TASK_WHOLE;
+	return 0;
+}
+
+static int
+decode_tasks(struct backlog *b, int64_t deadline_us, uint64_t *progress)
+{
+	struct task *t, *next;
+
+	TAILQ_FOREACH_SAFE (t, &b->tasks, link, next) {
+		if (t->stage == TASK_ARRIVING &&
+		    task_decode(b, t, deadline_us, progress) == -1)
+			return -1;
+		if (clock_mono_us() >= deadline_us)
+			break;
+	}
+	return 0;
+}
+
+/* A flush for interim results alone changes no model: nothing to repeat. */
+static bool
+task_needs_journal(const struct task *t)
+{
+	if (t->entry.type == JOURNAL_FLUSH)
+		return t->entry.advance_time_s != TIME_UNSET ||
+		    t->entry.skip_time_s != TIME_UNSET;
+	return t->entry.type == JOURNAL_UPLOAD;
+}
+
+static int
+task_fail_disk(struct backlog *b, struct task *t, int error)
+{
+	struct apierr e;
+
+	apierr_set(&e, 503, E_EXCEPTION,
+	    "the request cannot be stored: %s; nothing of it was kept",
+	    strerror(error));
+	e.retry_after_s = RETRY_AFTER_S;
+	return task_fail(b, t, &e);
+}
+
+/* End the journal's batch and settle the tasks in it. */
+static int
+commit_queued(struct backlog *b)
+{
+	int error = journal_commit(b->journal) == -1 ? errno : 0;
+	struct task *t, *next;
+
+	TAILQ_FOREACH_SAFE (t, &b->tasks, link, next) {
+		if (t->stage != TASK_QUEUED)
+			continue;
+		if (error == 0)
+			t->stage = TASK_KEPT;
+		else if (task_fail_disk(b, t, error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A large upload: its spool file becomes a segment. */
+static int
+task_adopt(struct backlog *b, struct task *t)
+{
+	struct spool *s = t->arrival->spool;
+	const char *data;
+
+	/* Mapped first: the descriptor is the journal's afterwards. */
+	if (spool_data(s, &data) == -1 ||
+	    journal_adopt(b->journal, &t->entry, spool_path(s), spool_fd(s)) ==
+		-1)
+		return task_fail_disk(b, t, errno);
+	spool_moved(s);
+	t->stage = TASK_KEPT;
+	return 0;
+}
+
+static int
+task_append(struct backlog *b, struct task *t)
+{
+	const char *data = NULL;
+
+	if (t->arrival != NULL && spool_data(t->arrival->spool, &data) == -1)
+		return task_fail_disk(b, t, errno);
+	journal_append(b->journal, &t->entry, data);
+	t->stage = TASK_QUEUED;
+	return 0;
+}
+
+/*
+ * Bring all that is whole into the journal, in order, with one sync for those
+ * that go together. What still arrives holds up those behind it.
+ */
+static int
+commit_tasks(struct backlog *b)
+{
+	struct task *t, *next;
+	uint64_t bytes = 0;
+
+	TAILQ_FOREACH_SAFE (t, &b->tasks, link, next) {
+		if (t->stage == TASK_ARRIVING || bytes >= COMMIT_BYTES)
+			break;
+		if (t->stage != TASK_WHOLE)
+			continue;
+		if (!task_needs_journal(t)) {
+			t->stage = TASK_KEPT;
+			continue;
+		}
+		bytes += t->entry.data_len;
+		if (t->arrival != NULL && spool_is_file(t->arrival->spool)) {
+			if (commit_queued(b) == -1 || task_adopt(b, t) == -1)
+				return -1;
+		} else if (task_append(b, t) == -1) {
+			return -1;
+		}
+	}
+	return commit_queued(b);
+}
+
+static int
+task_close(struct backlog *b, struct task *t)
+{
+	char id[CLOSING_ID_BYTES];
+	struct msg_closed m;
+
+	if (closing_write(b->analysis, b->journal, b->job_id, id) == -1)
+		return -1;
+	m.model_snapshot_id = span_of(id);
+	if (answer_totals(b->peer, b->analysis) == -1 ||
+	    peer_send(b->peer, MSG_CLOSED, t->request, &m) == -1)
+		return -1;
+	task_remove(b, t);
+	b->closed = true;
+	return 0;
+}
+
+static int
+task_answer(struct backlog *b, struct task *t)
+{
+	int rc;
+
+	b->analysis->log_time_ms = clock_wall_ms();
+	if (answer_totals(b->peer, b->analysis) == -1)
+		return -1;
+	if (b->run.failed)
+		rc = answer_failed(b->peer, t->request, &b->run.error);
+	else if (t->entry.type == JOURNAL_FLUSH)
+		rc = answer_flushed(b->peer, t->request, b->analysis);
+	else
+		rc = answer_counts(b->peer, t->request, b->analysis);
+	task_remove(b, t);
+	return rc;
+}
+
+/* Begin with the first task. Its number is 0 when the journal has it not. */
+static int
+task_begin(struct backlog *b, const struct task *t)
+{
+	const char *data = NULL;
+
+	if (t->arrival != NULL && spool_data(t->arrival->spool, &data) == -1)
+		return -1;
+	entry_begin(&b->run, b->analysis, &t->entry, data);
+	b->running = true;
+	return 0;
+}
+
+/* Returns 1: the slice is over; else as backlog_work. */
+static int
+task_run(
+    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
+{
+	int rc;
+
+	if (t->entry.type == JOURNAL_CLOSE)
+		return task_close(b, t);
+	if (!b->running && task_begin(b, t) == -1)
+		return -1;
+	rc = entry_step(&b->run, deadline_us, progress);
+	if (rc == 1)
+		return 1;
+	b->running = false;
+	return rc == -1 ? -1 : task_answer(b, t);
+}
+
+int
+backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
+{
+	int64_t half_us = clock_mono_us();
+	struct task *t;
+	int rc = 0;
+
+	/* Neither may bomb after bomb keep whole uploads from their turn. */
+	half_us += (deadline_us - half_us) / 2;
+	if (decode_tasks(b, half_us, progress) == -1 || commit_tasks(b) == -1)
+		goto fail;
+	while (rc == 0 && (t = TAILQ_FIRST(&b->tasks)) != NULL &&
+	    t->stage == TASK_KEPT) {
+		rc = task_run(b, t, deadline_us, progress);
+		if (clock_mono_us() >= deadline_us)
+			break;
+	}
+	if (rc != -1)
+		return 0;
+fail:
+	log_warn("a request cannot be finished");
+	return -1;
+}

@@ -1,0 +1,47 @@
+/*
+ * The line of a job: sealed uploads, flushes and at last the close, in the
+ * order in which they came. Each is journaled, then processed, then answered;
+ * none overtakes another.
+ */
+#ifndef WORKER_BACKLOG_H
+#define WORKER_BACKLOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/peer.h"
+#include "worker/analysis.h"
+#include "worker/arrival.h"
+#include "worker/journal.h"
+
+struct backlog;
+
+/* Borrows all. NULL with ENOMEM. */
+struct backlog *backlog_new(
+    struct peer *, struct analysis *, struct journal *, const char *job_id);
+void backlog_free(struct backlog *);
+
+/* Takes over the arrival, which is sealed. Each: 0, or -1 with ENOMEM. */
+int backlog_add_upload(
+    struct backlog *, struct arrival *, int64_t receipt_ms) MUST_CHECK;
+int backlog_add_flush(
+    struct backlog *, uint32_t request, const struct msg_flush *) MUST_CHECK;
+int backlog_add_close(struct backlog *) MUST_CHECK;
+
+/* Something waits or is under way. */
+bool backlog_is_busy(const struct backlog *);
+/* The close was processed and answered. */
+bool backlog_is_closed(const struct backlog *);
+/* Bytes of sealed uploads that wait to be decoded. */
+size_t backlog_pending(const struct backlog *);
+
+/*
+ * Decode, journal and process until the monotonic clock reaches deadline_us.
+ * Returns 0, or -1 with errno (logged): the worker must end, and replay will
+ * repeat what was journaled.
+ */
+int backlog_work(
+    struct backlog *, int64_t deadline_us, uint64_t *progress) MUST_CHECK;
+
+#endif

@@ -1,0 +1,201 @@
+/* Owns what each type of journal entry does to a job. */
+#include "common/compat.h"
+
+#include <errno.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/entry.h"
+
+/* Reading the clock costs as much as a record: look at it now and then. */
+#define RECORDS_PER_LOOK 64
+
+static bool
+is_over(const struct entry_run *run)
+{
+	return clock_mono_us() >= run->deadline_us;
+}
+
+/*
+ * The phases. Each returns 1: the slice is over; 0: go on with run->phase,
+ * or the entry is at its end when that is NULL; -1 with errno.
+ */
+
+static int
+phase_end(struct entry_run *run)
+{
+	run->phase = NULL;
+	return 0;
+}
+
+/* Have the engine finish what is due. Returns as a phase does. */
+static int
+settle(struct entry_run *run)
+{
+	int rc;
+
+	while ((rc = engine_step(run->analysis->engine)) == 1) {
+		(*run->progress)++;
+		if (is_over(run))
+			return 1;
+	}
+	return rc;
+}
+
+/* Give the engine the record that waits. Returns as a phase does. */
+static int
+record_give(struct entry_run *run)
+{
+	int rc = settle(run);
+
+	if (rc != 0)
+		return rc;
+	rc = engine_add(run->analysis->engine, run->time_s, run->record);
+	run->record = NULL;
+	return rc;
+}
+
+static int
+phase_upload_end(struct entry_run *run)
+{
+	const struct analysis *a = run->analysis;
+
+	intake_end(a->intake, reader_bytes(a->reader), run->entry.receipt_ms,
+	    run->failed);
+	return phase_end(run);
+}
+
+static int
+phase_records(struct entry_run *run)
+{
+	struct analysis *a = run->analysis;
+	unsigned n = 0;
+	int rc;
+
+	if (run->record != NULL && (rc = record_give(run)) != 0)
+		return rc;
+	while ((rc = reader_next(a->reader, &run->record, &run->error)) == 1) {
+		(*run->progress)++;
+		if (intake_record(a->intake, run->record, &run->time_s) ==
+		    INTAKE_ACCEPTED) {
+			engine_target(a->engine, run->time_s);
+			if ((rc = record_give(run)) != 0)
+				return rc;
+		}
+		if (++n % RECORDS_PER_LOOK == 0 && is_over(run)) {
+			run->record = NULL;
+			return 1;
+		}
+	}
+	run->record = NULL;
+	run->failed = rc == -1;
+	run->phase = phase_upload_end;
+	return 0;
+}
+
+static int
+phase_upload(struct entry_run *run)
+{
+	const struct journal_entry *e = &run->entry;
+	struct analysis *a = run->analysis;
+
+	if (analysis_reader(a) == NULL)
+		return -1;
+	if (e->reset_start_s != TIME_UNSET && e->reset_end_s != TIME_UNSET)
+		engine_reset_buckets(
+		    a->engine, e->reset_start_s, e->reset_end_s);
+	intake_begin(a->intake, e->receipt_ms);
+	reader_begin(a->reader, run->data, (size_t)e->data_len);
+	run->phase = phase_records;
+	return 0;
+}
+
+static int
+phase_interim(struct entry_run *run)
+{
+	const struct journal_entry *e = &run->entry;
+
+	if (e->calc_interim &&
+	    engine_interim(run->analysis->engine, e->start_s, e->end_s) == -1)
+		return -1;
+	return phase_end(run);
+}
+
+static int
+phase_advance(struct entry_run *run)
+{
+	int rc = settle(run);
+
+	if (rc == 0)
+		run->phase = phase_interim;
+	return rc;
+}
+
+/* The order is the API's: skip, advance, interim (jobs-and-data 4.5). */
+static int
+phase_flush(struct entry_run *run)
+{
+	struct engine *engine = run->analysis->engine;
+
+	if (run->entry.skip_time_s != TIME_UNSET)
+		engine_skip(engine, run->entry.skip_time_s);
+	if (run->entry.advance_time_s != TIME_UNSET)
+		engine_target(engine, run->entry.advance_time_s);
+	run->phase = phase_advance;
+	return 0;
+}
+
+static int
+phase_opened(struct entry_run *run)
+{
+	intake_opened(run->analysis->intake);
+	return phase_end(run);
+}
+
+static int (*const first_phase[])(struct entry_run *) = {
+	[JOURNAL_OPEN] = phase_opened,
+	[JOURNAL_UPLOAD] = phase_upload,
+	[JOURNAL_FLUSH] = phase_flush,
+	[JOURNAL_CLOSE] = phase_end,
+};
+
+void
+entry_begin(struct entry_run *run, struct analysis *a,
+    const struct journal_entry *entry, const char *data)
+{
+	run->analysis = a;
+	run->entry = *entry;
+	run->data = data;
+	run->phase = first_phase[entry->type];
+	run->record = NULL;
+	run->failed = false;
+	run->error.status = 0;
+}
+
+/* The entry's results and its number become visible together. */
+static int
+entry_commit(const struct entry_run *run)
+{
+	struct analysis *a = run->analysis;
+
+	if (run->entry.seq != 0)
+		a->applied_seq = run->entry.seq;
+	if (a->muted)
+		return 0;
+	return results_commit(a->results, a->applied_seq, false);
+}
+
+int
+entry_step(struct entry_run *run, int64_t deadline_us, uint64_t *progress)
+{
+	int rc = 0;
+
+	run->deadline_us = deadline_us;
+	run->progress = progress;
+	while (rc == 0 && run->phase != NULL)
+		rc = run->phase(run);
+	if (rc != 0)
+		return rc;
+	(*progress)++;
+	return entry_commit(run);
+}

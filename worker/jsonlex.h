@@ -1,0 +1,90 @@
+/*
+ * The tokens of a stream of JSON values that lies in memory (RFC 8259, strict).
+ * Nothing is copied and nothing allocated; the time is linear in the bytes,
+ * whatever they are.
+ *
+ * Values may follow each other with or without blanks. A byte order mark at
+ * the beginning is passed over.
+ *
+ * What is malformed gives JSON_ERROR, and reading goes on behind it:
+ *
+ *	- a comma, or the bracket that closes the present container, where
+ *	  something else belongs: it is left, and is the next token's
+ *	- a string that is none (raw control character, unknown escape, half a
+ *	  surrogate pair, bytes that are not UTF-8): up to its closing quote,
+ *	  or the end of its line
+ *	- a string, where a comma or colon belongs: the string
+ *	- a word that is none, where a value belongs: the word
+ *	- a number that breaks off ("01", "1.", "-"): what is good of it
+ *	- a container past JSON_MAX_DEPTH: its bracket
+ *	- anything else: one byte
+ *
+ * Behind an error inside a container, a comma or the closing bracket is
+ * expected. So one error may end without having consumed a byte, but never
+ * two in a row, except at the end of the input: there, inside a container,
+ * every call gives JSON_ERROR.
+ */
+#ifndef WORKER_JSONLEX_H
+#define WORKER_JSONLEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+
+#define JSON_MAX_DEPTH 1000 /* containers in each other */
+
+enum json_token {
+	JSON_END, /* of the input, outside of any container */
+	JSON_ERROR,
+	JSON_OBJECT,
+	JSON_OBJECT_END,
+	JSON_ARRAY,
+	JSON_ARRAY_END,
+	JSON_NAME,
+	JSON_STRING,
+	JSON_NUMBER,
+	JSON_WORD, /* true or false */
+	JSON_NULL,
+};
+
+/* What may come next; the names say what it follows. */
+enum json_place {
+	JSON_AT_ROOT,
+	JSON_AFTER_BRACE,
+	JSON_AFTER_NAME,
+	JSON_AFTER_MEMBER,
+	JSON_AFTER_BRACKET,
+	JSON_AFTER_ELEMENT,
+};
+
+struct jsonlex {
+	const char *p; /* next byte; borrowed */
+	const char *end;
+	/*
+	 * Source text of the last NAME or STRING, without its quotes, NUMBER
+	 * or WORD.
+	 */
+	const char *text;
+	size_t len;
+	bool escaped; /* the text has escapes: jsonlex_decode */
+	enum json_place place;
+	unsigned depth;
+	bool in_object[JSON_MAX_DEPTH + 1]; /* by depth; [0] is the root */
+};
+
+void jsonlex_init(struct jsonlex *, const char *data, size_t len);
+
+enum json_token jsonlex_next(struct jsonlex *);
+
+/*
+ * Undo the escapes of a text that jsonlex_next has given.
+ *
+ * dst  at least len bytes; decoding never makes a text longer
+ *
+ * Returns the number of bytes written, which are UTF-8 and may hold NUL.
+ */
+size_t jsonlex_decode(char *dst, const char *text, size_t len);
+
+#endif

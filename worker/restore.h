@@ -1,0 +1,37 @@
+/*
+ * Opening a job: its newest whole snapshot, then what the journal holds after
+ * it. Replay runs through the same code as new entries do; results that exist
+ * already are muted.
+ */
+#ifndef WORKER_RESTORE_H
+#define WORKER_RESTORE_H
+
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "worker/analysis.h"
+#include "worker/entry.h"
+#include "worker/journal.h"
+
+struct restore;
+
+/*
+ * Load the snapshot into a, which is as new, and open the journal. a is
+ * borrowed. NULL with errno (logged).
+ */
+struct restore *restore_new(
+    struct analysis *a, const char *job_id, enum sync_policy);
+void restore_free(struct restore *);
+
+/*
+ * Replay until the monotonic clock reaches deadline_us. Returns 1: more is
+ * left; 0: the job is as it was, and opened if this is an opening; -1 with
+ * errno (logged): it cannot be opened now.
+ */
+int restore_step(
+    struct restore *, int64_t deadline_us, uint64_t *progress) MUST_CHECK;
+
+/* After the end: the journal, ready to be written; the caller's now. */
+struct journal *restore_take_journal(struct restore *);
+
+#endif

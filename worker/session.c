@@ -1,0 +1,284 @@
+/* Owns the stages of a worker, from HELLO to an open job. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sandbox.h"
+#include "worker/answer.h"
+#include "worker/loop.h"
+#include "worker/session.h"
+
+#define LOCK_FILE "lock"
+#define LOCK_RETRY_MS 20
+#define OUTPUT_BYTES                                                           \
+	(4u * 1024 * 1024) /* unsent answers: then stop reading                \
+			    */
+
+struct session *
+session_new(int fd)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->lockfd = -1;
+	s->state = IN_START;
+	s->peer = peer_new(fd, FROM_WRK);
+	if (s->peer == NULL) {
+		free(s);
+		return NULL;
+	}
+	uploads_init(&s->uploads, s->peer);
+	return s;
+}
+
+void
+session_free(struct session *s)
+{
+	uploads_free(&s->uploads);
+	backlog_free(s->backlog);
+	restore_free(s->restore);
+	journal_free(s->journal);
+	analysis_free(s->analysis);
+	peer_free(s->peer);
+	if (s->lockfd != -1)
+		close(s->lockfd);
+	free(s->config);
+	free(s->job_id);
+	free(s->path);
+	free(s);
+}
+
+/* Tell the supervisor why this job cannot be opened. Returns -1. */
+static int
+session_refuse(struct session *s, const struct apierr *e)
+{
+	int saved = errno;
+
+	log_warnx("%s", e->link[0].reason);
+	if (answer_failed(s->peer, 0, e) == -1)
+		log_debug("no memory for the reason");
+	errno = saved;
+	return -1;
+}
+
+static int
+session_fail(struct session *s, const char *what)
+{
+	int saved = errno;
+	struct apierr e;
+
+	apierr_set(&e, 500, E_EXCEPTION, "%s: %s", what, strerror(saved));
+	return session_refuse(s, &e);
+}
+
+static int
+session_enter_directory(struct session *s)
+{
+	if (chdir(s->path) == -1)
+		return session_fail(s, s->path);
+	s->lockfd = open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (s->lockfd == -1)
+		return session_fail(s, LOCK_FILE);
+	s->lock_deadline_us =
+	    clock_mono_us() + (int64_t)LOOP_LOCK_WAIT_MS * 1000;
+	s->stage = SESSION_LOCKING;
+	return 0;
+}
+
+int
+session_hello(struct session *s, const struct msg_hello *m)
+{
+	char name[sizeof("anomd-worker[]") + MSG_ID_MAX];
+
+	errno = EBADMSG;
+	if (s->stage != SESSION_GREETING || m->job_id.len == 0 ||
+	    m->path.p[0] != '/')
+		return -1;
+	if (m->version != MSG_VERSION) {
+		log_warnx("supervisor speaks version %u, this is version %u",
+		    (unsigned)m->version, MSG_VERSION);
+		return -1;
+	}
+	s->job_id = span_dup(m->job_id);
+	s->path = span_dup(m->path);
+	if (s->job_id == NULL || s->path == NULL)
+		return -1;
+	snprintf(name, sizeof(name), "anomd-worker[%s]", s->job_id);
+	log_init(name, (enum log_level)m->log_level);
+	s->policy = (enum sync_policy)m->sync_policy;
+	s->uploads.max_bytes = m->max_expanded_bytes;
+	s->uploads.flush = s->policy == SYNC_ALWAYS;
+	return session_enter_directory(s);
+}
+
+/* Kept as it is: it is a stranger's text, and the sandbox comes first. */
+int
+session_config(struct session *s, const uint8_t *text, size_t len)
+{
+	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
+	    s->config != NULL) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->config = malloc(len);
+	if (s->config == NULL)
+		return -1;
+	memcpy(s->config, text, len);
+	s->config_len = len;
+	return 0;
+}
+
+static int
+work_locking(struct session *s)
+{
+	struct sandbox_path home = { .path = s->path, .writable = true };
+
+	if (flock(s->lockfd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK ||
+		    clock_mono_us() >= s->lock_deadline_us)
+			return session_fail(s, "lock of the job's directory");
+		return 0;
+	}
+	if (sandbox_enter(SANDBOX_WORKER, &home, 1) == -1)
+		return session_fail(s, "sandbox");
+	s->stage = SESSION_SANDBOXED;
+	return 0;
+}
+
+static int
+work_sandboxed(struct session *s)
+{
+	struct jobconf *conf;
+	struct apierr e;
+
+	if (s->config == NULL)
+		return 0;
+	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
+	free(s->config);
+	s->config = NULL;
+	if (conf == NULL)
+		return session_refuse(s, &e);
+	s->analysis = analysis_new(conf);
+	if (s->analysis == NULL)
+		return session_fail(s, "analysis");
+	s->restore = restore_new(s->analysis, s->job_id, s->policy);
+	if (s->restore == NULL)
+		return session_fail(s, "state of the job");
+	s->stage = SESSION_RESTORING;
+	return 0;
+}
+
+static int
+session_ready(struct session *s)
+{
+	struct msg_ready m = { .version = MSG_VERSION };
+
+	s->journal = restore_take_journal(s->restore);
+	restore_free(s->restore);
+	s->restore = NULL;
+	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->job_id);
+	/* Totals first: whoever hears that the job is open may ask for them. */
+	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
+	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
+		return -1;
+	s->state = IN_OPEN;
+	s->stage = SESSION_OPEN;
+	return 0;
+}
+
+static int
+work_restoring(struct session *s, int64_t deadline_us)
+{
+	int rc = restore_step(s->restore, deadline_us, &s->progress);
+
+	if (rc == -1)
+		return session_fail(s, "journal");
+	return rc == 1 ? 0 : session_ready(s);
+}
+
+static int
+work_open(struct session *s, int64_t deadline_us)
+{
+	int64_t now_us = clock_mono_us();
+
+	journal_tick(s->journal);
+	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
+		&s->progress) == -1 ||
+	    backlog_work(s->backlog, deadline_us, &s->progress) == -1)
+		return -1;
+	if (backlog_is_closed(s->backlog))
+		s->ended = true;
+	return 0;
+}
+
+int
+session_work(struct session *s, int64_t deadline_us)
+{
+	if (session_is_busy(s))
+		s->active_us = clock_mono_us();
+	switch (s->stage) {
+	case SESSION_GREETING:
+		return 0;
+	case SESSION_LOCKING:
+		return work_locking(s);
+	case SESSION_SANDBOXED:
+		return work_sandboxed(s);
+	case SESSION_RESTORING:
+		return work_restoring(s, deadline_us);
+	case SESSION_OPEN:
+		return work_open(s, deadline_us);
+	}
+	return 0;
+}
+
+bool
+session_is_runnable(const struct session *s)
+{
+	switch (s->stage) {
+	case SESSION_GREETING:
+	case SESSION_LOCKING:
+		return false;
+	case SESSION_SANDBOXED:
+		return s->config != NULL;
+	case SESSION_RESTORING:
+		return true;
+	case SESSION_OPEN:
+		return backlog_is_busy(s->backlog) ||
+		    uploads_is_busy(&s->uploads);
+	}
+	return false;
+}
+
+bool
+session_is_busy(const struct session *s)
+{
+	return session_is_runnable(s);
+}
+
+bool
+session_has_room(const struct session *s)
+{
+	size_t pending = uploads_pending(&s->uploads);
+
+	if (s->backlog != NULL)
+		pending += backlog_pending(s->backlog);
+	return pending < LOOP_PENDING_BYTES &&
+	    peer_queued(s->peer) < OUTPUT_BYTES;
+}
+
+int
+session_timer_ms(struct session *s)
+{
+	if (s->stage == SESSION_LOCKING)
+		return LOCK_RETRY_MS;
+	return s->journal == NULL ? -1 : journal_tick(s->journal);
+}

@@ -1,0 +1,72 @@
+/*
+ * What a worker is in the midst of: its job, from HELLO to the end. The loop
+ * drives it.
+ */
+#ifndef WORKER_SESSION_H
+#define WORKER_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/peer.h"
+#include "worker/analysis.h"
+#include "worker/backlog.h"
+#include "worker/journal.h"
+#include "worker/restore.h"
+#include "worker/uploads.h"
+
+enum session_stage {
+	SESSION_GREETING,  /* HELLO is to come */
+	SESSION_LOCKING,   /* a predecessor may still hold the directory */
+	SESSION_SANDBOXED, /* the configuration is to come */
+	SESSION_RESTORING,
+	SESSION_OPEN
+};
+
+struct session {
+	struct peer *peer; /* owned, like all pointers here */
+	unsigned state;	   /* IN_* */
+	enum session_stage stage;
+	bool ended;
+	bool trimmed;	   /* memory was given back since the last work */
+	int64_t active_us; /* when there was work last, monotonic */
+	uint64_t progress; /* units of work done */
+
+	char *job_id;
+	char *path;
+	enum sync_policy policy;
+	int lockfd;
+	int64_t lock_deadline_us;
+	char *config; /* text, until it is parsed */
+	size_t config_len;
+
+	struct uploads uploads;
+	struct analysis *analysis;
+	struct restore *restore;
+	struct journal *journal;
+	struct backlog *backlog;
+};
+
+/* fd: the channel, owned. NULL with errno. */
+struct session *session_new(int fd);
+void session_free(struct session *);
+
+/* Each returns 0, or -1 with errno; EBADMSG: not now. */
+int session_hello(struct session *, const struct msg_hello *) MUST_CHECK;
+int session_config(
+    struct session *, const uint8_t *text, size_t len) MUST_CHECK;
+
+/* There is work that should make progress (the watchdog asks). */
+bool session_is_busy(const struct session *);
+/* There is work that can go on without a frame or a timer. */
+bool session_is_runnable(const struct session *);
+/* Another frame can be taken: what is pending is below its bounds. */
+bool session_has_room(const struct session *);
+/* Milliseconds until session_work should be called again, or -1. */
+int session_timer_ms(struct session *);
+
+/* Do what is due. Returns 0, or -1 with errno (logged). */
+int session_work(struct session *, int64_t deadline_us) MUST_CHECK;
+
+#endif

@@ -1,0 +1,232 @@
+/* Owns the files of snapshots/. */
+#include "common/compat.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/snapdir.h"
+
+#define SNAPDIR "snapshots"
+#define NEW_FILE SNAPDIR "/new"
+#define SUFFIX ".snap"
+#define DIGITS 20
+#define PATH_BYTES (sizeof(SNAPDIR) + DIGITS + sizeof(SUFFIX) + 8)
+
+static const char *
+file_path(char *dst, uint64_t seq)
+{
+	snprintf(dst, PATH_BYTES, SNAPDIR "/%0*" PRIu64 SUFFIX, DIGITS, seq);
+	return dst;
+}
+
+/* The number in a file's name; 0 for any other name. */
+static uint64_t
+file_number(const char *name)
+{
+	if (strspn(name, "0123456789") != DIGITS ||
+	    strcmp(name + DIGITS, SUFFIX) != 0)
+		return 0;
+	return strtoull(name, NULL, 10);
+}
+
+/* *seq: the greatest number below limit, 0 for none. */
+static int
+file_before(uint64_t limit, uint64_t *seq)
+{
+	DIR *dir = opendir(SNAPDIR);
+	struct dirent *de;
+
+	*seq = 0;
+	if (dir == NULL) {
+		log_warn(SNAPDIR);
+		return -1;
+	}
+	while ((de = readdir(dir)) != NULL) {
+		uint64_t n = file_number(de->d_name);
+
+		if (n > *seq && n < limit)
+			*seq = n;
+	}
+	closedir(dir);
+	return 0;
+}
+
+static void
+set_aside(uint64_t seq, const char *why)
+{
+	char from[PATH_BYTES], to[64];
+
+	snprintf(to, sizeof(to), "quarantine/snapshot-%" PRIu64, seq);
+	log_warnx("%s: %s: moved to %s", file_path(from, seq), why, to);
+	if (rename(from, to) == -1)
+		log_warn("%s", to);
+}
+
+static int
+file_map(struct snapdir_file *f)
+{
+	char path[PATH_BYTES];
+	int saved, fd;
+	struct stat st;
+
+	fd = open(file_path(path, f->seq), O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		goto fail;
+	f->map = NULL;
+	f->maplen = (size_t)st.st_size;
+	if (f->maplen > 0) {
+		f->map = mmap(NULL, f->maplen, PROT_READ, MAP_SHARED, fd, 0);
+		if (f->map == MAP_FAILED)
+			goto fail;
+	}
+	close(fd);
+	return 0;
+fail:
+	saved = errno;
+	f->map = NULL;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* NULL when it is whole and this job's, else what is wrong. */
+static const char *
+file_judge(struct snapdir_file *f, const char *job_id)
+{
+	const struct snapshot_head *head;
+
+	f->reader = snapshot_reader_memory(f->map, f->maplen);
+	if (f->reader == NULL)
+		return "damaged head";
+	if (snapshot_verify(f->reader) == -1)
+		return "damaged";
+	head = snapshot_reader_head(f->reader);
+	if (!span_eq(head->job_id, job_id))
+		return "of another job";
+	if (head->applied_seq != f->seq)
+		return "its name is not its number";
+	return NULL;
+}
+
+int
+snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
+{
+	memset(f, 0, sizeof(*f));
+	for (;;) {
+		const char *why;
+
+		if (file_before(limit, &f->seq) == -1)
+			return -1;
+		if (f->seq == 0)
+			return 0;
+		if (file_map(f) == -1) {
+			log_warn("snapshot %" PRIu64, f->seq);
+			return -1;
+		}
+		why = file_judge(f, job_id);
+		if (why == NULL)
+			return 1;
+		limit = f->seq;
+		set_aside(f->seq, why);
+		snapdir_close(f);
+	}
+}
+
+void
+snapdir_close(struct snapdir_file *f)
+{
+	snapshot_reader_free(f->reader);
+	if (f->map != NULL)
+		munmap(f->map, f->maplen);
+	memset(f, 0, sizeof(*f));
+}
+
+void
+snapdir_refuse(struct snapdir_file *f)
+{
+	set_aside(f->seq, "its content was refused");
+	snapdir_close(f);
+}
+
+static int
+sync_directory(void)
+{
+	int fd = open(SNAPDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
+
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+static int
+file_fill(int fd, const struct snapshot_head *head,
+    int (*save)(void *, struct snapshot_writer *), void *arg)
+{
+	struct snapshot_writer *w = snapshot_writer_file(fd, head);
+	int rc = -1;
+
+	if (w == NULL)
+		return -1;
+	if (save(arg, w) == 0 && snapshot_finish(w) == 0)
+		rc = fsync(fd);
+	snapshot_writer_free(w);
+	return rc;
+}
+
+int
+snapdir_write(const struct snapshot_head *head,
+    int (*save)(void *, struct snapshot_writer *), void *arg)
+{
+	char path[PATH_BYTES];
+	int fd, saved;
+
+	file_path(path, head->applied_seq);
+	fd = open(NEW_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+	if (fd != -1 && file_fill(fd, head, save, arg) == 0 &&
+	    rename(NEW_FILE, path) == 0 && sync_directory() == 0) {
+		close(fd);
+		return 0;
+	}
+	saved = errno;
+	log_warn("%s", path);
+	if (fd != -1) {
+		close(fd);
+		unlink(NEW_FILE);
+	}
+	errno = saved;
+	return -1;
+}
+
+uint64_t
+snapdir_prune(const char *job_id)
+{
+	uint64_t seq, limit = UINT64_MAX;
+	struct snapdir_file f;
+	char path[PATH_BYTES];
+
+	for (int i = 0; i < SNAPDIR_KEEP; i++) {
+		if (snapdir_newest(&f, job_id, limit) != 1)
+			return 0;
+		limit = f.seq;
+		snapdir_close(&f);
+	}
+	for (seq = limit; file_before(seq, &seq) == 0 && seq != 0;)
+		if (unlink(file_path(path, seq)) == -1)
+			log_warn("%s", path);
+	return limit;
+}
