@@ -37,10 +37,10 @@ plan_detector(struct engine *e, size_t index)
 	struct engine_detector *d = &e->detector[index];
 
 	d->conf = conf;
-	d->plan = conf->over_field_name != NULL
+	d->feature = conf->over_field_name != NULL
 	    ? NULL
-	    : function_plan(conf->function->kind);
-	if (d->plan == NULL)
+	    : feature_find(conf->function->kind);
+	if (d->feature == NULL)
 		log_warnx("job %s: detector %zu: no results are computed for "
 			  "%s%s yet",
 		    e->conf->job_id, index, conf->function->name,

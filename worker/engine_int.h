@@ -5,6 +5,7 @@
 #include "common/compat.h"
 #include "worker/bucket.h"
 #include "worker/engine.h"
+#include "worker/feature.h"
 #include "worker/judge.h"
 #include "worker/series.h"
 
@@ -12,9 +13,9 @@
 
 /* A detector, with its fields as numbers of analysis fields. */
 struct engine_detector {
-	const struct detector *conf;	  /* borrowed */
-	const struct function_plan *plan; /* static; NULL: not computed */
-	uint32_t argument;		  /* FIELD_NONE: not set */
+	const struct detector *conf;   /* borrowed */
+	const struct feature *feature; /* static; NULL: not computed */
+	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t partition;
 	uint32_t other_influencers; /* not its by or partition field */

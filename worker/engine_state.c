@@ -163,7 +163,7 @@ load_partition(struct engine *e, struct snapshot_reader *r)
 	if (snapshot_get(r, &partition_state_schema, &s) == -1)
 		return -1;
 	if (s.detector >= e->conf->ndetectors ||
-	    e->detector[s.detector].plan == NULL ||
+	    e->detector[s.detector].feature == NULL ||
 	    !name_fits(e, e->detector[s.detector].partition, s.name) ||
 	    partition_find(&e->table, s.detector, s.name) != SERIES_NONE)
 		return bad();
