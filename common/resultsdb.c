@@ -17,12 +17,6 @@
 
 #define NEW_FILE "new.db" /* until it is complete */
 
-/* A checkpoint takes milliseconds; longer means a stopped process. */
-#define BUSY_TIMEOUT_MS 2000
-
-/* Pages of WAL before they are folded in: 16 MB, one sync for many commits. */
-#define CHECKPOINT_PAGES "4000"
-
 static const char schema_sql[] =
     "CREATE TABLE meta ("
     " id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -146,7 +140,7 @@ file_open(const char *path, int flags)
 		return NULL;
 	}
 	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	sqlite3_busy_timeout(db, RESULTSDB_BUSY_TIMEOUT_MS);
 	return db;
 }
 
@@ -160,8 +154,7 @@ writer_setup(sqlite3 *db)
 		"PRAGMA journal_mode=WAL;"
 		"PRAGMA synchronous=NORMAL;"
 		"PRAGMA temp_store=MEMORY;"
-		"PRAGMA journal_size_limit=16777216;"
-		"PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES) == -1)
+		"PRAGMA journal_size_limit=16777216") == -1)
 		return -1;
 	if (sqlite3_file_control(
 		db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) != SQLITE_OK)

@@ -25,6 +25,9 @@ struct sqlite3;
 #define RESULTSDB_FILE "results.db"
 #define RESULTSDB_VERSION 1
 
+/* A recovery takes milliseconds; a lock for longer is a stopped process. */
+#define RESULTSDB_BUSY_TIMEOUT_MS 2000
+
 /* Ids [n << SHIFT, (n + 1) << SHIFT) are run n. */
 #define RESULTSDB_RUN_SHIFT 12
 #define RESULTSDB_RUN_ROWS (1 << RESULTSDB_RUN_SHIFT)

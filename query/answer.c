@@ -137,10 +137,14 @@ static int
 prepare_list(struct answer *a)
 {
 	const struct request *q = a->req;
+	const char *count = plan_count(&a->plan);
+	const char *range = plan_count_range(&a->plan);
 	uint64_t in_range;
 
-	if (count_read(a, plan_count(&a->plan), &a->count) == -1 ||
-	    count_read(a, plan_count_range(&a->plan), &in_range) == -1)
+	if (count_read(a, count, &a->count) == -1)
+		return -1;
+	in_range = a->count;
+	if (range != count && count_read(a, range, &in_range) == -1)
 		return -1;
 	a->nrows = a->count > q->from ? a->count - q->from : 0;
 	if (a->nrows > q->size)

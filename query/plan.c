@@ -199,13 +199,15 @@ static const char count_by_bucket[] =
     " AND timestamp >= " P_START " AND timestamp < " P_END
     " AND is_interim <= " P_MAX_INTERIM;
 
+static const char count_buckets[] = "SELECT count(*) FROM bucket";
+
 const char *
 plan_count_range(struct plan *p)
 {
 	if (p->req->kind == QUERY_RECORDS)
 		return count_by_bucket;
 	/* Rather too large than slow: only the choice depends on it. */
-	return "SELECT count(*) FROM bucket";
+	return count_buckets;
 }
 
 const char *
@@ -214,7 +216,7 @@ plan_count(struct plan *p)
 	if (p->req->kind == QUERY_RECORDS)
 		return has_score(p) ? count_by_score : count_by_bucket;
 	if (!has_filter(p))
-		return "SELECT count(*) FROM bucket";
+		return count_buckets;
 	return has_score(p)
 	    ? "SELECT count(*) FROM " BUCKETS_BY_SCORE WHERE_BUCKET
 	    : "SELECT count(*) FROM " BUCKETS_BY_TIME WHERE_BUCKET;
@@ -325,9 +327,11 @@ add_runs(struct plan *p)
 	    "(SELECT s.id FROM run u CROSS JOIN %s s ON s.run = u.run"
 	    " AND s.%s >= " P_LO " AND s.%s <= " P_HI " WHERE u.%s >= " P_LO
 	    " AND u.%s <= " P_HI " AND u.last_ms >= " P_START
-	    " AND u.first_ms < " P_END " UNION ALL " SELECT_REST
+	    " AND u.first_ms < " P_END " UNION ALL " SELECT_TAIL
+	    " AND %s >= " P_LO " AND %s <= " P_HI " UNION ALL " SELECT_INTERIM
 	    ") c CROSS JOIN record r ON r.id = c.id",
-	    o->table, o->column, o->column, o->max, o->min);
+	    o->table, o->column, o->column, o->max, o->min, o->column,
+	    o->column);
 }
 
 static void

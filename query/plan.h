@@ -54,10 +54,11 @@ enum plan_parameter {
 	" AND r.record_score >= " P_SCORE
 
 /* Ids of final records that are in no run, and of interim ones. */
-#define SELECT_REST                                                            \
-	"SELECT id FROM record WHERE id >= " P_TAIL " AND is_interim = 0 "     \
-	"UNION ALL SELECT id FROM record INDEXED BY record_interim "           \
-	"WHERE is_interim = 1"
+#define SELECT_TAIL                                                            \
+	"SELECT id FROM record WHERE id >= " P_TAIL " AND is_interim = 0"
+#define SELECT_INTERIM                                                         \
+	"SELECT id FROM record INDEXED BY record_interim WHERE is_interim = 1"
+#define SELECT_REST SELECT_TAIL " UNION ALL " SELECT_INTERIM
 
 /* An order of records that results.db keeps in runs. */
 struct run_order {
@@ -88,7 +89,10 @@ int plan_init(struct plan *, const struct request *, struct sqlite3 *db,
 
 /* Each makes plan->sql: one number, how many rows match. */
 const char *plan_count(struct plan *);
-/* The same without regard to the score: what a walk by time would read. */
+/*
+ * The same without regard to the score: what a walk by time would read. The
+ * same pointer when it is the same statement.
+ */
 const char *plan_count_range(struct plan *);
 
 /*
