@@ -70,7 +70,7 @@ def main():
     parser.add_argument("-c", type=int, default=16, help="clients at a time")
     args = parser.parse_args()
     names = ["idle-%04d" % n for n in range(args.n)]
-    with Daemon(journal_sync="never", log_level="warning") as d:
+    with Daemon(journal_sync="never") as d:
         report(d, "no job")
         took = side_by_side(args.c, names, lambda n: d.put_job(n, job()))
         print("put:   %d in %.2f s, %.0f/s" % (args.n, took, args.n / took))

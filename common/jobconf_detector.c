@@ -43,16 +43,6 @@ struct names {
 	const char *partition;
 };
 
-static int
-bad(struct objparse *op, const char *fmt, const char *arg)
-{
-	/* Every text here has at most one place for an argument. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	return apierr_set(op->e, 400, E_STATUS, fmt, arg);
-#pragma GCC diagnostic pop
-}
-
 static bool
 is_control(const char *p)
 {
@@ -88,28 +78,27 @@ check_needs(
 {
 	if (!needs[fn->kind].alone && n->field == NULL && n->by == NULL &&
 	    n->over == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "Unless a count or temporal function is used one of "
-		    "field_name, by_field_name or over_field_name must be set",
-		    NULL);
+		    "field_name, by_field_name or over_field_name must be set");
 	if (needs[fn->kind].field == REQUIRED && n->field == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "field_name must be set when the '%s' function is used",
 		    fn->name);
 	if (needs[fn->kind].field == FORBIDDEN && n->field != NULL)
-		return bad(op, "field_name cannot be used with function '%s'",
-		    fn->name);
+		return apierr_set(op->e, 400, E_STATUS,
+		    "field_name cannot be used with function '%s'", fn->name);
 	if (needs[fn->kind].by == REQUIRED && n->by == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "by_field_name must be set when the '%s' function is used",
 		    fn->name);
 	if (needs[fn->kind].over == REQUIRED && n->over == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "over_field_name must be set when the '%s' function is "
 		    "used",
 		    fn->name);
 	if (needs[fn->kind].over == FORBIDDEN && n->over != NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "over_field_name cannot be used with function '%s'",
 		    fn->name);
 	return 0;
@@ -125,17 +114,17 @@ static int
 check_distinct(struct objparse *op, const struct names *n)
 {
 	if (same(n->partition, n->by))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "partition_field_name and by_field_name cannot be the "
 		    "same: '%s'",
 		    n->by);
 	if (same(n->partition, n->over))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "partition_field_name and over_field_name cannot be the "
 		    "same: '%s'",
 		    n->over);
 	if (same(n->by, n->over))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "by_field_name and over_field_name cannot be the same: "
 		    "'%s'",
 		    n->by);
@@ -150,11 +139,11 @@ check_reserved(struct objparse *op, const struct names *n)
 
 	for (size_t i = 0; i < NELEM(words); i++) {
 		if (same(n->by, words[i]))
-			return bad(op,
+			return apierr_set(op->e, 400, E_STATUS,
 			    "'%s' is not a permitted value for by_field_name",
 			    words[i]);
 		if (same(n->over, words[i]))
-			return bad(op,
+			return apierr_set(op->e, 400, E_STATUS,
 			    "'%s' is not a permitted value for "
 			    "over_field_name",
 			    words[i]);

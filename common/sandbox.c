@@ -19,25 +19,26 @@ static const rlim_t nofile_by_role[] = {
 };
 
 static int
-limit_set(int resource, rlim_t most)
+limits_set(enum sandbox_role role)
 {
-	struct rlimit rl;
+	/* A core would spill records of strangers to wherever cores go. */
+	struct rlimit core = { 0, 0 }, files;
+	rlim_t most = nofile_by_role[role];
 
-	if (getrlimit(resource, &rl) == -1)
+	if (setrlimit(RLIMIT_CORE, &core) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &files) == -1)
 		return -1;
-	if (rl.rlim_max < most)
-		most = rl.rlim_max;
-	rl.rlim_cur = rl.rlim_max = most;
-	return setrlimit(resource, &rl);
+	if (most > files.rlim_max)
+		most = files.rlim_max;
+	files.rlim_cur = files.rlim_max = most;
+	return setrlimit(RLIMIT_NOFILE, &files);
 }
 
 int
 sandbox_enter(
     enum sandbox_role role, const struct sandbox_path *paths, size_t npaths)
 {
-	/* A core would spill records of strangers to wherever cores go. */
-	if (limit_set(RLIMIT_CORE, 0) == -1 ||
-	    limit_set(RLIMIT_NOFILE, nofile_by_role[role]) == -1) {
+	if (limits_set(role) == -1) {
 		log_warn("resource limits");
 		return -1;
 	}

@@ -79,6 +79,23 @@ add_path(int ruleset, const struct sandbox_path *path, uint64_t handled)
 	return rc == -1 ? -1 : 0;
 }
 
+static int
+add_paths(int ruleset, const struct sandbox_path *paths, size_t npaths,
+    uint64_t handled)
+{
+	struct sandbox_path runtime = { .path = sandbox_runtime_path() };
+
+	for (size_t i = 0; i < npaths; i++) {
+		if (add_path(ruleset, &paths[i], handled) == -1) {
+			log_warn("Landlock rule for %s", paths[i].path);
+			return -1;
+		}
+	}
+	if (runtime.path != NULL && add_path(ruleset, &runtime, handled) == -1)
+		return -1;
+	return 0;
+}
+
 int
 sandbox_landlock(const struct sandbox_path *paths, size_t npaths)
 {
@@ -101,13 +118,8 @@ sandbox_landlock(const struct sandbox_path *paths, size_t npaths)
 		log_warn("Landlock ruleset");
 		return -1;
 	}
-	for (size_t i = 0; i < npaths; i++) {
-		if (add_path(ruleset, &paths[i], attr.handled_access_fs) ==
-		    -1) {
-			log_warn("Landlock rule for %s", paths[i].path);
-			goto fail;
-		}
-	}
+	if (add_paths(ruleset, paths, npaths, attr.handled_access_fs) == -1)
+		goto fail;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1) {
 		log_warn("Landlock");
 		goto fail;

@@ -17,4 +17,7 @@ int sandbox_landlock(const struct sandbox_path *, size_t npaths) MUST_CHECK;
  */
 int sandbox_filter(enum sandbox_role) MUST_CHECK;
 
+/* A directory that the run-time of this build must read; NULL: none. */
+const char *sandbox_runtime_path(void);
+
 #endif

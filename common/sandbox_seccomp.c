@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -337,15 +338,24 @@ filter_make(enum sandbox_role role, struct sock_filter *program)
 int
 sandbox_filter(enum sandbox_role role)
 {
-	struct sock_filter program[PROGRAM_MAX];
-	struct sock_fprog prog = { .filter = program };
-	int n = filter_make(role, program);
+	struct sock_fprog prog = { 0 };
+	int n = -1, rc = -1;
 
-	if (n > 0) {
+	prog.filter = calloc(PROGRAM_MAX, sizeof(*prog.filter));
+	if (prog.filter != NULL)
+		n = filter_make(role, prog.filter);
+	if (n != -1) {
 		prog.len = (unsigned short)n;
-		if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0)
-			return 0;
+		rc = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 	}
-	log_warn("seccomp filter");
-	return -1;
+	if (rc == -1)
+		log_warn("seccomp filter");
+	free(prog.filter);
+	return rc;
+}
+
+const char *
+sandbox_runtime_path(void)
+{
+	return NULL;
 }

@@ -49,11 +49,12 @@ has(const struct timefmt_fields *f, enum timefmt_field field)
 static bool
 in_limits(const struct timefmt_fields *f)
 {
-	for (int i = 0; i < TF_NFIELDS; i++)
-		if ((f->mask & TF_BIT(i)) != 0 &&
-		    (f->value[i] < limits[i].min ||
-			f->value[i] > limits[i].max))
+	for (uint32_t rest = f->mask; rest != 0; rest &= rest - 1) {
+		int i = __builtin_ctz(rest);
+
+		if (f->value[i] < limits[i].min || f->value[i] > limits[i].max)
 			return false;
+	}
 	return true;
 }
 

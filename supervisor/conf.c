@@ -13,11 +13,13 @@
 #include "common/units.h"
 #include "supervisor/conf.h"
 #include "supervisor/http.h"
+#include "supervisor/listen_open.h"
 
 #define LINE_MAX_BYTES 4096
 
 enum key_type {
 	KEY_LIST,
+	KEY_LISTEN, /* a list of listeners */
 	KEY_PATH,
 	KEY_WORD,
 	KEY_SIZE,
@@ -45,7 +47,7 @@ static const char *const level_words[] = { "error", "warning", "info", "debug",
 
 /* clang-format off */
 static const struct key keys[] = {
-	{ "listen", KEY_LIST, AT(listen), "127.0.0.1:9200", 0, 0, NULL },
+	{ "listen", KEY_LISTEN, AT(listen), "127.0.0.1:9200", 0, 0, NULL },
 	{ "state_dir", KEY_PATH, AT(state_dir), LOCALSTATEDIR "/lib/anomd", 0, 0, NULL },
 	{ "libexec_dir", KEY_PATH, AT(libexec_dir), LIBEXECDIR, 0, 0, NULL },
 	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL },
@@ -75,6 +77,12 @@ key_find(const char *name)
 		if (strcmp(keys[i].name, name) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+static bool
+is_list(const struct key *k)
+{
+	return k->type == KEY_LIST || k->type == KEY_LISTEN;
 }
 
 static void
@@ -188,6 +196,7 @@ key_set(struct conf *c, const struct key *k, const char *value, char *why,
     size_t whylen)
 {
 	void *dst = (char *)c + k->offset;
+	const char *fault;
 	int rc = 0;
 
 	snprintf(why, whylen, "out of memory");
@@ -196,6 +205,13 @@ key_set(struct conf *c, const struct key *k, const char *value, char *why,
 		return -1;
 	}
 	switch (k->type) {
+	case KEY_LISTEN:
+		if (listen_spec_check(value, &fault) == -1) {
+			snprintf(
+			    why, whylen, "%s: %s: %s", k->name, value, fault);
+			return -1;
+		}
+		return list_add(dst, value);
 	case KEY_LIST:
 		return list_add(dst, value);
 	case KEY_PATH:
@@ -240,7 +256,7 @@ conf_new(void)
 			conf_free(c);
 			return NULL;
 		}
-		if (keys[i].type == KEY_LIST)
+		if (is_list(&keys[i]))
 			((struct conf_list *)(void *)((char *)c +
 			     keys[i].offset))
 			    ->is_default = true;
@@ -256,7 +272,7 @@ conf_free(struct conf *c)
 	for (size_t i = 0; i < NELEM(keys); i++) {
 		void *at = (char *)c + keys[i].offset;
 
-		if (keys[i].type == KEY_LIST)
+		if (is_list(&keys[i]))
 			list_clear(at);
 		else if (keys[i].type == KEY_PATH || keys[i].type == KEY_WORD)
 			free(*(char **)at);
@@ -376,6 +392,20 @@ conf_check(const struct conf *c)
 	return rc;
 }
 
+/* In the largest unit that keeps it exact. */
+static void
+print_size(const char *name, uint64_t bytes, FILE *f)
+{
+	static const char *const units[] = { "b", "kb", "mb", "gb" };
+	size_t i = 0;
+
+	while (i + 1 < NELEM(units) && bytes >= 1024 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	fprintf(f, "%s %" PRIu64 "%s\n", name, bytes, units[i]);
+}
+
 static void
 print_list(const struct key *k, const struct conf_list *l, FILE *f)
 {
@@ -392,6 +422,7 @@ conf_print(const struct conf *c, FILE *f)
 
 		switch (k->type) {
 		case KEY_LIST:
+		case KEY_LISTEN:
 			print_list(k, at, f);
 			break;
 		case KEY_PATH:
@@ -400,8 +431,7 @@ conf_print(const struct conf *c, FILE *f)
 			    f, "%s %s\n", k->name, *(const char *const *)at);
 			break;
 		case KEY_SIZE:
-			fprintf(f, "%s %" PRIu64 "b\n", k->name,
-			    *(const uint64_t *)at);
+			print_size(k->name, *(const uint64_t *)at, f);
 			break;
 		case KEY_COUNT:
 			fprintf(f, "%s %" PRIu64 "\n", k->name,

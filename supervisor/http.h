@@ -10,6 +10,9 @@
  * body gives an empty one at once. The answer may come at any later time, but
  * answers of one connection leave in the order of their requests; the next
  * pipelined request is not given to on_head before the last one is answered.
+ * Callbacks come from the event loop alone, never from inside a function of
+ * this file, all of which may therefore be called from any callback (but
+ * http_free, which may be called from none).
  * After the answer, or after the gone callback, the request must not be
  * touched again.
  */
@@ -84,7 +87,8 @@ void http_stop(struct http *);
 /* Requests given to on_head and not yet answered in full. */
 size_t http_active(const struct http *);
 size_t http_connections(const struct http *);
-void http_free(struct http *); /* closes everything */
+/* Closes everything; who waits is told (gone, broken) before it returns. */
+void http_free(struct http *);
 
 /* ---- reading a request ---- */
 
@@ -108,7 +112,12 @@ void http_req_set_data(struct http_req *, void *);
 void *http_req_data(const struct http_req *);
 /*
  * Called at most once, when the request can no longer be answered because the
- * client left or broke the rules, never after an answer was begun in full.
+ * client left or broke the rules, never after an answer was given in full.
+ * A client that closed only its own half may still read: that is noticed no
+ * earlier than when writing fails.
+ *
+ * Without it a request whose body is still awaited (collect, ignore) vanishes
+ * silently, and one whose answer is owed stays valid until it is answered.
  */
 void http_req_on_gone(
     struct http_req *, void (*gone)(struct http_req *, void *), void *arg);
@@ -162,10 +171,10 @@ void http_reply(
 void http_reply_bytes(struct http_req *, int status, const char *type,
     const void *body, size_t len);
 /*
- * An answer in parts, chunked (to 1.0: until close). http_reply_part returns
- * true when the output is above its high mark: wait for drained, which is
- * called once when it is low again. http_reply_abort cuts the connection so
- * that the client can see that the answer is not whole.
+ * An answer in parts, chunked (to 1.0: until close), with gzip when asked for.
+ * http_reply_part returns true when the output is above its high mark: wait
+ * for drained, which is called once when it is low again. http_reply_abort
+ * cuts the connection so that the client can see that the answer is not whole.
  */
 void http_reply_begin(struct http_req *, int status, const char *type);
 bool http_reply_part(struct http_req *, const void *data, size_t len,

@@ -313,7 +313,7 @@ read_on(struct http_conn *c, bool *progress)
 	struct http_req *req = c->req;
 	struct http_body *b = &req->body;
 	struct evbuffer *piece = c->http->piece;
-	enum http_fault fault;
+	enum http_fault broken, fault = HTTP_FAULT_NONE;
 	size_t n, before = evbuffer_get_length(c->in);
 
 	if (!http_req_is_answered(req)) {
@@ -323,20 +323,20 @@ read_on(struct http_conn *c, bool *progress)
 	}
 	if (before == 0)
 		return HTTP_FAULT_NONE;
-	fault = req->head.length == -1 ? take_chunks(b, c->in, piece)
-				       : take_plain(b, c->in, piece);
+	broken = req->head.length == -1 ? take_chunks(b, c->in, piece)
+					: take_plain(b, c->in, piece);
 	n = evbuffer_get_length(piece);
 	b->received += n;
-	if (fault == HTTP_FAULT_NONE && !http_req_is_answered(req) &&
-	    is_too_large(req))
-		fault = HTTP_FAULT_BODY_LARGE;
 	*progress = b->whole || evbuffer_get_length(c->in) < before;
 	if (*progress)
 		b->progress_us = clock_mono_us();
-	if (fault == HTTP_FAULT_NONE && n > 0)
+	if (!http_req_is_answered(req) && is_too_large(req))
+		fault = HTTP_FAULT_BODY_LARGE;
+	else if (n > 0)
 		fault = deliver(req, piece);
 	evbuffer_drain(piece, evbuffer_get_length(piece));
-	return fault;
+	/* What came before the break comes first, however it was cut. */
+	return fault != HTTP_FAULT_NONE ? fault : broken;
 }
 
 bool

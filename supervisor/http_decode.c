@@ -77,14 +77,14 @@ step_gzip(struct http_decoder *d, struct step *st)
 	d->gz.next_out = st->out;
 	d->gz.avail_out = (unsigned)st->out_len;
 	rc = inflate(&d->gz, Z_NO_FLUSH);
+	st->in = d->gz.next_in;
+	st->in_len = d->gz.avail_in;
+	st->out_len = d->gz.avail_out;
 	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) {
 		errno = rc == Z_MEM_ERROR ? ENOMEM : EBADMSG;
 		return -1;
 	}
 	d->between = rc == Z_STREAM_END;
-	st->in = d->gz.next_in;
-	st->in_len = d->gz.avail_in;
-	st->out_len = d->gz.avail_out;
 	return 0;
 }
 
@@ -95,14 +95,14 @@ step_zstd(struct http_decoder *d, struct step *st)
 	ZSTD_outBuffer out = { st->out, st->out_len, 0 };
 	size_t rc = ZSTD_decompressStream(d->zstd, &out, &in);
 
+	st->in += in.pos;
+	st->in_len -= in.pos;
+	st->out_len -= out.pos;
 	if (ZSTD_isError(rc)) {
 		errno = EBADMSG;
 		return -1;
 	}
 	d->between = rc == 0;
-	st->in += in.pos;
-	st->in_len -= in.pos;
-	st->out_len -= out.pos;
 	return 0;
 }
 
@@ -124,11 +124,9 @@ step_into(
 	st->out = v[0].iov_base;
 	st->out_len = STEP_BYTES;
 	rc = d->encoding == HTTP_GZIP ? step_gzip(d, st) : step_zstd(d, st);
-	if (rc == -1)
-		return -1;
 	*full = st->out_len == 0;
 	v[0].iov_len = STEP_BYTES - st->out_len;
-	return evbuffer_commit_space(dst, v, 1);
+	return evbuffer_commit_space(dst, v, 1) == -1 ? -1 : rc;
 }
 
 static int
@@ -136,14 +134,17 @@ decode_extent(
     struct http_decoder *d, struct step *st, struct evbuffer *dst, size_t max)
 {
 	bool full = false;
+	int rc;
 
 	while (st->in_len > 0 || (full && !d->between)) {
-		if (step_into(d, st, dst, &full) == -1)
-			return -1;
+		rc = step_into(d, st, dst, &full);
+		/* Also of what came out before a break. */
 		if (evbuffer_get_length(dst) > max) {
 			errno = EMSGSIZE;
 			return -1;
 		}
+		if (rc == -1)
+			return -1;
 	}
 	return 0;
 }

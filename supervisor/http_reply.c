@@ -166,7 +166,6 @@ begin_head(struct http_req *req, int status, const char *type)
 {
 	struct http_conn *c = req->conn;
 	const char *opaque = http_head_field(&req->head, "x-opaque-id");
-
 	bool last = c->eof && evbuffer_get_length(c->in) == 0;
 
 	if (c->http->stopping || last || !http_body_is_drainable(req))
@@ -221,6 +220,12 @@ wants_gzip(const struct http_req *req, const char *type, size_t len)
 	    http_head_accepts_gzip(&req->head);
 }
 
+static void
+gzip_fields(struct http_conn *c)
+{
+	field(c, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
+}
+
 /* The body as gzip in place of itself. False: it stays as it is. */
 static bool
 gzip_at_once(struct http *http, struct evbuffer *body)
@@ -242,50 +247,71 @@ out:
 	return ok;
 }
 
+/* Compress up to max bytes of what waits in slices into a chunk. */
+static void
+put_packed(struct http_req *req, size_t max, bool last)
+{
+	struct evbuffer *packed = evbuffer_new();
+
+	if (packed == NULL ||
+	    http_encode(req->encoder, req->slices, max, packed, last) == -1)
+		req->conn->cut = true;
+	else
+		put_chunk(req->conn, packed);
+	if (packed != NULL)
+		evbuffer_free(packed);
+}
+
+static bool
+packer_new(struct http_req *req)
+{
+	req->slices = evbuffer_new();
+	req->encoder = http_encoder_new();
+	return req->slices != NULL && req->encoder != NULL;
+}
+
 /*
  * A large answer is compressed while it is sent, slice by slice: neither the
  * other connections nor the memory have to stand all of it at once.
  */
-static bool
+static void
 begin_slices(struct http_req *req, struct evbuffer *body)
 {
-	if (req->head.minor == 0)
-		return false;
-	req->slices = evbuffer_new();
-	req->encoder = http_encoder_new();
-	if (req->slices == NULL || req->encoder == NULL ||
-	    evbuffer_add_buffer(req->slices, body) == -1)
-		return false;
+	if (!packer_new(req) || evbuffer_add_buffer(req->slices, body) == -1) {
+		req->conn->cut = true;
+		return;
+	}
 	field(req->conn, "Transfer-Encoding: chunked\r\n\r\n");
 	req->answer = ANSWER_SLICES;
-	return true;
 }
 
 bool
 http_reply_run(struct http_conn *c)
 {
 	struct http_req *req = c->req;
-	struct evbuffer *packed;
 
 	if (req->answer != ANSWER_SLICES ||
 	    evbuffer_get_length(c->out) >= HTTP_OUT_LOW)
 		return false;
 	c->work += HTTP_WORK_SLICE;
-	packed = evbuffer_new();
-	if (packed == NULL ||
-	    http_encode(req->encoder, req->slices, SLICE_BYTES, packed, true) ==
-		-1) {
-		c->cut = true;
-	} else {
-		put_chunk(c, packed);
-		if (evbuffer_get_length(req->slices) == 0) {
-			put(c, "0\r\n\r\n", 5);
-			req->answer = ANSWER_DONE;
-		}
+	put_packed(req, SLICE_BYTES, true);
+	if (evbuffer_get_length(req->slices) == 0) {
+		put(c, "0\r\n\r\n", 5);
+		req->answer = ANSWER_DONE;
 	}
-	if (packed != NULL)
-		evbuffer_free(packed);
 	return true;
+}
+
+/* Parts are many bytes in all, else they would have come as one. */
+static void
+begin_packed_parts(struct http_req *req)
+{
+	if (!http_head_accepts_gzip(&req->head))
+		return;
+	if (packer_new(req))
+		gzip_fields(req->conn);
+	else
+		req->conn->cut = true;
 }
 
 /* ---- whole answers ---- */
@@ -321,10 +347,9 @@ send_whole(struct http_req *req, int status, const char *type,
 
 	req->answer = ANSWER_DONE;
 	if (gzip) {
-		field(c, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
+		gzip_fields(c);
 		if (evbuffer_get_length(body) > GZIP_AT_ONCE_BYTES) {
-			if (!begin_slices(req, body))
-				c->cut = true;
+			begin_slices(req, body);
 			return;
 		}
 		if (!gzip_at_once(c->http, body))
@@ -337,40 +362,47 @@ send_whole(struct http_req *req, int status, const char *type,
 		put_buffer(c, body);
 }
 
+/* HEAD must not cost the packing of what is not sent. */
+static bool
+may_gzip(const struct http_req *req, const char *type, size_t len)
+{
+	return !req->silent && wants_gzip(req, type, len) &&
+	    (len <= GZIP_AT_ONCE_BYTES || req->head.minor > 0);
+}
+
+static void
+answer(
+    struct http_req *req, int status, const char *type, struct evbuffer *body)
+{
+	size_t len = evbuffer_get_length(body);
+
+	if (req->conn == NULL) {
+		free_orphan(req);
+		return;
+	}
+	req->silent = req->head.method == HTTP_HEAD || !status_has_body(status);
+	begin_head(req, status, type);
+	send_whole(req, status, type, body, may_gzip(req, type, len));
+	http_conn_kick(req->conn);
+}
+
 void
 http_reply(
     struct http_req *req, int status, const char *type, struct evbuffer *body)
 {
-	struct evbuffer *none = NULL;
-	size_t len;
-	bool gzip;
+	struct evbuffer *none = body == NULL ? evbuffer_new() : NULL;
 
-	if (!may_answer(req)) {
-		if (body != NULL)
-			evbuffer_drain(body, evbuffer_get_length(body));
-		return;
-	}
-	if (req->conn == NULL) {
-		if (body != NULL)
-			evbuffer_drain(body, evbuffer_get_length(body));
-		free_orphan(req);
-		return;
-	}
-	if (body == NULL && (body = none = evbuffer_new()) == NULL) {
+	if (body == NULL)
+		body = none;
+	if (body == NULL) {
 		http_reply_abort(req);
 		return;
 	}
-	len = evbuffer_get_length(body);
-	req->silent = req->head.method == HTTP_HEAD || !status_has_body(status);
-	/* HEAD must not cost the packing of what is not sent. */
-	gzip = !req->silent && wants_gzip(req, type, len) &&
-	    (len <= GZIP_AT_ONCE_BYTES || req->head.minor > 0);
-	begin_head(req, status, type);
-	send_whole(req, status, type, body, gzip);
+	if (may_answer(req))
+		answer(req, status, type, body);
 	evbuffer_drain(body, evbuffer_get_length(body));
 	if (none != NULL)
 		evbuffer_free(none);
-	http_conn_kick(req->conn);
 }
 
 void
@@ -427,8 +459,29 @@ http_reply_begin(struct http_req *req, int status, const char *type)
 	begin_head(req, status, type);
 	if (req->chunked && status_has_body(status))
 		field(req->conn, "Transfer-Encoding: chunked\r\n");
+	if (req->chunked && type != NULL && !req->silent)
+		begin_packed_parts(req);
 	put(req->conn, "\r\n", 2);
 	http_conn_kick(req->conn);
+}
+
+static void
+put_part(struct http_req *req, const void *data, size_t len)
+{
+	struct http_conn *c = req->conn;
+
+	if (req->encoder != NULL) {
+		if (evbuffer_add(req->slices, data, len) == -1)
+			c->cut = true;
+		else
+			put_packed(req, SIZE_MAX, false);
+		return;
+	}
+	if (req->chunked)
+		put_chunk_head(c, len);
+	put(c, data, len);
+	if (req->chunked)
+		put(c, "\r\n", 2);
 }
 
 bool
@@ -441,11 +494,7 @@ http_reply_part(struct http_req *req, const void *data, size_t len,
 	if (c == NULL || req->dying || req->answer != ANSWER_PARTS ||
 	    req->silent || len == 0)
 		return false;
-	if (req->chunked)
-		put_chunk_head(c, len);
-	put(c, data, len);
-	if (req->chunked)
-		put(c, "\r\n", 2);
+	put_part(req, data, len);
 	http_conn_kick(c);
 	if (evbuffer_get_length(c->out) <= HTTP_OUT_HIGH)
 		return false;
@@ -478,6 +527,8 @@ http_reply_end(struct http_req *req)
 		free_orphan(req);
 		return;
 	}
+	if (req->encoder != NULL)
+		put_packed(req, 0, true);
 	if (req->chunked && !req->silent)
 		put(req->conn, "0\r\n\r\n", 5);
 	req->answer = ANSWER_DONE;

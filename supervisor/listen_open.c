@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -390,6 +391,24 @@ listen_describe(const struct listen_sockets *ls, char *dst, size_t dstlen)
 			strlcat(dst, ", ", dstlen);
 		strlcat(dst, one, dstlen);
 	}
+}
+
+int
+listen_spec_check(const char *spec, const char **why)
+{
+	struct sockaddr_un sun;
+	char host[256];
+	in_port_t port;
+
+	if (strncmp(spec, "fd:", 3) == 0) {
+		strtonum(spec + 3, 3, INT_MAX, why);
+		return *why == NULL ? 0 : -1;
+	}
+	if (strncmp(spec, "unix:", 5) != 0)
+		return split_spec(spec, host, sizeof(host), &port, why);
+	*why = "a path of at most 107 bytes is wanted after \"unix:\"";
+	return spec[5] == '/' && strlen(spec + 5) < sizeof(sun.sun_path) ? 0
+									 : -1;
 }
 
 /* ---- who can reach it ---- */

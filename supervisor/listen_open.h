@@ -34,6 +34,11 @@ struct listen_sockets {
  * Returns 0, or -1 with errno; ls is then empty.
  */
 int listen_open(const char *spec, struct listen_sockets *ls, const char **why);
+/*
+ * Has it one of the forms that http_listen knows? Nothing is looked up.
+ * Returns 0, or -1 with *why set.
+ */
+int listen_spec_check(const char *spec, const char **why);
 /* Close them, and unlink a Unix socket that was made here. */
 void listen_close(struct listen_sockets *);
 

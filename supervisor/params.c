@@ -26,6 +26,15 @@ hex_digit(char c)
 	return -1;
 }
 
+int
+params_hex_byte(const char *s)
+{
+	int hi = hex_digit(s[0]);
+	int lo = hi == -1 ? -1 : hex_digit(s[1]);
+
+	return lo == -1 ? -1 : hi << 4 | lo;
+}
+
 long
 params_decode(char *s, bool plus)
 {
@@ -35,12 +44,11 @@ params_decode(char *s, bool plus)
 		if (*p == '+' && plus) {
 			*out++ = ' ';
 		} else if (*p == '%') {
-			int hi = hex_digit(p[1]);
-			int lo = hi == -1 ? -1 : hex_digit(p[2]);
+			int byte = params_hex_byte(p + 1);
 
-			if (lo == -1 || (hi == 0 && lo == 0))
+			if (byte <= 0)
 				return -1;
-			*out++ = (char)(hi << 4 | lo);
+			*out++ = (char)byte;
 			p += 2;
 		} else {
 			*out++ = *p;

@@ -37,6 +37,9 @@ int params_bool(const struct params *, const char *name, bool fallback, bool *v,
 int params_check(const struct params *, const char *known, const char *path,
     struct apierr *e);
 
+/* The byte that the two hexadecimal digits at s stand for, or -1. */
+int params_hex_byte(const char *s);
+
 /*
  * Undo percent-encoding in place, and "+" where plus is set. Returns the new
  * length, or -1: a broken escape, a NUL, or no UTF-8.

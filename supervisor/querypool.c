@@ -20,6 +20,7 @@
 #define WAITING_MAX 1000   /* queries in the line; more get 429 */
 #define QUERY_TIMEOUT_S 60 /* without a sign of life: it hangs */
 #define FAILURES_MAX 3	   /* starts in a row before queries fail */
+#define TRIES_MAX 2	   /* a query that ends two processes is at fault */
 
 struct query {
 	TAILQ_ENTRY(query) entry;
@@ -29,7 +30,8 @@ struct query {
 	uint8_t *first;	   /* owned: the first part, until it is known
 			      whether more follows */
 	size_t first_len;
-	bool begun; /* the answer is under way */
+	bool begun;	/* the answer is under way */
+	unsigned tries; /* processes that it was given to */
 };
 
 struct reader {
@@ -94,6 +96,16 @@ query_gone(struct call *call, void *arg)
 	query_resume(q);
 }
 
+/* It may have met a process that was dying for another reason. */
+static void
+query_again(struct query *q)
+{
+	free(q->first);
+	q->first = NULL;
+	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
+	q->pool->nwaiting++;
+}
+
 static void
 reader_down(struct reader *r, const char *why)
 {
@@ -113,7 +125,9 @@ reader_down(struct reader *r, const char *why)
 	}
 	r->query = NULL;
 	log_warnx("query process: %s", why);
-	if (q != NULL) {
+	if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
+		query_again(q);
+	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
 		    "the process that reads results %s; try again", why);
 		query_fail(q, &e);
@@ -314,6 +328,7 @@ reader_ask(struct reader *r, struct query *q)
 		query_free(q);
 		return;
 	}
+	q->tries++;
 	r->query = q;
 	r->sign_us = clock_mono_us();
 	if (chan_send_frame(r->chan, &q->frame) == -1)

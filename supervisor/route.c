@@ -60,6 +60,25 @@ route_at(size_t i)
 	return i < NELEM(routes) ? &routes[i] : NULL;
 }
 
+/* Is a segment of the path this literal, once its escapes are undone? */
+static bool
+segment_is(const char *path, size_t plen, const char *literal, size_t llen)
+{
+	while (plen > 0 && llen > 0) {
+		size_t used = *path == '%' && plen >= 3 ? 3 : 1;
+		int byte = used == 3 ? params_hex_byte(path + 1)
+				     : (unsigned char)*path;
+
+		if (byte != (unsigned char)*literal)
+			return false;
+		path += used;
+		plen -= used;
+		literal++;
+		llen--;
+	}
+	return plen == 0 && llen == 0;
+}
+
 /* Does the path, of len bytes, have the form of the template? */
 static bool
 path_matches(
@@ -82,7 +101,7 @@ path_matches(
 		} else if (strncmp(template, "{item}", tlen) == 0 && plen > 0) {
 			m->item = path;
 			m->item_len = plen;
-		} else if (tlen != plen || strncmp(template, path, tlen) != 0) {
+		} else if (!segment_is(path, plen, template, tlen)) {
 			return false;
 		}
 		template += tlen;
@@ -119,14 +138,14 @@ route_find(const char *path, unsigned method, struct route_match *m)
 	size_t len = strlen(path);
 
 	memset(m, 0, sizeof(*m));
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	if (len == 1 && path[0] == '/') {
+	if (strcmp(path, "/") == 0) {
 		m->allowed = routes[0].methods;
 		if ((m->allowed & method) != 0)
 			m->route = &routes[0];
 		return;
 	}
+	while (len > 1 && path[len - 1] == '/')
+		len--;
 	for (size_t i = 0; i < NELEM(bases); i++) {
 		size_t blen = strlen(bases[i].prefix);
 
@@ -212,7 +231,7 @@ body_type_ok(struct call *c)
 	    c->route->body == ROUTE_DATA ? MEDIA_DATA : MEDIA_JSON;
 	struct apierr e;
 
-	if (!http_req_has_body(c->req) ||
+	if (!http_req_has_body(c->req) || c->route->body == ROUTE_NO_BODY ||
 	    media_check_body(
 		kind, http_req_header(c->req, "Content-Type"), &e) == 0)
 		return true;
@@ -228,13 +247,7 @@ body_collected(struct http_req *req, struct evbuffer *body, void *arg)
 	size_t len = evbuffer_get_length(body);
 
 	http_req_on_gone(req, NULL, NULL);
-	if (len > 0 && c->route->body == ROUTE_NO_BODY) {
-		call_fail(c, 400, E_ILLEGAL_ARGUMENT,
-		    "request [%s %s] does not support having a body",
-		    http_req_method_name(req), http_req_path(req));
-		return;
-	}
-	if (len > 0) {
+	if (len > 0 && c->route->body != ROUTE_NO_BODY) {
 		c->body = malloc(len + 1);
 		if (c->body == NULL) {
 			call_fail(c, 503, E_STATUS, "out of memory");

@@ -17,8 +17,8 @@ struct http_req;
 enum privilege { PRIV_ANY, PRIV_MONITOR_ML, PRIV_MANAGE_ML };
 
 enum route_body {
-	ROUTE_NO_BODY,
-	ROUTE_JSON, /* may have one; call->body */
+	ROUTE_NO_BODY, /* one that comes is read and ignored */
+	ROUTE_JSON,    /* may have one; call->body */
 	ROUTE_JSON_NEEDED,
 	ROUTE_DATA, /* the handler streams it */
 };

@@ -15,7 +15,8 @@ struct random {
 static inline struct random
 random_seed(uint64_t seed)
 {
-	return (struct random){ seed * 0x9e3779b97f4a7c15u };
+	/* not a multiple of the step: else seeds were shifts of each other */
+	return (struct random){ (seed + 1) * 0xd1342543de82ef95u };
 }
 
 /* Uniform in (0, 1). */

@@ -417,6 +417,37 @@ Test(http_reply, is_packed_for_those_who_take_it)
 	close(fd);
 }
 
+Test(http_reply, parts_are_packed_too)
+{
+	const char *answer, *body;
+	char copy[4096], part[1000];
+	size_t len;
+	int fd;
+
+	fx_start(fx_keep);
+	fd = fx_connect();
+	fx_say(fd, GET("/", GZIP));
+	http_reply_begin(fx_req, 200, "text/plain");
+	answer_bytes = 20 * sizeof(part);
+	for (size_t at = 0; at < answer_bytes; at += sizeof(part)) {
+		for (size_t i = 0; i < sizeof(part); i++)
+			part[i] = (char)('a' + (at + i) / 3 % 26);
+		http_reply_part(fx_req, part, sizeof(part), NULL, NULL);
+		fx_turn();
+	}
+	http_reply_end(fx_req);
+	answer = fx_hear(fd);
+	cr_expect_eq(fx_count(answer, "Content-Encoding: gzip\r\n"), 1);
+	body = body_of(answer);
+	len = fx_heard_len() - (size_t)(body - answer);
+	cr_assert_lt(len, sizeof(copy));
+	memcpy(copy, body, len);
+	len = dechunk(copy, len);
+	check_unpacked(copy, len);
+	cr_expect_not(fx_is_closed(fd));
+	close(fd);
+}
+
 Test(http_reply, small_ones_are_not_packed)
 {
 	int fd;

@@ -32,6 +32,8 @@ static const struct {
 	    false, "x", "" },
 	{ "/_ml/anomaly_detectors/x/results/buckets/12", HTTP_GET, api_buckets,
 	    false, "x", "12" },
+	{ "/_ml/anomaly%5Fdetectors/%78/_%64ata", HTTP_POST, api_job_data,
+	    false, "%78", "" },
 	{ "/_xpack/ml/anomaly_detectors/x/results/records", HTTP_GET,
 	    api_records, true, "x", "" },
 };
@@ -61,7 +63,7 @@ Test(route, unknown_paths_allow_no_method)
 		"/_ml/anomaly_detectors/x/results",
 		"/_ml/anomaly_detectors/x/results/buckets/1/2",
 		"/_ml/anomaly_detectors/x/_data/y", "/_xpack/info", "",
-		"/_xpack/mlinfo" };
+		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%" };
 
 	for (size_t i = 0; i < NELEM(paths); i++) {
 		struct route_match m;

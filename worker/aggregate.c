@@ -35,10 +35,15 @@ double
 aggregate_ln_p(const struct aggregate *a, uint32_t most)
 {
 	uint32_t tried = a->nleast < most ? a->nleast : most;
-	double best = 0;
+	double best = 0, one;
 
 	for (uint32_t m = 0; m < tried; m++)
 		best = fmin(best,
 		    probability_ln_at_least(m + 1, (double)a->n, a->least[m]));
-	return tried == 0 ? 0 : fmin(0, best + log(tried));
+	if (tried == 0)
+		return 0;
+	one = probability_ln_at_least(1, (double)a->n, a->least[0]);
+	best = fmin(one, best + log(tried));
+	/* members often share a cause: half of what several add is believed */
+	return fmin(0, (one + best) / 2);
 }

@@ -5,10 +5,12 @@
  * partitions into their detector, detectors into the bucket.
  *
  * For m = 1, 2, ... up to a limit: the probability that at least m of n
- * independent members are as unlikely as the m-th here. The least of them,
- * times the number of m that were tried. With m = 1 this is 1 - (1 - p)^n, the
- * correction for having looked in n places; greater m let several members
- * that are mildly unusual together speak for each other.
+ * independent members are as unlikely as the m-th here. With m = 1 this is
+ * 1 - (1 - p)^n, the correction for having looked in n places; greater m let
+ * several members that are mildly unusual together speak for each other. The
+ * least of them, times the number of m that were tried, would hold for
+ * independent members. Members are not: the result lies half way (of the
+ * logarithms) between it and that of m = 1.
  */
 #ifndef WORKER_AGGREGATE_H
 #define WORKER_AGGREGATE_H

@@ -6,17 +6,16 @@
 
 #include "worker/analysis.h"
 
-/* Reader, intake and engine without any past. */
+/* Intake and engine without any past. */
 static int
 parts_new(struct analysis *a)
 {
 	struct result_sink sink;
 
 	results_sink(a->results, &sink);
-	a->reader = reader_new(a->conf);
 	a->intake = intake_new(a->conf);
 	a->engine = engine_new(a->conf, &sink);
-	if (a->reader == NULL || a->intake == NULL || a->engine == NULL) {
+	if (a->intake == NULL || a->engine == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -26,10 +25,8 @@ parts_new(struct analysis *a)
 static void
 parts_free(struct analysis *a)
 {
-	reader_free(a->reader);
 	intake_free(a->intake);
 	engine_free(a->engine);
-	a->reader = NULL;
 	a->intake = NULL;
 	a->engine = NULL;
 }
@@ -60,10 +57,19 @@ analysis_free(struct analysis *a)
 	if (a == NULL)
 		return;
 	parts_free(a);
+	reader_free(a->reader);
 	if (a->results != NULL)
 		results_free(a->results);
 	jobconf_free(a->conf);
 	free(a);
+}
+
+struct reader *
+analysis_reader(struct analysis *a)
+{
+	if (a->reader == NULL)
+		a->reader = reader_new(a->conf);
+	return a->reader;
 }
 
 void

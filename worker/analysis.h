@@ -21,7 +21,7 @@
 /* All owned. */
 struct analysis {
 	struct jobconf *conf;
-	struct reader *reader;
+	struct reader *reader; /* NULL: no upload yet; an idle job has none */
 	struct intake *intake;
 	struct engine *engine;
 	struct results *results;
@@ -33,6 +33,9 @@ struct analysis {
 /* Takes over conf, also when it fails. NULL with ENOMEM. */
 struct analysis *analysis_new(struct jobconf *conf);
 void analysis_free(struct analysis *);
+
+/* The reader, made on the first call. NULL with ENOMEM. */
+struct reader *analysis_reader(struct analysis *);
 
 /* Results go nowhere while set. */
 void analysis_mute(struct analysis *, bool muted);

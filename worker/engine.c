@@ -1,2 +1,449 @@
-/* Placeholder: replaced by its owner. */
+/*
+ * Owns the time of the engine: which bucket a record belongs to, when a bucket
+ * is final, what a jump does.
+ */
 #include "common/compat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/engine_int.h"
+
+#define SLICE_US 1000
+
+/* The exponential mean of bucket times (jobs-and-data 6.3). */
+#define TIMING_KEEP 0.99
+
+/* Share of the limit from which on the status warns (10). */
+#define SOFT_LIMIT 0.6
+
+static uint32_t
+find_field(const struct jobconf *conf, const char *name)
+{
+	for (uint32_t i = 0; name != NULL && i < conf->nfields; i++) {
+		if (strcmp(conf->field[i], name) == 0)
+			return i;
+	}
+	return FIELD_NONE;
+}
+
+static void
+plan_detector(struct engine *e, size_t index)
+{
+	const struct detector *conf = &e->conf->detector[index];
+	struct engine_detector *d = &e->detector[index];
+
+	d->conf = conf;
+	d->feature = conf->over_field_name != NULL
+	    ? NULL
+	    : feature_find(conf->function->kind);
+	if (d->feature == NULL)
+		log_warnx("job %s: detector %zu: no results are computed for "
+			  "%s%s yet",
+		    e->conf->job_id, index, conf->function->name,
+		    conf->over_field_name != NULL ? " over a population" : "");
+	d->argument = find_field(e->conf, conf->field_name);
+	d->by = find_field(e->conf, conf->by_field_name);
+	d->partition = find_field(e->conf, conf->partition_field_name);
+	for (size_t i = 0; i < e->conf->ninfluencers; i++) {
+		if (e->influencer[i] != d->by &&
+		    e->influencer[i] != d->partition)
+			d->other_influencers++;
+	}
+}
+
+static int
+allocate(struct engine *e)
+{
+	const struct jobconf *conf = e->conf;
+	size_t latency =
+	    (size_t)((conf->latency_s + e->span_s - 1) / e->span_s);
+	size_t scopes = conf->ninfluencers < RESULT_MAX_INFLUENCERS
+	    ? conf->ninfluencers
+	    : RESULT_MAX_INFLUENCERS;
+
+	e->nopen = latency + 1;
+	e->open = calloc(e->nopen, sizeof(*e->open));
+	e->detector = calloc(conf->ndetectors, sizeof(*e->detector));
+	e->influencer = calloc(conf->ninfluencers + 1, sizeof(*e->influencer));
+	e->field = calloc(conf->nfields + 1, sizeof(*e->field));
+	if (e->open == NULL || e->detector == NULL || e->influencer == NULL ||
+	    e->field == NULL)
+		return -1;
+	return judge_init(&e->judge, conf->ndetectors, scopes, e->span_s);
+}
+
+struct engine *
+engine_new(const struct jobconf *conf, const struct result_sink *sink)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->conf = conf;
+	e->sink = *sink;
+	e->span_s = conf->bucket_span_s;
+	e->target_s = e->end_s = e->next_s = TIME_UNSET;
+	/* a process before this one may have left some */
+	e->interim_left = true;
+	e->size.timestamp = TIME_UNSET;
+	if (allocate(e) == -1) {
+		engine_free(e);
+		errno = ENOMEM;
+		return NULL;
+	}
+	for (size_t i = 0; i < conf->ninfluencers; i++)
+		e->influencer[i] = find_field(conf, conf->influencer[i]);
+	e->summary_count = find_field(conf, conf->summary_count_field_name);
+	for (size_t i = 0; i < conf->ndetectors; i++)
+		plan_detector(e, i);
+	return e;
+}
+
+void
+engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	for (size_t i = 0; e->open != NULL && i < e->nopen; i++)
+		bucket_free(&e->open[i]);
+	judge_clear(&e->judge);
+	series_clear(&e->table);
+	names_clear(&e->names);
+	free(e->open);
+	free(e->detector);
+	free(e->influencer);
+	free(e->field);
+	free(e);
+}
+
+int64_t
+engine_floor(const struct engine *e, int64_t time_s)
+{
+	int64_t over = time_s % e->span_s;
+
+	return time_s - (over < 0 ? over + e->span_s : over);
+}
+
+int64_t
+engine_ceil(const struct engine *e, int64_t time_s)
+{
+	int64_t start = engine_floor(e, time_s);
+
+	return start == time_s ? start : start + e->span_s;
+}
+
+static size_t
+ring_place(const struct engine *e, int64_t start_s)
+{
+	int64_t n = (int64_t)e->nopen, at = start_s / e->span_s % n;
+
+	return (size_t)(at < 0 ? at + n : at);
+}
+
+static void
+empty_bucket(struct engine *e, struct bucket *b, int64_t start_s)
+{
+	e->open_bytes -= bucket_bytes(b);
+	bucket_reset(b, start_s);
+}
+
+struct bucket *
+engine_bucket(struct engine *e, int64_t start_s)
+{
+	struct bucket *b = &e->open[ring_place(e, start_s)];
+
+	if (b->start_s != start_s)
+		empty_bucket(e, b, start_s);
+	return b;
+}
+
+/* The bucket that starts then, if it was ever touched. */
+static struct bucket *
+peek_bucket(const struct engine *e, int64_t start_s)
+{
+	struct bucket *b = &e->open[ring_place(e, start_s)];
+
+	return b->start_s == start_s ? b : NULL;
+}
+
+void
+engine_target(struct engine *e, int64_t time_s)
+{
+	if (e->target_s == TIME_UNSET) {
+		e->end_s = engine_floor(e, time_s) - e->conf->latency_s;
+		e->next_s = engine_floor(e, e->end_s);
+	}
+	if (time_s > e->target_s)
+		e->target_s = time_s;
+}
+
+static bool
+is_due(const struct engine *e)
+{
+	return e->target_s != TIME_UNSET &&
+	    e->next_s + e->span_s + e->conf->latency_s <= e->target_s;
+}
+
+bool
+engine_is_busy(const struct engine *e)
+{
+	return e->judge.phase != JUDGE_IDLE || is_due(e);
+}
+
+static void
+note_timing(struct engine *e)
+{
+	struct timing *t = &e->timing;
+	double ms = (double)e->judge.us / 1000;
+	double per_hour = 3600.0 / (double)e->span_s;
+
+	if (t->bucket_count == 0) {
+		t->minimum_ms = t->maximum_ms = ms;
+		t->exponential_average_ms = ms;
+	}
+	t->bucket_count++;
+	t->total_ms += ms;
+	if (ms < t->minimum_ms)
+		t->minimum_ms = ms;
+	if (ms > t->maximum_ms)
+		t->maximum_ms = ms;
+	t->exponential_average_ms =
+	    TIMING_KEEP * t->exponential_average_ms + (1 - TIMING_KEEP) * ms;
+	t->exponential_average_per_hour_ms =
+	    t->exponential_average_ms * (per_hour > 1 ? per_hour : 1);
+}
+
+/* The bucket is judged: it is final. */
+static void
+finish_bucket(struct engine *e)
+{
+	struct bucket *b = e->judge.bucket;
+
+	note_timing(e);
+	empty_bucket(e, b, b->start_s);
+	e->next_s += e->span_s;
+	e->end_s = e->next_s;
+}
+
+/* Start of the first open bucket with records, or past the last due one. */
+static int64_t
+silence_ends(const struct engine *e)
+{
+	int64_t stop = engine_floor(e, e->target_s - e->conf->latency_s);
+
+	for (size_t i = 0; i < e->nopen; i++) {
+		const struct bucket *b = &e->open[i];
+
+		if (b->events > 0 && b->start_s >= e->next_s &&
+		    b->start_s < stop)
+			stop = b->start_s;
+	}
+	return stop;
+}
+
+/* The source has been silent for so long that the rest is not worth a row. */
+static void
+jump_over_silence(struct engine *e)
+{
+	int64_t stop = silence_ends(e);
+
+	if (stop <= e->next_s)
+		return;
+	log_warnx("job %s: no record for %d buckets: %lld more without records "
+		  "have no results",
+	    e->conf->job_id, ENGINE_EMPTY_MOST,
+	    (long long)((stop - e->next_s) / e->span_s));
+	e->next_s = e->end_s = stop;
+	e->empty_run = 0;
+}
+
+static int
+drop_interim(struct engine *e)
+{
+	if (!e->interim_left)
+		return 0;
+	if (e->sink.drop_interim(e->sink.arg, INT64_MIN) == -1)
+		return -1;
+	e->interim_left = false;
+	return 0;
+}
+
+static int
+start_bucket(struct engine *e)
+{
+	struct bucket *b;
+
+	if (e->empty_run >= ENGINE_EMPTY_MOST) {
+		jump_over_silence(e);
+		if (!is_due(e))
+			return 0;
+	}
+	if (drop_interim(e) == -1)
+		return -1;
+	b = engine_bucket(e, e->next_s);
+	e->empty_run = b->events > 0 ? 0 : e->empty_run + 1;
+	judge_begin(e, b, false, e->empty_run > ENGINE_EMPTY_LEARNED);
+	return 0;
+}
+
+int
+engine_step(struct engine *e)
+{
+	int64_t stop = clock_mono_us() + SLICE_US;
+
+	do {
+		int more;
+
+		if (e->judge.phase == JUDGE_IDLE) {
+			if (!is_due(e))
+				return 0;
+			if (start_bucket(e) == -1)
+				return -1;
+			continue;
+		}
+		more = judge_step(e);
+		if (more == -1)
+			return -1;
+		if (more == 0)
+			finish_bucket(e);
+	} while (clock_mono_us() < stop);
+	return engine_is_busy(e);
+}
+
+int
+engine_add(struct engine *e, int64_t time_s, const struct record *rec)
+{
+	struct bucket *b;
+
+	if (time_s < e->end_s)
+		return 0;
+	if (time_s > e->target_s || engine_is_busy(e)) {
+		errno = EINVAL;
+		return -1;
+	}
+	b = engine_bucket(e, engine_floor(e, time_s));
+	if (e->size.timestamp < b->start_s * 1000)
+		e->size.timestamp = b->start_s * 1000;
+	return gather_record(e, b, rec);
+}
+
+void
+engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
+{
+	int64_t stop = engine_ceil(e, end_s);
+
+	for (size_t i = 0; i < e->nopen; i++) {
+		struct bucket *b = &e->open[i];
+
+		if (b->start_s >= engine_floor(e, start_s) && b->start_s < stop)
+			empty_bucket(e, b, b->start_s);
+	}
+}
+
+void
+engine_skip(struct engine *e, int64_t time_s)
+{
+	int64_t start = engine_ceil(e, time_s);
+
+	if (start <= e->end_s)
+		return;
+	judge_abandon(e);
+	for (size_t i = 0; i < e->nopen; i++) {
+		if (e->open[i].start_s < start)
+			empty_bucket(e, &e->open[i], e->open[i].start_s);
+	}
+	e->next_s = e->end_s = start;
+	e->empty_run = 0;
+	if (e->target_s < start)
+		e->target_s = start;
+}
+
+static int
+interim_bucket(struct engine *e, int64_t start_s)
+{
+	struct bucket nothing = { .start_s = start_s };
+	struct bucket *b = peek_bucket(e, start_s);
+	int more;
+
+	judge_begin(e, b == NULL ? &nothing : b, true, false);
+	while ((more = judge_step(e)) == 1)
+		;
+	if (more == -1)
+		judge_abandon(e);
+	return more;
+}
+
+int
+engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
+{
+	int64_t at = e->next_s;
+
+	if (e->target_s == TIME_UNSET)
+		return 0;
+	if (engine_is_busy(e)) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (drop_interim(e) == -1)
+		return -1;
+	for (; at <= e->target_s; at += e->span_s) {
+		if ((start_s != TIME_UNSET && at + e->span_s <= start_s) ||
+		    (end_s != TIME_UNSET && at >= end_s))
+			continue;
+		e->interim_left = true;
+		if (interim_bucket(e, at) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int64_t
+engine_last_finalized_ms(const struct engine *e)
+{
+	return e->end_s == TIME_UNSET ? TIME_UNSET : e->end_s * 1000;
+}
+
+size_t
+engine_bytes(const struct engine *e)
+{
+	return sizeof(*e) + e->nopen * sizeof(struct bucket) +
+	    names_bytes(&e->names) + series_bytes(&e->table) + e->open_bytes;
+}
+
+void
+engine_note_bytes(struct engine *e)
+{
+	size_t bytes = engine_bytes(e);
+
+	if (bytes > e->size.peak_model_bytes)
+		e->size.peak_model_bytes = bytes;
+}
+
+void
+engine_size(const struct engine *e, struct model_size *size)
+{
+	int64_t log_time = size->log_time;
+	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
+
+	*size = e->size;
+	size->log_time = log_time;
+	size->model_bytes = engine_bytes(e);
+	if (size->model_bytes > size->peak_model_bytes)
+		size->peak_model_bytes = size->model_bytes;
+	size->model_bytes_memory_limit = limit;
+	size->total_by_field_count = e->table.nseries;
+	size->total_partition_field_count = e->table.npartitions;
+	if (size->memory_status == MEMORY_OK &&
+	    (double)size->model_bytes > SOFT_LIMIT * (double)limit)
+		size->memory_status = MEMORY_SOFT_LIMIT;
+}
+
+void
+engine_timing(const struct engine *e, struct timing *t)
+{
+	*t = e->timing;
+}

@@ -27,6 +27,15 @@
 
 struct engine;
 
+/*
+ * A source may fall silent, and every empty bucket is a result. After so many
+ * of them in a row series are no longer judged, nor do they learn that they
+ * are empty; after so many more are passed over like a skip, with a line in
+ * the log. Models fade by the time that has passed either way.
+ */
+#define ENGINE_EMPTY_LEARNED 1000
+#define ENGINE_EMPTY_MOST 100000
+
 /* Borrows the jobconf; copies the sink. NULL with ENOMEM. */
 struct engine *engine_new(const struct jobconf *, const struct result_sink *);
 void engine_free(struct engine *);
@@ -39,14 +48,15 @@ void engine_target(struct engine *, int64_t time_s);
 
 /*
  * Do about a millisecond of what is due. Returns 1: more is due; 0: nothing
- * is; -1 with errno: the sink failed.
+ * is; -1 with errno: the sink failed, or memory is out. What was refused is
+ * offered again by the next call.
  */
 int engine_step(struct engine *) MUST_CHECK;
 
 /*
  * Add a record of time_s, for which engine_target was called and engine_step
  * has returned 0. Records before L are dropped silently (after a skip).
- * Returns 0, or -1 with ENOMEM.
+ * Returns 0, or -1 with ENOMEM, or EINVAL when time does not allow it.
  */
 int engine_add(
     struct engine *, int64_t time_s, const struct record *) MUST_CHECK;
@@ -54,12 +64,18 @@ int engine_add(
 /* Forget what open buckets of [start_s, end_s) have gathered (5.10). */
 void engine_reset_buckets(struct engine *, int64_t start_s, int64_t end_s);
 
-/* Jump: L becomes ceil(time_s, span); nothing is learned, no results. */
+/*
+ * Jump: L becomes ceil(time_s, span); nothing is learned, no results. A time
+ * before L changes nothing.
+ */
 void engine_skip(struct engine *, int64_t time_s);
 
 /*
- * Interim results for open buckets of [start_s, end_s); TIME_UNSET for both
- * means the newest ones. Returns 0, or -1 with errno of the sink.
+ * Interim results for open buckets that overlap [start_s, end_s); TIME_UNSET
+ * for both means all that have begun. They take the place of earlier ones,
+ * teach the models nothing, and tell only what missing records cannot undo:
+ * high counts, sums of values that are never negative, high maxima and low
+ * minima. Nothing may be due. Returns 0, or -1 with errno of the sink, EBUSY.
  */
 int engine_interim(struct engine *, int64_t start_s, int64_t end_s) MUST_CHECK;
 
@@ -71,7 +87,12 @@ void engine_size(const struct engine *, struct model_size *);
 /* Timing of result buckets. Wall time: not part of what replay repeats. */
 void engine_timing(const struct engine *, struct timing *);
 
-/* State. Returns 0, or -1 with errno (load: EBADMSG, ENOMEM). */
+/*
+ * State, into a section of its own (SNAPSHOT_ENGINE). Nothing may be due: then
+ * it goes on to the last bit as if it had never stopped. load wants a new
+ * engine of the same configuration. Returns 0, or -1 with errno (save: EBUSY;
+ * load: EBADMSG, ENOMEM; the engine is then only good for engine_free).
+ */
 int engine_save(const struct engine *, struct snapshot_writer *) MUST_CHECK;
 int engine_load(struct engine *, struct snapshot_reader *) MUST_CHECK;
 

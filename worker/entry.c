@@ -99,6 +99,8 @@ phase_upload(struct entry_run *run)
 	const struct journal_entry *e = &run->entry;
 	struct analysis *a = run->analysis;
 
+	if (analysis_reader(a) == NULL)
+		return -1;
 	if (e->reset_start_s != TIME_UNSET && e->reset_end_s != TIME_UNSET)
 		engine_reset_buckets(
 		    a->engine, e->reset_start_s, e->reset_end_s);

@@ -79,7 +79,7 @@ read_plain(const char *p, size_t len, int64_t *whole)
 	bool point = false, digit = false;
 	int64_t v = 0;
 
-	if (len > EXACT_DIGITS)
+	if (len == 0 || len > EXACT_DIGITS)
 		return false;
 	for (const char *end = p + len; p < end; p++) {
 		if (*p == '.' && !point) {

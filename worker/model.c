@@ -21,6 +21,12 @@ SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 #define COUNT_HALF 0.5
 
 /*
+ * Smaller counts are too coarse for a scale of logarithms: a density there is
+ * no probability.
+ */
+#define LN_LOG_COUNT_LEAST 2.3025850929940456840
+
+/*
  * A value is ordinary as long as it is within this many scales: 80 % of a
  * normal, less of anything with heavier tails. Most values are; for them no
  * tail is computed.
@@ -38,6 +44,11 @@ SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 #define LN_OUTLIER (-6.9077552789821370521)
 #define LN_OUTLIER_FULL (-11.512925464970228420)
 #define OUTLIER_WEIGHT 0.01
+/*
+ * And not at their full distance: the first counts as if it were this many
+ * scales off (about 1e-5), the next twice as many, and so on.
+ */
+#define OUTLIER_SCALES 7.0
 
 /*
  * So many outliers in a row are a change, not a disturbance: by chance, at
@@ -50,6 +61,11 @@ SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 
 /* Forgetting ends here, so that rare series can be judged at all. */
 #define EVIDENCE_LEAST 30.0
+
+/* Less likely than this is the same as impossible. */
+#define LN_P_LEAST (-1e6)
+/* Least of all adds this share of the bound for each e-fold below it. */
+#define BELOW_LEAST 0.05
 
 /* One value speaks against a family with this many nats at most. */
 #define LN_DENSITY_LEAST (-100.0)
@@ -82,14 +98,20 @@ evidence(const struct model *m)
 }
 
 /*
- * A young model is not believed when it finds something impossible: this is
- * the least ln p after n values. Bites only where there is hardly any spread;
- * elsewhere the Student tails say the same.
+ * A young model is not believed when it finds something impossible: after n
+ * values ln p is hardly less than -n/8 ln(1 + n). What would be, is drawn
+ * together below that, but stays in its order. Bites only where there is
+ * little spread; elsewhere the Student tails say the same.
  */
 static double
-least_ln_p(double n)
+believe(double ln_p, double n)
 {
-	return -n / 8 * log1p(n);
+	double least = -n / 8 * log1p(n);
+
+	if (ln_p >= least)
+		return ln_p;
+	ln_p = fmax(ln_p, LN_P_LEAST);
+	return least * (1 + BELOW_LEAST * log1p(least - ln_p));
 }
 
 static void
@@ -99,8 +121,8 @@ share_zeros(const struct model *m, struct outlook *o)
 
 	o->ln_zero = log((m->s.zeros + prior) / (n + 2 * prior));
 	o->ln_not_zero = log((m->level.n + prior) / (n + 2 * prior));
-	o->ln_zero = fmax(o->ln_zero, least_ln_p(n));
-	o->ln_not_zero = fmax(o->ln_not_zero, least_ln_p(n));
+	o->ln_zero = believe(o->ln_zero, n);
+	o->ln_not_zero = believe(o->ln_not_zero, n);
 }
 
 static void
@@ -114,6 +136,7 @@ look_out(const struct model *m, enum model_kind kind, struct outlook *o)
 	    LEAST_VARIATION * fabs(m->level.mean), rounding, &o->level);
 	/* the same rounding, seen through the logarithm */
 	o->is[LOG_NORMAL] = !m->s.negative &&
+	    (!count || m->log_level.mean > LN_LOG_COUNT_LEAST) &&
 	    normal_expect(&m->log_level, LEAST_VARIATION,
 		rounding * exp(-2 * m->log_level.mean), &o->log_level);
 	o->is[POISSON] = count && poisson_expect(&m->rate, &o->rate);
@@ -250,17 +273,15 @@ family_ln_p(const struct model *m, const struct outlook *o, enum family f,
 		if (!o->is[NORMAL]) /* zero or not: nothing else is known */
 			return with_zeros(o, side, x, 0);
 		tail = normal_tail(o, side, x);
-		return with_zeros(
-		    o, side, x, fmax(tail, least_ln_p(m->level.n)));
+		return with_zeros(o, side, x, believe(tail, m->level.n));
 	case LOG_NORMAL:
 		tail = log_tail(o, side, x);
-		return with_zeros(
-		    o, side, x, fmax(tail, least_ln_p(m->level.n)));
+		return with_zeros(o, side, x, believe(tail, m->level.n));
 	case POISSON:
 	case NFAMILIES:
 		break;
 	}
-	return fmax(poisson_tail(o, side, x), least_ln_p(m->rate.buckets));
+	return believe(poisson_tail(o, side, x), m->rate.buckets);
 }
 
 static double
@@ -344,9 +365,12 @@ family_ln_density(const struct outlook *o, enum family f, double x)
 		    x, o->rate.shape, o->rate.rate);
 	if (x == 0)
 		return o->ln_zero;
-	ln =
-	    probability_ln_student_density((y - s->location) / s->scale, s->df);
-	return o->ln_not_zero + ln - log(s->scale) - (f == LOG_NORMAL ? y : 0);
+	ln = probability_ln_student_density(
+		 (y - s->location) / s->scale, s->df) -
+	    log(s->scale) - (f == LOG_NORMAL ? y : 0);
+	if (o->rounding > 0) /* stands for a mass, which is at most 1 */
+		ln = fmin(ln, 0);
+	return o->ln_not_zero + ln;
 }
 
 static double *
@@ -369,27 +393,25 @@ family_weight(struct model *m, enum family f)
  * stay level with the best, so only what all have seen tells them apart.
  */
 static void
-reweigh(struct model *m, enum model_kind kind, double x, double weight)
+reweigh(struct model *m, const struct outlook *o, double x, double weight)
 {
 	double best = -INFINITY;
-	struct outlook o;
 
-	look_out(m, kind, &o);
-	if (!o.is[NORMAL] || (!o.is[LOG_NORMAL] && !o.is[POISSON]))
+	if (!o->is[NORMAL] || (!o->is[LOG_NORMAL] && !o->is[POISSON]))
 		return;
 	for (enum family f = NORMAL; f < NFAMILIES; f++) {
 		double ln;
 
-		if (!o.is[f])
+		if (!o->is[f])
 			continue;
-		ln = fmax(family_ln_density(&o, f, x), LN_DENSITY_LEAST);
+		ln = fmax(family_ln_density(o, f, x), LN_DENSITY_LEAST);
 		*family_weight(m, f) += weight * ln;
 		best = fmax(best, *family_weight(m, f));
 	}
 	for (enum family f = NORMAL; f < NFAMILIES; f++) {
 		double *w = family_weight(m, f);
 
-		*w = o.is[f] ? fmax(*w - best, LN_WEIGHT_LEAST) : 0;
+		*w = o->is[f] ? fmax(*w - best, LN_WEIGHT_LEAST) : 0;
 	}
 }
 
@@ -434,26 +456,74 @@ learning_weight(struct model *m, double ln_p)
 	return 1;
 }
 
-void
-model_learn(struct model *m, enum model_kind kind, double x, double ln_p)
+/* x, but no further from the middle than so many scales. */
+static double
+draw_in(double x, double middle, double scale, double scales)
 {
-	double weight = 1;
+	double most = scale * scales;
 
-	if (ln_p < LN_OUTLIER)
-		weight = learning_weight(m, ln_p);
-	else
-		m->s.run = 0;
-	reweigh(m, kind, x, weight);
+	return fmin(fmax(x, middle - most), middle + most);
+}
+
+static void
+learn_count(struct model *m, const struct outlook *o, double x, double weight,
+    double scales)
+{
+	double mean;
+
+	if (o->is[POISSON]) {
+		mean = o->rate.shape / o->rate.rate;
+		x = fmax(0, draw_in(x, mean, sqrt(mean + 1), scales));
+	}
+	poisson_learn(&m->rate, x, weight);
+}
+
+static void
+learn_in_family(struct normal *n, const struct student *expected, double x,
+    double weight, double scales)
+{
+	if (expected != NULL)
+		x = draw_in(x, expected->location, expected->scale, scales);
+	normal_learn(n, x, weight);
+}
+
+/* Each family learns x, drawn in by its own measure. */
+static void
+learn_drawn_in(struct model *m, const struct outlook *o, enum model_kind kind,
+    double x, double weight, double scales)
+{
 	if (kind == MODEL_COUNT)
-		poisson_learn(&m->rate, x, weight);
+		learn_count(m, o, x, weight, scales);
 	if (x == 0) {
 		m->s.zeros += weight;
 		return;
 	}
-	normal_learn(&m->level, x, weight);
-	m->s.negative |= x < 0;
+	learn_in_family(
+	    &m->level, o->is[NORMAL] ? &o->level : NULL, x, weight, scales);
 	if (!m->s.negative)
-		normal_learn(&m->log_level, log(x), weight);
+		learn_in_family(&m->log_level,
+		    o->is[LOG_NORMAL] ? &o->log_level : NULL, log(x), weight,
+		    scales);
+}
+
+void
+model_learn(struct model *m, enum model_kind kind, double x, double ln_p)
+{
+	double weight = 1, scales = INFINITY;
+	struct outlook o;
+
+	if (ln_p < LN_OUTLIER) {
+		scales = OUTLIER_SCALES * (1 + m->s.outliers);
+		weight = learning_weight(m, ln_p);
+		if (weight == 1) /* a change: all of it */
+			scales = INFINITY;
+	} else {
+		m->s.run = 0;
+	}
+	m->s.negative |= x < 0;
+	look_out(m, kind, &o);
+	reweigh(m, &o, x, weight);
+	learn_drawn_in(m, &o, kind, x, weight, scales);
 }
 
 void

@@ -49,7 +49,6 @@ struct results {
 	bool muted;
 	bool under_way;	  /* a transaction is open */
 	int error;	  /* errno that spoilt what is under way; 0: none */
-	bool mark;	  /* the next commit is the first since opening */
 	uint64_t seq;	  /* last one handed to results_commit */
 	uint64_t seq_in;  /* the one in the file */
 	int64_t next_id;  /* of the next record */
@@ -143,7 +142,6 @@ file_open(struct results *r, bool create)
 		errno = saved;
 		return -1;
 	}
-	r->mark = true;
 	return 0;
 }
 
@@ -312,22 +310,6 @@ commit_fail(struct results *r)
 	return -1;
 }
 
-/*
- * A reader without the right to write cannot place the mark that says how far
- * it reads; it uses one that a writer has left. A read after the first frames
- * were written leaves one.
- */
-static int
-mark_leave(struct results *r)
-{
-	uint64_t seq;
-
-	if (!r->mark)
-		return 0;
-	r->mark = false;
-	return resultsdb_get_seq(r->db, &seq);
-}
-
 static int
 transaction_commit(struct results *r)
 {
@@ -337,7 +319,7 @@ transaction_commit(struct results *r)
 		return -1;
 	r->under_way = false;
 	r->seq_in = r->seq;
-	return mark_leave(r);
+	return 0;
 }
 
 /*

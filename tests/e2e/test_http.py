@@ -120,8 +120,8 @@ def test_get_and_delete_may_have_bodies():
         connection = d.connect()
         for method, path, status in (
             ("GET", "/_ml/anomaly_detectors/j/results/buckets", 200),
-            ("GET", "/", 400),
-            ("DELETE", "/_ml/anomaly_detectors/absent", 400),
+            ("GET", "/", 200),
+            ("DELETE", "/_ml/anomaly_detectors/absent", 404),
             ("GET", "/_ml/anomaly_detectors/j/results/records", 200),
         ):
             connection.request(method, path, body=b'{"exclude_interim":true}',

@@ -155,7 +155,7 @@ serve(const uint8_t *data, size_t len, size_t step)
 	static const struct http_config config = {
 		.limits = { .max_connections = 2,
 		    .max_head_bytes = 2048,
-		    .max_body_bytes = 4096,
+		    .max_body_bytes = 2 * INPUT_MAX,
 		    .head_timeout_s = 10,
 		    .body_timeout_s = 10,
 		    .idle_timeout_s = 10,

@@ -68,8 +68,8 @@ check_counts(const struct data_counts *dc, uint64_t records, size_t len)
 
 /* One upload; its checksum, so that two can be compared. */
 static uint32_t
-read_upload(struct reader *r, const struct jobconf *jc, const char *data,
-    size_t len)
+read_upload(
+    struct reader *r, const struct jobconf *jc, const char *data, size_t len)
 {
 	struct intake *in = intake_new(jc);
 	const struct record *rec;

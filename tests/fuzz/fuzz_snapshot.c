@@ -1,0 +1,152 @@
+/*
+ * Fuzzes the reading of a snapshot, down to what intake and engine make of
+ * their sections. Checksums are put right first when the input asks for it.
+ * Input: one byte of flags, then a snapshot.
+ */
+#include "common/compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/crc32c.h"
+#include "common/totals.h"
+#include "worker/engine.h"
+#include "worker/intake.h"
+#include "worker/snapshot.h"
+
+#define REPAIR 0x01
+#define HEAD_FIXED_BYTES 32 /* up to the job's id */
+#define SECTION_HEAD_BYTES 12
+
+static const char config[] =
+    "{\"analysis_config\":{\"bucket_span\":\"1h\",\"influencers\":[\"who\"],"
+    "\"detectors\":[{\"function\":\"mean\",\"field_name\":\"value\","
+    "\"by_field_name\":\"who\"},{\"function\":\"count\"}]},"
+    "\"data_description\":{\"time_field\":\"time\"}}";
+
+static struct jobconf *conf;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int
+take_record(void *arg, const struct record_result *r)
+{
+	(void)arg;
+	(void)r;
+	return 0;
+}
+
+static int
+take_bucket(void *arg, const struct bucket_result *b)
+{
+	(void)arg;
+	(void)b;
+	return 0;
+}
+
+static int
+take_drop(void *arg, int64_t from_ms)
+{
+	(void)arg;
+	(void)from_ms;
+	return 0;
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct apierr e;
+
+	(void)argc;
+	(void)argv;
+	conf = jobconf_parse("job", config, strlen(config), false, &e);
+	if (conf == NULL)
+		abort();
+	return 0;
+}
+
+static uint64_t
+get_uint(const uint8_t *p, int width)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < width; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static void
+put_u32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+static void
+repair(uint8_t *p, size_t len)
+{
+	size_t at;
+
+	if (len < HEAD_FIXED_BYTES + 4)
+		return;
+	at = HEAD_FIXED_BYTES + (size_t)get_uint(p + HEAD_FIXED_BYTES - 4, 4);
+	if (at > len - 4)
+		return;
+	put_u32(p + at, crc32c(0, p, at));
+	at += 4;
+	while (len - at >= SECTION_HEAD_BYTES + 4) {
+		uint64_t n = get_uint(p + at + 4, 8);
+		uint8_t *body = p + at + SECTION_HEAD_BYTES;
+		uint32_t sum;
+
+		if (n > len - at - SECTION_HEAD_BYTES - 4)
+			return;
+		sum = crc32c(0, body, (size_t)n);
+		sum = crc32c(sum, p + at, SECTION_HEAD_BYTES);
+		put_u32(body + n, sum);
+		at += SECTION_HEAD_BYTES + (size_t)n + 4;
+	}
+}
+
+static void
+load(struct snapshot_reader *r)
+{
+	struct result_sink sink = { take_record, take_bucket, take_drop, NULL };
+	struct engine *engine = engine_new(conf, &sink);
+	struct intake *intake = intake_new(conf);
+	struct data_counts counts;
+
+	if (snapshot_enter(r, SNAPSHOT_TOTALS) == 0)
+		while (snapshot_get(r, &data_counts_schema, &counts) == 0)
+			;
+	if (intake_load(intake, r) == 0)
+		intake_opened(intake);
+	if (engine_load(engine, r) == 0)
+		(void)engine_last_finalized_ms(engine);
+	engine_free(engine);
+	intake_free(intake);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct snapshot_reader *r;
+	uint8_t *copy;
+
+	if (size < 1)
+		return 0;
+	copy = malloc(size);
+	memcpy(copy, data + 1, size - 1);
+	if ((data[0] & REPAIR) != 0)
+		repair(copy, size - 1);
+	r = snapshot_reader_memory(copy, size - 1);
+	if (r != NULL) {
+		/* Sections are checked again when entered: both ways count. */
+		if (snapshot_verify(r) == 0 || (data[0] & REPAIR) != 0)
+			load(r);
+		snapshot_reader_free(r);
+	}
+	free(copy);
+	return 0;
+}

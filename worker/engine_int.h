@@ -1,0 +1,79 @@
+/* The inside of the engine, shared by the files that make it up. */
+#ifndef WORKER_ENGINE_INT_H
+#define WORKER_ENGINE_INT_H
+
+#include "common/compat.h"
+#include "worker/bucket.h"
+#include "worker/engine.h"
+#include "worker/feature.h"
+#include "worker/judge.h"
+#include "worker/series.h"
+
+#define FIELD_NONE UINT32_MAX
+
+/* A detector, with its fields as numbers of analysis fields. */
+struct engine_detector {
+	const struct detector *conf;   /* borrowed */
+	const struct feature *feature; /* static; NULL: not computed */
+	uint32_t argument;	       /* FIELD_NONE: not set */
+	uint32_t by;
+	uint32_t partition;
+	uint32_t other_influencers; /* not its by or partition field */
+};
+
+/* One analysis field of the record at hand, looked up when it is wanted. */
+struct engine_field {
+	bool parsed;
+	bool is_number;
+	bool named;
+	double number;
+	uint32_t name; /* NAMES_NONE: no series knows it yet */
+};
+
+struct engine {
+	const struct jobconf *conf; /* borrowed */
+	struct result_sink sink;
+	int64_t span_s;
+	struct engine_detector *detector; /* owned; [conf->ndetectors] */
+	uint32_t *influencer; /* owned; analysis fields; [ninfluencers] */
+	uint32_t summary_count;
+	struct engine_field *field; /* owned; scratch; [conf->nfields] */
+
+	/* Time: epoch seconds. */
+	int64_t target_s;
+	int64_t end_s;	    /* L */
+	int64_t next_s;	    /* start of the first bucket that is not final */
+	uint64_t empty_run; /* final buckets without records, to the last */
+
+	struct bucket *open; /* owned ring; by number of the bucket */
+	size_t nopen;
+	size_t open_bytes; /* of all of them */
+
+	struct names names; /* of by and partition values */
+	struct series_table table;
+	struct judge judge;
+	bool interim_left; /* interim results may be in the sink */
+
+	struct model_size size; /* peak, failures, status; the rest is made */
+	struct timing timing;
+};
+
+/* Floor and ceiling to the bucket span. */
+int64_t engine_floor(const struct engine *, int64_t time_s);
+int64_t engine_ceil(const struct engine *, int64_t time_s);
+
+/* The open bucket that starts then, reset if its place was another's. */
+struct bucket *engine_bucket(struct engine *, int64_t start_s);
+
+/* A bucket is due, or being judged. */
+bool engine_is_busy(const struct engine *);
+
+/* Bytes of everything: a function of the numbers of elements. */
+size_t engine_bytes(const struct engine *);
+void engine_note_bytes(struct engine *);
+
+/* gather.c: take a record into the bucket of its time. */
+int gather_record(
+    struct engine *, struct bucket *, const struct record *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,257 @@
+/* Owns the way of a record into the statistics of its bucket. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/timefmt.h"
+#include "worker/engine_int.h"
+
+/* One record on its way. */
+struct gathering {
+	struct engine *e;
+	struct bucket *bucket;
+	const struct record *rec;
+	double events; /* 1, or what the summary count field says */
+};
+
+/* Missing, null and "" are the same: empty. */
+static struct span
+text_of(const struct gathering *g, uint32_t field)
+{
+	const struct field_value *v = &g->rec->field[1 + field];
+
+	return v->present ? (struct span){ v->p, v->len }
+			  : (struct span){ NULL, 0 };
+}
+
+/* A number that can be worked with. */
+static bool
+number_of(const struct gathering *g, uint32_t field, double *v)
+{
+	struct engine_field *f = &g->e->field[field];
+
+	if (!f->parsed) {
+		struct span t = text_of(g, field);
+
+		f->parsed = true;
+		f->is_number = t.len > 0 &&
+		    number_parse(t.p, t.len, &f->number) == 0 &&
+		    fabs(f->number) <= MODEL_VALUE_MAX;
+	}
+	*v = f->number;
+	return f->is_number;
+}
+
+static uint32_t
+name_of(const struct gathering *g, uint32_t field)
+{
+	struct engine_field *f = &g->e->field[field];
+
+	if (!f->named) {
+		struct span t = text_of(g, field);
+
+		f->named = true;
+		f->name = names_find(&g->e->names, t.p, t.len);
+	}
+	return f->name;
+}
+
+static uint32_t
+add_name(const struct gathering *g, uint32_t field)
+{
+	struct engine_field *f = &g->e->field[field];
+	struct span t = text_of(g, field);
+
+	f->name = names_add(&g->e->names, t.p, t.len);
+	return f->name;
+}
+
+/* The name of a splitting field: *name, unless there is none to use. */
+static bool
+split_name(
+    const struct gathering *g, uint32_t field, bool use_null, uint32_t *name)
+{
+	*name = NAMES_NONE;
+	if (field == FIELD_NONE)
+		return true;
+	if (text_of(g, field).len == 0 && !use_null)
+		return false;
+	*name = name_of(g, field);
+	return true;
+}
+
+/*
+ * The limit binds new series first: what is known goes on being modelled.
+ * Returns whether cost more bytes are allowed.
+ */
+static bool
+may_spend(struct gathering *g, size_t cost)
+{
+	struct engine *e = g->e;
+	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
+	uint64_t bytes = engine_bytes(e) + cost;
+
+	if (bytes <= limit)
+		return true;
+	if (!g->bucket->refused) {
+		g->bucket->refused = true;
+		e->size.bucket_allocation_failures_count++;
+	}
+	e->size.model_bytes_exceeded = bytes - limit;
+	e->size.memory_status = MEMORY_HARD_LIMIT;
+	return false;
+}
+
+static size_t
+new_name_cost(const struct gathering *g, uint32_t field, uint32_t name)
+{
+	if (field == FIELD_NONE || name != NAMES_NONE)
+		return 0;
+	return names_cost(text_of(g, field).len);
+}
+
+/* Make the series of this record. *series is SERIES_NONE when refused. */
+static int
+new_series(struct gathering *g, uint32_t detector, uint32_t partition_name,
+    uint32_t by_name, uint32_t *series)
+{
+	struct engine *e = g->e;
+	const struct engine_detector *d = &e->detector[detector];
+	struct series_table *t = &e->table;
+	uint32_t partition;
+	size_t cost = SERIES_COST + sizeof(struct leaf);
+
+	*series = SERIES_NONE;
+	partition = partition_find(t, detector, partition_name);
+	if (partition == SERIES_NONE)
+		cost += PARTITION_COST;
+	cost += new_name_cost(g, d->partition, partition_name);
+	cost += new_name_cost(g, d->by, by_name);
+	if (!may_spend(g, cost))
+		return 0;
+	if (d->partition != FIELD_NONE && partition_name == NAMES_NONE)
+		partition_name = add_name(g, d->partition);
+	if (d->by != FIELD_NONE && by_name == NAMES_NONE)
+		by_name = add_name(g, d->by);
+	if ((d->partition != FIELD_NONE && partition_name == NAMES_NONE) ||
+	    (d->by != FIELD_NONE && by_name == NAMES_NONE))
+		return -1;
+	if (partition == SERIES_NONE)
+		partition = partition_add(t, detector, partition_name);
+	if (partition == SERIES_NONE)
+		return -1;
+	/* it knows nothing of the buckets before this one */
+	*series =
+	    series_add(t, partition, by_name, g->bucket->start_s - e->span_s);
+	engine_note_bytes(e);
+	return *series == SERIES_NONE ? -1 : 0;
+}
+
+/* *series is SERIES_NONE when the record is not for this detector. */
+static int
+series_of(struct gathering *g, uint32_t detector, uint32_t *series)
+{
+	const struct engine_detector *d = &g->e->detector[detector];
+	const struct series_table *t = &g->e->table;
+	bool use_null = d->conf->use_null;
+	uint32_t partition_name, by_name, partition = SERIES_NONE;
+
+	*series = SERIES_NONE;
+	if (!split_name(g, d->partition, use_null, &partition_name) ||
+	    !split_name(g, d->by, use_null, &by_name))
+		return 0;
+	if (d->partition == FIELD_NONE || partition_name != NAMES_NONE)
+		partition = partition_find(t, detector, partition_name);
+	if (partition != SERIES_NONE &&
+	    (d->by == FIELD_NONE || by_name != NAMES_NONE))
+		*series = series_find(t, partition, by_name);
+	if (*series != SERIES_NONE)
+		return 0;
+	return new_series(g, detector, partition_name, by_name, series);
+}
+
+/*
+ * Note who was there. A detector's own splitting fields need no note: all
+ * records of a series share them.
+ */
+static int
+see_influencers(struct gathering *g, const struct engine_detector *d,
+    struct leaf *leaf, const struct tally *part)
+{
+	struct engine *e = g->e;
+	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
+	bool may_grow = engine_bytes(e) < limit;
+
+	for (uint32_t i = 0; i < e->conf->ninfluencers; i++) {
+		uint32_t field = e->influencer[i];
+		struct span t = text_of(g, field);
+
+		if (field == d->by || field == d->partition || t.len == 0)
+			continue;
+		if (bucket_see(
+			g->bucket, leaf, i, t.p, t.len, may_grow, part) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+gather_for(struct gathering *g, uint32_t detector)
+{
+	const struct engine_detector *d = &g->e->detector[detector];
+	struct tally part = { .n = 0 };
+	struct leaf *leaf;
+	uint32_t series;
+	double value = g->events;
+
+	if (d->argument != FIELD_NONE && !number_of(g, d->argument, &value))
+		return 0;
+	if (series_of(g, detector, &series) == -1)
+		return -1;
+	if (series == SERIES_NONE)
+		return 0;
+	leaf = bucket_leaf(g->bucket, series);
+	if (leaf == NULL)
+		return -1;
+	tally_add(&leaf->tally, value, g->events, d->feature->times_events);
+	if (d->other_influencers == 0)
+		return 0;
+	tally_add(&part, value, g->events, d->feature->times_events);
+	return see_influencers(g, d, leaf, &part);
+}
+
+/* How many events the record stands for; none when that cannot be read. */
+static double
+events_of(const struct gathering *g)
+{
+	double n;
+
+	if (g->e->summary_count == FIELD_NONE)
+		return 1;
+	if (!number_of(g, g->e->summary_count, &n) || n < 0)
+		return 0;
+	return fmin(floor(n), 1e15); /* a double counts no further by ones */
+}
+
+int
+gather_record(struct engine *e, struct bucket *b, const struct record *rec)
+{
+	struct gathering g = { e, b, rec, 1 };
+	size_t before = bucket_bytes(b);
+	int ret = 0;
+
+	if (e->conf->nfields > 0)
+		memset(e->field, 0, e->conf->nfields * sizeof(*e->field));
+	g.events = events_of(&g);
+	if (g.events == 0)
+		return 0;
+	b->events += (uint64_t)g.events;
+	for (uint32_t i = 0; i < e->conf->ndetectors && ret == 0; i++) {
+		if (e->detector[i].feature != NULL)
+			ret = gather_for(&g, i);
+	}
+	e->open_bytes += bucket_bytes(b) - before;
+	return ret;
+}

@@ -1,0 +1,419 @@
+/*
+ * Owns the judgement of a bucket. The path of a value: statistics of the
+ * bucket (bucket.h), value of the function (feature.h), probability
+ * (model.h), raw score (score.h), score (normalise.h).
+ */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/engine_int.h"
+#include "worker/report.h"
+#include "worker/score.h"
+
+/*
+ * What was learnt fades with this time constant: two weeks, so that each day
+ * of the week is known twice; and never less than 500 buckets, so that tails
+ * of 1e-3 rest on something.
+ */
+#define MODEL_MEMORY_S (14.0 * 86400)
+#define MODEL_MEMORY_BUCKETS 500.0
+/* Percentiles of 99.9 need thousands of samples: scores are kept longer. */
+#define SCORE_MEMORY 4.0
+
+/* Only results that are less likely than this are written (4.5). */
+#define LN_RECORD (-3.3524072174927233) /* ln 0.035 */
+
+#define SERIES_PER_STEP 64
+#define PARTITIONS_PER_STEP 64
+#define RECORDS_PER_STEP 16
+
+#define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
+
+int
+judge_init(
+    struct judge *j, size_t ndetectors, size_t ninfluencers, int64_t span_s)
+{
+	double memory =
+	    fmax(MODEL_MEMORY_S / (double)span_s, MODEL_MEMORY_BUCKETS);
+
+	j->nscopes = 1 + ninfluencers;
+	j->keep_model = exp(-1 / memory);
+	j->keep_peak = exp(-1 / (memory * SCORE_MEMORY));
+	normalise_params_init(&j->normalise, span_s, memory * SCORE_MEMORY);
+	j->finding = calloc(FINDINGS_MOST, sizeof(*j->finding));
+	j->detector = calloc(ndetectors, sizeof(*j->detector));
+	j->record = calloc(1, sizeof(*j->record));
+	if (j->finding == NULL || j->detector == NULL || j->record == NULL)
+		return -1;
+	return 0;
+}
+
+void
+judge_clear(struct judge *j)
+{
+	free(j->finding);
+	free(j->detector);
+	free(j->record);
+	free(j->touched);
+	memset(j, 0, sizeof(*j));
+}
+
+void
+judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
+{
+	struct judge *j = &e->judge;
+
+	j->phase = JUDGE_SERIES;
+	j->bucket = b;
+	j->interim = interim;
+	j->quiet = quiet;
+	j->cursor = 0;
+	j->us = 0;
+	j->nfindings = 0;
+	j->ntouched = 0;
+	j->nleaves = 0;
+	for (size_t i = 0; i < e->conf->ndetectors; i++)
+		aggregate_clear(&j->detector[i]);
+	for (size_t i = 0; i < j->nscopes; i++)
+		aggregate_clear(&j->scope[i].named);
+}
+
+/* Most unlikely first; the rest only makes the order complete. */
+static int
+by_rarity(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->ln_p != y->ln_p)
+		return x->ln_p < y->ln_p ? -1 : 1;
+	return x->series < y->series ? -1 : x->series > y->series;
+}
+
+static int
+by_detector(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->detector != y->detector)
+		return x->detector < y->detector ? -1 : 1;
+	return by_rarity(a, b);
+}
+
+static void
+keep_most_unlikely(struct judge *j)
+{
+	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_rarity);
+	if (j->nfindings > RESULT_MAX_RECORDS_PER_BUCKET)
+		j->nfindings = RESULT_MAX_RECORDS_PER_BUCKET;
+}
+
+static void
+add_finding(struct judge *j, const struct finding *f)
+{
+	if (j->nfindings == FINDINGS_MOST)
+		keep_most_unlikely(j);
+	j->finding[j->nfindings++] = *f;
+}
+
+/*
+ * While records may still come, only a value that can but move further away
+ * is unlikely: a low count is not low yet. Returns false when nothing can be
+ * said of this function.
+ */
+static bool
+interim_side(const struct feature *feature, const struct series *s,
+    enum function_side *side)
+{
+	enum function_side sure = SIDE_HIGH;
+
+	if (feature->drift == DRIFT_ANY ||
+	    (feature->drift == DRIFT_SIGN && s->model.s.negative))
+		return false;
+	if (feature->drift == DRIFT_DOWN)
+		sure = SIDE_LOW;
+	if (*side != SIDE_BOTH && *side != sure)
+		return false;
+	*side = sure;
+	return true;
+}
+
+static int
+touch_partition(struct engine *e, uint32_t index)
+{
+	struct judge *j = &e->judge;
+	struct partition *p = &e->table.partition[index];
+
+	if (j->ntouched == j->touched_cap) {
+		uint32_t n = j->touched_cap == 0 ? 16 : 2 * j->touched_cap;
+		uint32_t *grown =
+		    reallocarray(j->touched, n, sizeof(*j->touched));
+
+		if (grown == NULL)
+			return -1;
+		j->touched = grown;
+		j->touched_cap = n;
+	}
+	j->touched[j->ntouched++] = index;
+	aggregate_clear(&p->members);
+	p->loudest = 0;
+	return 0;
+}
+
+/* Time has passed since the series was last seen to. */
+static void
+fade(struct engine *e, struct series *s)
+{
+	int64_t passed = (e->judge.bucket->start_s - s->last_s) / e->span_s;
+
+	if (passed <= 0)
+		return;
+	s->last_s = e->judge.bucket->start_s;
+	if (passed == 1) {
+		model_forget(&s->model, e->judge.keep_model);
+		s->peak *= e->judge.keep_peak;
+		return;
+	}
+	model_forget(&s->model, pow(e->judge.keep_model, (double)passed));
+	s->peak *= pow(e->judge.keep_peak, (double)passed);
+}
+
+/* Whether there is anything to judge; *side becomes the one to look at. */
+static bool
+has_say(const struct engine *e, const struct series *s,
+    const struct feature *feature, const struct leaf *leaf,
+    enum function_side *side)
+{
+	const struct judge *j = &e->judge;
+
+	if (j->interim)
+		return leaf != NULL && interim_side(feature, s, side);
+	if (leaf != NULL)
+		return true;
+	/* a series that began in a later bucket was not missing in this one */
+	return feature->empty_is_zero && !j->quiet &&
+	    s->last_s < j->bucket->start_s;
+}
+
+static double
+actual_value(const struct feature *feature, const struct leaf *leaf)
+{
+	double v = leaf == NULL ? 0 : feature->value(&leaf->tally);
+
+	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
+}
+
+/* Judge the value by what is known, then let the model know it. */
+static double
+judge_and_learn(struct series *s, const struct feature *feature,
+    enum function_side side, double value)
+{
+	double both = model_judge(&s->model, feature->model, SIDE_BOTH, value);
+	double ln_p = side == SIDE_BOTH
+	    ? both
+	    : model_judge(&s->model, feature->model, side, value);
+
+	/* a value may be foreign to the model on the side that alarms nobody */
+	model_learn(&s->model, feature->model, value, both);
+	s->peak = fmax(s->peak, score_raw(ln_p));
+	return ln_p;
+}
+
+static int
+judge_series(struct engine *e, uint32_t index)
+{
+	struct judge *j = &e->judge;
+	struct series *s = &e->table.series[index];
+	struct partition *p = &e->table.partition[s->partition];
+	const struct engine_detector *d = &e->detector[p->detector];
+	enum function_side side = d->conf->function->side;
+	struct finding f = { .series = index, .detector = p->detector };
+
+	f.leaf = bucket_find(j->bucket, index);
+	if (!has_say(e, s, d->feature, f.leaf, &side))
+		return 0;
+	f.actual = actual_value(d->feature, f.leaf);
+	f.typical = model_typical(&s->model, d->feature->model);
+	if (j->interim) {
+		f.ln_p =
+		    model_judge(&s->model, d->feature->model, side, f.actual);
+	} else {
+		fade(e, s);
+		f.ln_p = judge_and_learn(s, d->feature, side, f.actual);
+	}
+	f.raw = score_raw(f.ln_p);
+	if (p->members.n == 0 && touch_partition(e, s->partition) == -1)
+		return -1;
+	aggregate_add(&p->members, f.ln_p);
+	p->loudest = fmax(p->loudest, f.raw);
+	j->nleaves++;
+	if (f.ln_p < LN_RECORD)
+		add_finding(j, &f);
+	return 0;
+}
+
+/* A record is measured by the history of its partition, less this bucket. */
+static void
+score_findings(struct engine *e)
+{
+	struct judge *j = &e->judge;
+
+	keep_most_unlikely(j);
+	for (size_t i = 0; i < j->nfindings; i++) {
+		struct finding *f = &j->finding[i];
+		const struct series *s = &e->table.series[f->series];
+
+		f->score =
+		    normalise_score(&e->table.partition[s->partition].scores,
+			f->raw, fmax(s->peak, f->raw));
+	}
+	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
+}
+
+static int
+step_series(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t n = e->table.nseries, stop = j->cursor + SERIES_PER_STEP;
+
+	for (; j->cursor < n && j->cursor < stop; j->cursor++) {
+		if (judge_series(e, j->cursor) == -1)
+			return -1;
+	}
+	if (j->cursor < n)
+		return 1;
+	score_findings(e);
+	j->cursor = 0;
+	j->phase = JUDGE_PARTITIONS;
+	return 1;
+}
+
+static int
+step_partitions(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + PARTITIONS_PER_STEP;
+
+	for (; j->cursor < j->ntouched && j->cursor < stop; j->cursor++) {
+		struct partition *p =
+		    &e->table.partition[j->touched[j->cursor]];
+
+		aggregate_add(&j->detector[p->detector],
+		    aggregate_ln_p(&p->members, AGGREGATE_SERIES));
+		aggregate_clear(&p->members);
+		if (!j->interim)
+			normalise_add(&p->scores, &j->normalise, p->loudest);
+	}
+	if (j->cursor < j->ntouched)
+		return 1;
+	j->cursor = 0;
+	j->phase = JUDGE_RECORDS;
+	return 1;
+}
+
+static int
+step_records(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + RECORDS_PER_STEP;
+
+	for (; j->cursor < j->nfindings && j->cursor < stop; j->cursor++) {
+		if (report_record(e, &j->finding[j->cursor]) == -1)
+			return -1;
+	}
+	if (j->cursor == j->nfindings)
+		j->phase = JUDGE_BUCKET;
+	return 1;
+}
+
+static double
+bucket_ln_p(const struct engine *e)
+{
+	struct aggregate all;
+
+	aggregate_clear(&all);
+	for (size_t i = 0; i < e->conf->ndetectors; i++) {
+		const struct aggregate *d = &e->judge.detector[i];
+
+		if (d->n > 0)
+			aggregate_add(
+			    &all, aggregate_ln_p(d, AGGREGATE_PARTITIONS));
+	}
+	return aggregate_ln_p(&all, AGGREGATE_DETECTORS);
+}
+
+/* What this bucket was like becomes history. */
+static void
+remember_scopes(struct judge *j)
+{
+	for (size_t i = 0; i < j->nscopes; i++) {
+		struct judge_scope *sc = &j->scope[i];
+
+		sc->peak = fmax(sc->peak * j->keep_peak, sc->raw);
+		normalise_add(&sc->scores, &j->normalise, sc->raw);
+	}
+}
+
+/* The records of a field were found among all that was looked at. */
+static double
+scope_ln_p(const struct judge *j, const struct judge_scope *sc)
+{
+	struct aggregate named = sc->named;
+
+	if (named.n > 0)
+		named.n = j->nleaves;
+	return aggregate_ln_p(&named, AGGREGATE_SERIES);
+}
+
+static int
+step_bucket(struct engine *e)
+{
+	struct judge *j = &e->judge;
+
+	for (size_t i = 0; i < j->nscopes; i++) {
+		struct judge_scope *sc = &j->scope[i];
+
+		sc->ln_p = i == 0 ? bucket_ln_p(e) : scope_ln_p(j, sc);
+		sc->raw = j->nfindings == 0 ? 0 : score_raw(sc->ln_p);
+	}
+	if (report_bucket(e) == -1)
+		return -1;
+	if (!j->interim && !j->quiet)
+		remember_scopes(j);
+	j->phase = JUDGE_IDLE;
+	return 0;
+}
+
+int
+judge_step(struct engine *e)
+{
+	static int (*const step[])(struct engine *) = {
+		[JUDGE_SERIES] = step_series,
+		[JUDGE_PARTITIONS] = step_partitions,
+		[JUDGE_RECORDS] = step_records,
+		[JUDGE_BUCKET] = step_bucket,
+	};
+	int64_t began = clock_mono_us();
+	int ret;
+
+	if (e->judge.phase == JUDGE_IDLE)
+		return 0;
+	ret = step[e->judge.phase](e);
+	e->judge.us += (uint64_t)(clock_mono_us() - began);
+	return ret;
+}
+
+void
+judge_abandon(struct engine *e)
+{
+	struct judge *j = &e->judge;
+
+	for (uint32_t i = 0; i < j->ntouched; i++)
+		aggregate_clear(&e->table.partition[j->touched[i]].members);
+	j->ntouched = 0;
+	j->phase = JUDGE_IDLE;
+}

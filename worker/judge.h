@@ -1,0 +1,97 @@
+/*
+ * Judging a bucket: each series in it, then what they say together, then the
+ * results in their order. Done in steps, for a bucket may touch 100,000
+ * series; nothing depends on where the steps are cut.
+ */
+#ifndef WORKER_JUDGE_H
+#define WORKER_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/results.h"
+#include "worker/aggregate.h"
+#include "worker/normalise.h"
+
+struct bucket;
+struct engine;
+struct leaf;
+
+/* A record that may be written. */
+struct finding {
+	uint32_t series;
+	uint32_t detector;
+	double ln_p;
+	double raw;
+	double score;
+	double typical;
+	double actual;
+	const struct leaf *leaf; /* NULL: nothing came for this series */
+};
+
+enum judge_phase {
+	JUDGE_IDLE,
+	JUDGE_SERIES,
+	JUDGE_PARTITIONS,
+	JUDGE_RECORDS,
+	JUDGE_BUCKET,
+};
+
+/* The scope of a bucket influencer: bucket_time, or an influencer field. */
+struct judge_scope {
+	struct normaliser scores;
+	double peak;
+	/* Of the bucket at hand: */
+	struct aggregate named; /* records that name the field */
+	double ln_p;
+	double raw;
+};
+
+struct judge {
+	/* Remembered over buckets: [0] is bucket_time. */
+	struct judge_scope scope[RESULT_MAX_INFLUENCERS + 1];
+	size_t nscopes;
+
+	/* The same for the whole job. */
+	struct normalise_params normalise;
+	double keep_model; /* of a model, per bucket */
+	double keep_peak;
+
+	/* The bucket at hand. */
+	enum judge_phase phase;
+	struct bucket *bucket; /* borrowed from the engine */
+	bool interim;
+	bool quiet; /* a silent source: empty buckets are not judged */
+	uint32_t cursor;
+	uint64_t us;		 /* spent so far */
+	struct finding *finding; /* owned; [2 * RESULT_MAX_RECORDS...] */
+	size_t nfindings;
+	uint32_t *touched; /* owned; partitions with members */
+	uint32_t ntouched;
+	uint32_t touched_cap;
+	uint64_t nleaves;	      /* series with a result */
+	struct aggregate *detector;   /* owned; [ndetectors] */
+	struct record_result *record; /* owned scratch: it is large */
+};
+
+/* 0, or -1 with ENOMEM. */
+int judge_init(struct judge *, size_t ndetectors, size_t ninfluencers,
+    int64_t span_s) MUST_CHECK;
+void judge_clear(struct judge *);
+
+/* Begin with a bucket. */
+void judge_begin(struct engine *, struct bucket *, bool interim, bool quiet);
+
+/*
+ * Go on for a few dozen series. Returns 1: there is more; 0: the bucket is
+ * judged, written and, unless interim, learnt; -1 with errno of the sink: the
+ * same step may be tried again.
+ */
+int judge_step(struct engine *) MUST_CHECK;
+
+/* Leave the bucket as it is. Series that were judged have learnt it. */
+void judge_abandon(struct engine *);
+
+#endif
