@@ -44,72 +44,32 @@ struct names {
 };
 
 static int
-bad(struct objparse *op, const char *fmt, const char *arg)
-{
-	/* Every text here has at most one place for an argument. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	return apierr_set(op->e, 400, E_STATUS, fmt, arg);
-#pragma GCC diagnostic pop
-}
-
-static bool
-is_control(const char *p)
-{
-	unsigned char c = (unsigned char)p[0];
-
-	/* U+0080 to U+009f are control characters too. */
-	return c < 0x20 || c == 0x7f ||
-	    (c == 0xc2 && (unsigned char)p[1] < 0xa0);
-}
-
-int
-jobconf_check_name(struct objparse *op, const char *name)
-{
-	if (name == NULL)
-		return 0;
-	for (const char *p = name; *p != '\0'; p++)
-		if (*p == '"' || *p == '\\' || is_control(p))
-			return apierr_set(op->e, 400, E_STATUS,
-			    "Invalid field name '%s'. Field names including "
-			    "over, by and partition fields cannot contain any "
-			    "of these characters: \",\\",
-			    name);
-	if (strcmp(name, ".") == 0)
-		return apierr_set(op->e, 400, E_STATUS,
-		    "Invalid field name '.'. Field names including over, by "
-		    "and partition fields cannot be '.'");
-	return 0;
-}
-
-static int
 check_needs(
     struct objparse *op, const struct function_info *fn, const struct names *n)
 {
 	if (!needs[fn->kind].alone && n->field == NULL && n->by == NULL &&
 	    n->over == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "Unless a count or temporal function is used one of "
-		    "field_name, by_field_name or over_field_name must be set",
-		    NULL);
+		    "field_name, by_field_name or over_field_name must be set");
 	if (needs[fn->kind].field == REQUIRED && n->field == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "field_name must be set when the '%s' function is used",
 		    fn->name);
 	if (needs[fn->kind].field == FORBIDDEN && n->field != NULL)
-		return bad(op, "field_name cannot be used with function '%s'",
-		    fn->name);
+		return apierr_set(op->e, 400, E_STATUS,
+		    "field_name cannot be used with function '%s'", fn->name);
 	if (needs[fn->kind].by == REQUIRED && n->by == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "by_field_name must be set when the '%s' function is used",
 		    fn->name);
 	if (needs[fn->kind].over == REQUIRED && n->over == NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "over_field_name must be set when the '%s' function is "
 		    "used",
 		    fn->name);
 	if (needs[fn->kind].over == FORBIDDEN && n->over != NULL)
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "over_field_name cannot be used with function '%s'",
 		    fn->name);
 	return 0;
@@ -125,17 +85,17 @@ static int
 check_distinct(struct objparse *op, const struct names *n)
 {
 	if (same(n->partition, n->by))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "partition_field_name and by_field_name cannot be the "
 		    "same: '%s'",
 		    n->by);
 	if (same(n->partition, n->over))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "partition_field_name and over_field_name cannot be the "
 		    "same: '%s'",
 		    n->over);
 	if (same(n->by, n->over))
-		return bad(op,
+		return apierr_set(op->e, 400, E_STATUS,
 		    "by_field_name and over_field_name cannot be the same: "
 		    "'%s'",
 		    n->by);
@@ -150,11 +110,11 @@ check_reserved(struct objparse *op, const struct names *n)
 
 	for (size_t i = 0; i < NELEM(words); i++) {
 		if (same(n->by, words[i]))
-			return bad(op,
+			return apierr_set(op->e, 400, E_STATUS,
 			    "'%s' is not a permitted value for by_field_name",
 			    words[i]);
 		if (same(n->over, words[i]))
-			return bad(op,
+			return apierr_set(op->e, 400, E_STATUS,
 			    "'%s' is not a permitted value for "
 			    "over_field_name",
 			    words[i]);

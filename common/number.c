@@ -29,6 +29,7 @@ static const double exact_pow10[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
 	1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
 	1e20, 1e21, 1e22 };
 #define EXACT_POW10_MAX 22
+#define PLAIN_MAX 19 /* characters, so that no mantissa overflows */
 #define EXACT_MANTISSA_MAX (UINT64_C(1) << 53)
 
 struct cursor {
@@ -135,7 +136,7 @@ slow_convert(const char *prefix, const struct digits *d, size_t max, char mark,
 		exponent = EXPONENT_MAX;
 	if (exponent < -EXPONENT_MAX)
 		exponent = -EXPONENT_MAX;
-	snprintf(buf + n, sizeof(buf) - n, "%c%" PRId64, mark, exponent);
+	(void)snprintf(buf + n, sizeof(buf) - n, "%c%" PRId64, mark, exponent);
 	return strtod(buf, NULL);
 }
 
@@ -249,6 +250,40 @@ parse_unsigned(struct cursor *c, double *v)
 	return 0;
 }
 
+/*
+ * What nearly all numbers are: digits, perhaps a sign and a point, no more of
+ * them than are exact. One pass; false leaves the rest to the general way.
+ */
+static bool
+parse_plain(const char *p, const char *end, double *v)
+{
+	bool negative = *p == '-';
+	const char *point = NULL, *first;
+	uint64_t mantissa = 0;
+	int64_t digits, behind;
+
+	p += negative ? 1 : 0;
+	first = p;
+	if (end - p > PLAIN_MAX)
+		return false;
+	for (; p < end; p++) {
+		if (is_digit(*p))
+			mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+		else if (*p == '.' && point == NULL)
+			point = p;
+		else
+			return false;
+	}
+	digits = end - first - (point == NULL ? 0 : 1);
+	behind = point == NULL ? 0 : end - point - 1;
+	if (digits == 0 || mantissa > EXACT_MANTISSA_MAX)
+		return false;
+	*v = (double)mantissa / exact_pow10[behind];
+	if (negative)
+		*v = -*v;
+	return true;
+}
+
 int
 number_parse(const char *text, size_t len, double *v)
 {
@@ -259,6 +294,8 @@ number_parse(const char *text, size_t len, double *v)
 		return fail();
 	c.p = text;
 	c.end = text + len;
+	if (parse_plain(c.p, c.end, v))
+		return 0;
 	trim(&c);
 	if (c.p < c.end && (*c.p == '-' || *c.p == '+'))
 		negative = *c.p++ == '-';

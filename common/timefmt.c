@@ -391,35 +391,26 @@ timefmt_free(struct timefmt *tf)
 	free(tf);
 }
 
-/* Whole units, toward zero, as milliseconds; held inside of what fits. */
+/* Toward zero, and held so that neither it nor TIME_UNSET overflows. */
 static int64_t
-whole_ms(double v, int64_t unit_ms)
+whole(double v, int64_t limit)
 {
-	int64_t limit = INT64_MAX / unit_ms;
-
 	if (isnan(v))
 		return 0;
 	if (v >= (double)limit)
-		return limit * unit_ms;
+		return limit;
 	if (v <= -(double)limit)
-		return -limit * unit_ms;
-	return (int64_t)v * unit_ms;
+		return -limit;
+	return (int64_t)v;
 }
 
-int
-timefmt_parse(const struct timefmt *tf, const char *text, size_t len, int year,
+static int
+parse_pattern(const struct timefmt *tf, const char *text, size_t len, int year,
     int64_t *ms)
 {
 	struct timefmt_cursor c = { text, text };
 	struct timefmt_fields f = { .mask = 0 };
-	double v;
 
-	if (tf->kind != KIND_PATTERN) {
-		if (number_parse(text, len, &v) == -1)
-			return -1;
-		*ms = whole_ms(v, tf->kind == KIND_EPOCH ? 1000 : 1);
-		return 0;
-	}
 	if (len > 0)
 		c.end = text + len;
 	if (timefmt_read(tf->element, tf->n, &c, &f) && c.p == c.end &&
@@ -427,4 +418,21 @@ timefmt_parse(const struct timefmt *tf, const char *text, size_t len, int year,
 		return 0;
 	errno = EINVAL;
 	return -1;
+}
+
+int
+timefmt_parse(const struct timefmt *tf, const char *text, size_t len, int year,
+    int64_t *ms)
+{
+	double v;
+
+	if (tf->kind == KIND_PATTERN)
+		return parse_pattern(tf, text, len, year, ms);
+	if (number_parse(text, len, &v) == -1)
+		return -1;
+	if (tf->kind == KIND_EPOCH)
+		*ms = whole(v, INT64_MAX / 1000) * 1000;
+	else
+		*ms = whole(v, INT64_MAX);
+	return 0;
 }

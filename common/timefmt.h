@@ -1,6 +1,12 @@
 /*
  * Time formats of records: "epoch", "epoch_ms", or a pattern of the letters of
  * java.time's DateTimeFormatter, compiled once and then applied to each record.
+ *
+ * Letters: G y u Q q M L d D E e a H k K h m s S n A N X x Z O z V, literals,
+ * 'quoted text' and [optional parts], with the lenient rules of java.time and
+ * English names. Without zone data at hand, z and VV take Z, UT, UTC, GMT and
+ * offsets; a time with the name of a region ("Europe/Berlin", "CET") is not
+ * valid. Week-based years (Y, w, W) and padding (p) make a pattern invalid.
  */
 #ifndef COMMON_TIMEFMT_H
 #define COMMON_TIMEFMT_H
@@ -24,9 +30,11 @@ void timefmt_free(struct timefmt *);
  *
  * text     len bytes, need not end in NUL
  * year     taken where the pattern has none (proleptic)
- * *ms      epoch milliseconds
+ * *ms      epoch milliseconds; what does not fit is held at +-INT64_MAX, or
+ *          at the last whole second before it for "epoch". Never TIME_UNSET.
  *
- * Returns 0, or -1 with EINVAL. Does not allocate, does not use the locale.
+ * "epoch" and "epoch_ms" take what number_parse takes, cut toward zero; NaN is
+ * 0. Returns 0, or -1 with EINVAL. Does not allocate, does not use the locale.
  */
 int timefmt_parse(const struct timefmt *, const char *text, size_t len,
     int year, int64_t *ms);

@@ -305,7 +305,7 @@ read_element(const struct timefmt_element *el, struct timefmt_cursor *c,
 {
 	switch (el->op) {
 	case TF_OP_LITERAL:
-		return skip_text(c, &el->literal, 1);
+		return c->p < c->end && *c->p++ == el->literal;
 	case TF_OP_NUMBER:
 	case TF_OP_SHORT_YEAR:
 		return read_number_field(el, c, f);

@@ -171,10 +171,10 @@ void http_reply(
 void http_reply_bytes(struct http_req *, int status, const char *type,
     const void *body, size_t len);
 /*
- * An answer in parts, chunked (to 1.0: until close), with gzip when asked for. http_reply_part returns
- * true when the output is above its high mark: wait for drained, which is
- * called once when it is low again. http_reply_abort cuts the connection so
- * that the client can see that the answer is not whole.
+ * An answer in parts, chunked (to 1.0: until close), with gzip when asked for.
+ * http_reply_part returns true when the output is above its high mark: wait
+ * for drained, which is called once when it is low again. http_reply_abort
+ * cuts the connection so that the client can see that the answer is not whole.
  */
 void http_reply_begin(struct http_req *, int status, const char *type);
 bool http_reply_part(struct http_req *, const void *data, size_t len,

@@ -1,6 +1,6 @@
 /*
  * Owns a connection's life: what it reads and when, one request after the
- * other, deadlines, and the close that lets the client read its answer.
+ * other, and the close that lets the client read its answer.
  */
 #include "common/compat.h"
 
@@ -15,9 +15,13 @@
 #include "supervisor/http_conn.h"
 #include "supervisor/http_hosts.h"
 
-#define READ_HEAD_BYTES (16u << 10) /* a read while requests are awaited */
-#define READ_BODY_BYTES (64u << 10) /* and while a body comes */
-#define AHEAD_MAX (64u << 10)	    /* read ahead of the present request */
+/*
+ * Bytes of one read. libevent adds its own header and rounds a block up to a
+ * power of two: without room for it a block would be twice as large.
+ */
+#define READ_HEAD_BYTES ((16u << 10) - 64) /* while requests are awaited */
+#define READ_BODY_BYTES ((64u << 10) - 64) /* while a body comes */
+#define AHEAD_MAX (64u << 10) /* read ahead of the present request */
 #define ROUNDS_A_TURN 8
 
 static void run(struct http_conn *);
@@ -167,8 +171,11 @@ judge_head(struct http_conn *c)
 		answer_fault(c, HTTP_FAULT_ORIGIN_FORBIDDEN, origin);
 		return;
 	}
-	if (h->refusal != HTTP_FAULT_NONE)
-		answer_fault(c, h->refusal, NULL);
+	if (h->refusal == HTTP_FAULT_EXPECTATION)
+		answer_fault(c, h->refusal, http_head_field(h, "expect"));
+	else if (h->refusal != HTTP_FAULT_NONE)
+		answer_fault(
+		    c, h->refusal, http_head_field(h, "content-encoding"));
 }
 
 static void
@@ -183,7 +190,6 @@ begin_request(struct http_conn *c)
 		return;
 	req->given = true;
 	c->http->config.on_head(req, c->http->config.arg);
-	req->decided = true;
 	if (req->answer == ANSWER_NONE && req->body.mode == BODY_UNDECIDED)
 		answer_fault(c, HTTP_FAULT_UNANSWERED, NULL);
 }

@@ -40,7 +40,7 @@ struct http_encoder;
  */
 #define HTTP_WORK_TURN 64
 #define HTTP_WORK_SLICE 16
-#define HTTP_SWEEP_MS 250 /* deadlines are looked at this often */
+#define HTTP_SWEEP_US 250000 /* deadlines are looked at this often */
 
 enum http_body_mode { BODY_UNDECIDED, BODY_COLLECT, BODY_STREAM, BODY_IGNORE };
 
@@ -77,9 +77,8 @@ struct http_req {
 	struct http_conn *conn;	     /* NULL: the client has left */
 	TAILQ_ENTRY(http_req) entry; /* in http->orphans */
 	struct http_head head;
-	bool given;   /* on_head was called, or the answer needs no handler */
-	bool dying;   /* in its last callback: nothing may be done with it */
-	bool decided; /* on_head has returned */
+	bool given; /* on_head was called, or the answer needs no handler */
+	bool dying; /* in its last callback: nothing may be done with it */
 	struct http_body body;
 	enum http_answer answer;
 	bool chunked;		  /* the answer's parts are chunks */
@@ -144,8 +143,7 @@ struct http {
 	bool pressed; /* it rests, for want of descriptors too */
 	bool stopping;
 	struct evbuffer *piece; /* of a body on its way to its handler; owned */
-	struct http_encoder
-	    *encoder; /* for small answers; owned; lazily made */
+	struct http_encoder *encoder; /* of small answers; owned; NULL first */
 	int64_t full_logged_us;
 	int64_t date_s; /* of date[] */
 	char date[32];

@@ -9,7 +9,7 @@
 
 #include "supervisor/http_conn.h"
 
-#define IDLE_PRESSED_S 1 /* idle this long while others wait to come in */
+#define IDLE_PRESSED_S 3 /* idle this long while others wait to come in */
 
 bool
 http_conn_is_idle(const struct http_conn *c)
@@ -56,7 +56,10 @@ http_conn_sweep(struct http_conn *c, int64_t now_us)
 	enum http_fault fault;
 
 	if (evbuffer_get_length(c->out) > 0) {
-		if (passed(c->write_us, lim->write_timeout_s, now_us))
+		/* An answer that was made in this very turn has not been tried
+		   yet: only what the client does not take is late. */
+		if (c->wr_on &&
+		    passed(c->write_us, lim->write_timeout_s, now_us))
 			http_conn_close(c);
 	} else if (linger_is_over(c, now_us)) {
 		http_conn_close(c);

@@ -166,7 +166,6 @@ begin_head(struct http_req *req, int status, const char *type)
 {
 	struct http_conn *c = req->conn;
 	const char *opaque = http_head_field(&req->head, "x-opaque-id");
-
 	bool last = c->eof && evbuffer_get_length(c->in) == 0;
 
 	if (c->http->stopping || last || !http_body_is_drainable(req))
@@ -363,40 +362,47 @@ send_whole(struct http_req *req, int status, const char *type,
 		put_buffer(c, body);
 }
 
+/* HEAD must not cost the packing of what is not sent. */
+static bool
+may_gzip(const struct http_req *req, const char *type, size_t len)
+{
+	return !req->silent && wants_gzip(req, type, len) &&
+	    (len <= GZIP_AT_ONCE_BYTES || req->head.minor > 0);
+}
+
+static void
+answer(
+    struct http_req *req, int status, const char *type, struct evbuffer *body)
+{
+	size_t len = evbuffer_get_length(body);
+
+	if (req->conn == NULL) {
+		free_orphan(req);
+		return;
+	}
+	req->silent = req->head.method == HTTP_HEAD || !status_has_body(status);
+	begin_head(req, status, type);
+	send_whole(req, status, type, body, may_gzip(req, type, len));
+	http_conn_kick(req->conn);
+}
+
 void
 http_reply(
     struct http_req *req, int status, const char *type, struct evbuffer *body)
 {
-	struct evbuffer *none = NULL;
-	size_t len;
-	bool gzip;
+	struct evbuffer *none = body == NULL ? evbuffer_new() : NULL;
 
-	if (!may_answer(req)) {
-		if (body != NULL)
-			evbuffer_drain(body, evbuffer_get_length(body));
-		return;
-	}
-	if (req->conn == NULL) {
-		if (body != NULL)
-			evbuffer_drain(body, evbuffer_get_length(body));
-		free_orphan(req);
-		return;
-	}
-	if (body == NULL && (body = none = evbuffer_new()) == NULL) {
+	if (body == NULL)
+		body = none;
+	if (body == NULL) {
 		http_reply_abort(req);
 		return;
 	}
-	len = evbuffer_get_length(body);
-	req->silent = req->head.method == HTTP_HEAD || !status_has_body(status);
-	/* HEAD must not cost the packing of what is not sent. */
-	gzip = !req->silent && wants_gzip(req, type, len) &&
-	    (len <= GZIP_AT_ONCE_BYTES || req->head.minor > 0);
-	begin_head(req, status, type);
-	send_whole(req, status, type, body, gzip);
+	if (may_answer(req))
+		answer(req, status, type, body);
 	evbuffer_drain(body, evbuffer_get_length(body));
 	if (none != NULL)
 		evbuffer_free(none);
-	http_conn_kick(req->conn);
 }
 
 void

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
 #include "tests/tmpdir.h"
@@ -358,6 +359,43 @@ Test(journal, spool_file_becomes_a_segment_by_its_name)
 	journal_free(read_all(0, &r));
 	cr_expect_eq(r.n, 3);
 	cr_expect_eq(r.bytes, 11 + e.data_len);
+}
+
+static int64_t now_us;
+
+static int64_t
+fake_us(void)
+{
+	return now_us;
+}
+
+Test(journal, sync_of_an_interval_is_due_a_second_after_the_last)
+{
+	struct journal_entry e;
+	struct journal *j;
+	const char *data;
+	int rc;
+
+	clock_fake(NULL, fake_us);
+	now_us = 5000000;
+	j = journal_open(0, SYNC_INTERVAL);
+	cr_assert_not_null(j);
+	while ((rc = journal_read(j, &e, &data)) == 2)
+		;
+	cr_assert_eq(rc, 0);
+	cr_expect_eq(journal_tick(j), -1);
+	append_text(j, "one");
+	cr_assert_eq(journal_commit(j), 0);
+	cr_expect_eq(journal_tick(j), -1); /* long ago: synced at once */
+	append_text(j, "two");
+	cr_assert_eq(journal_commit(j), 0);
+	now_us += 400000;
+	cr_expect_eq(journal_tick(j), 601);
+	now_us += 600000;
+	cr_expect_eq(journal_tick(j), -1);
+	now_us += 400000;
+	cr_expect_eq(journal_tick(j), -1); /* nothing is owed */
+	journal_free(j);
 }
 
 static void

@@ -243,7 +243,7 @@ Test(listen, the_silent_make_room_for_those_who_wait)
 	fd = open_client();
 	fx_say(fd, GET);
 	cr_expect_eq(fx_heads, 0);
-	fx_pass_ms(1000);
+	fx_pass_ms(3000);
 	cr_expect_eq(fx_count(fx_hear(fd), "200 OK"), 1);
 	cr_expect(fx_is_closed(silent[0]));
 	close(silent[0]);

@@ -772,6 +772,24 @@ Test(worker, signals_to_the_group_do_not_end_it)
 	worker_close(w, true);
 }
 
+/* A window of 8 MB each: not for any number of clients at once. */
+Test(worker, too_many_uploads_at_once_are_put_off)
+{
+	struct worker *w = worker_open();
+	uint32_t n;
+
+	for (n = 1; n <= 64; n++)
+		upload_begin(w, n, ENCODING_ZSTD);
+	upload_begin(w, n, ENCODING_ZSTD);
+	expect_failed(w, n, 429);
+	upload_data(w, n, "late", 4);
+	for (n++; n <= 513; n++)
+		upload_begin(w, n, ENCODING_GZIP);
+	upload_begin(w, n, ENCODING_IDENTITY);
+	expect_failed(w, n, 429);
+	worker_close(w, false);
+}
+
 /* Files cannot grow past a limit, as on a full disk. */
 Test(worker, full_disk_fails_the_upload_alone)
 {

@@ -25,6 +25,7 @@ arrival_new(uint32_t request, const struct msg_upload_begin *m,
 	a->request = request;
 	a->reset_start_s = m->reset_start_s;
 	a->reset_end_s = m->reset_end_s;
+	a->windowed = m->encoding == ENCODING_ZSTD;
 	wbuf_init(&a->pending, 0);
 	a->spool = spool_new(request, max_bytes, flush);
 	if (m->encoding != ENCODING_IDENTITY)

@@ -21,6 +21,7 @@ struct arrival {
 	int64_t reset_start_s;
 	int64_t reset_end_s;
 	bool sealed;
+	bool windowed; /* zstd: decoding it may take a window of 8 MB */
 	uint64_t wire_bytes;
 	uint32_t wire_crc;
 	struct spool *spool;	 /* owned */

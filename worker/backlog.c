@@ -37,6 +37,7 @@ struct backlog {
 	struct journal *journal;
 	const char *job_id;
 	TAILQ_HEAD(, task) tasks;
+	unsigned n;
 	bool running; /* run is the first task's */
 	struct entry_run run;
 	bool closed;
@@ -62,6 +63,7 @@ static void
 task_remove(struct backlog *b, struct task *t)
 {
 	TAILQ_REMOVE(&b->tasks, t, link);
+	b->n--;
 	arrival_free(t->arrival);
 	free(t);
 }
@@ -81,10 +83,16 @@ backlog_free(struct backlog *b)
 static struct task *
 task_add(struct backlog *b, uint32_t request, enum journal_type type)
 {
-	struct task *t = calloc(1, sizeof(*t));
+	struct task *t;
 
+	if (b->n >= BACKLOG_MAX) {
+		errno = EBADMSG;
+		return NULL;
+	}
+	t = calloc(1, sizeof(*t));
 	if (t == NULL)
 		return NULL;
+	b->n++;
 	t->request = request;
 	t->stage = TASK_WHOLE;
 	journal_entry_init(&t->entry, type);
@@ -373,16 +381,12 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	/* Neither may bomb after bomb keep whole uploads from their turn. */
 	half_us += (deadline_us - half_us) / 2;
 	if (decode_tasks(b, half_us, progress) == -1 || commit_tasks(b) == -1)
-		goto fail;
+		return -1;
 	while (rc == 0 && (t = TAILQ_FIRST(&b->tasks)) != NULL &&
 	    t->stage == TASK_KEPT) {
 		rc = task_run(b, t, deadline_us, progress);
 		if (clock_mono_us() >= deadline_us)
 			break;
 	}
-	if (rc != -1)
-		return 0;
-fail:
-	log_warn("a request cannot be finished");
-	return -1;
+	return rc == -1 ? -1 : 0;
 }

@@ -15,6 +15,8 @@
 #include "worker/arrival.h"
 #include "worker/journal.h"
 
+#define BACKLOG_MAX 1000 /* the supervisor's line is shorter by far */
+
 struct backlog;
 
 /* Borrows all. NULL with ENOMEM. */
@@ -22,7 +24,10 @@ struct backlog *backlog_new(
     struct peer *, struct analysis *, struct journal *, const char *job_id);
 void backlog_free(struct backlog *);
 
-/* Takes over the arrival, which is sealed. Each: 0, or -1 with ENOMEM. */
+/*
+ * Takes over the arrival, which is sealed. Each: 0, or -1 with ENOMEM, or
+ * EBADMSG: the line is longer than it can be.
+ */
 int backlog_add_upload(
     struct backlog *, struct arrival *, int64_t receipt_ms) MUST_CHECK;
 int backlog_add_flush(
@@ -38,8 +43,8 @@ size_t backlog_pending(const struct backlog *);
 
 /*
  * Decode, journal and process until the monotonic clock reaches deadline_us.
- * Returns 0, or -1 with errno (logged): the worker must end, and replay will
- * repeat what was journaled.
+ * Returns 0, or -1 with errno: the worker must end, and replay will repeat
+ * what was journaled.
  */
 int backlog_work(
     struct backlog *, int64_t deadline_us, uint64_t *progress) MUST_CHECK;

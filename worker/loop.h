@@ -14,7 +14,7 @@
 #define LOOP_SLICE_US 8000	/* of the 10 ms: the rest is for frames */
 #define LOOP_LOCK_WAIT_MS 10000 /* for a predecessor that is ending */
 #define LOOP_ARRIVALS_MAX 512	/* each may have a file open */
-#define LOOP_DECODERS_MAX 64	/* each may hold a window of 8 MB */
+#define LOOP_WINDOWS_MAX 64	/* zstd: each may hold a window of 8 MB */
 #define LOOP_PENDING_BYTES (1024 * 1024) /* undecoded: then stop reading */
 #define LOOP_IDLE_US 1000000		 /* then memory is given back */
 

@@ -16,7 +16,6 @@
 
 #define RESULTS_DIR "results"
 
-/* clang-format off: SQL */
 enum stmt {
 	ST_BEGIN,
 	ST_COMMIT,
@@ -39,7 +38,6 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_DROP_BUCKETS] =
 	    "DELETE FROM bucket WHERE is_interim = 1 AND timestamp >= ?1",
 };
-/* clang-format on */
 
 struct results {
 	sqlite3 *db; /* NULL: not opened */
@@ -49,7 +47,6 @@ struct results {
 	bool muted;
 	bool under_way;	  /* a transaction is open */
 	int error;	  /* errno that spoilt what is under way; 0: none */
-	bool mark;	  /* the next commit is the first since opening */
 	uint64_t seq;	  /* last one handed to results_commit */
 	uint64_t seq_in;  /* the one in the file */
 	int64_t next_id;  /* of the next record */
@@ -143,7 +140,6 @@ file_open(struct results *r, bool create)
 		errno = saved;
 		return -1;
 	}
-	r->mark = true;
 	return 0;
 }
 
@@ -312,22 +308,6 @@ commit_fail(struct results *r)
 	return -1;
 }
 
-/*
- * A reader without the right to write cannot place the mark that says how far
- * it reads; it uses one that a writer has left. A read after the first frames
- * were written leaves one.
- */
-static int
-mark_leave(struct results *r)
-{
-	uint64_t seq;
-
-	if (!r->mark)
-		return 0;
-	r->mark = false;
-	return resultsdb_get_seq(r->db, &seq);
-}
-
 static int
 transaction_commit(struct results *r)
 {
@@ -337,7 +317,7 @@ transaction_commit(struct results *r)
 		return -1;
 	r->under_way = false;
 	r->seq_in = r->seq;
-	return mark_leave(r);
+	return 0;
 }
 
 /*

@@ -214,7 +214,7 @@ work_open(struct session *s, int64_t deadline_us)
 	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
 		&s->progress) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1)
-		return -1;
+		return session_fail(s, "a request cannot be finished");
 	if (backlog_is_closed(s->backlog))
 		s->ended = true;
 	return 0;

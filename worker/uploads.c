@@ -56,8 +56,8 @@ take_out(struct uploads *u, struct arrival *a)
 {
 	TAILQ_REMOVE(&u->list, a, link);
 	u->n--;
-	if (a->decoder != NULL)
-		u->ndecoders--;
+	if (a->windowed)
+		u->nwindowed--;
 }
 
 void
@@ -118,7 +118,6 @@ int
 uploads_begin(
     struct uploads *u, uint32_t request, const struct msg_upload_begin *m)
 {
-	bool encoded = m->encoding != ENCODING_IDENTITY;
 	struct arrival *a;
 
 	if (request == 0 || find(u, request) != NULL) {
@@ -126,15 +125,15 @@ uploads_begin(
 		return -1;
 	}
 	if (u->n >= LOOP_ARRIVALS_MAX ||
-	    (encoded && u->ndecoders >= LOOP_DECODERS_MAX))
+	    (m->encoding == ENCODING_ZSTD && u->nwindowed >= LOOP_WINDOWS_MAX))
 		return refuse(u, request);
 	a = arrival_new(request, m, u->max_bytes, u->flush);
 	if (a == NULL)
 		return -1;
 	TAILQ_INSERT_TAIL(&u->list, a, link);
 	u->n++;
-	if (encoded)
-		u->ndecoders++;
+	if (a->windowed)
+		u->nwindowed++;
 	return 0;
 }
 
@@ -177,8 +176,6 @@ uploads_is_busy(const struct uploads *u)
 {
 	const struct arrival *a;
 
-	if (u->ndecoders == 0)
-		return false;
 	TAILQ_FOREACH (a, &u->list, link)
 		if (arrival_is_busy(a))
 			return true;
@@ -191,8 +188,6 @@ uploads_pending(const struct uploads *u)
 	const struct arrival *a;
 	size_t n = 0;
 
-	if (u->ndecoders == 0)
-		return 0;
 	TAILQ_FOREACH (a, &u->list, link)
 		n += arrival_pending(a);
 	return n;
@@ -202,7 +197,7 @@ uploads_pending(const struct uploads *u)
 int
 uploads_decode(struct uploads *u, int64_t deadline_us, uint64_t *progress)
 {
-	for (unsigned i = u->ndecoders == 0 ? 0 : u->n; i > 0; i--) {
+	for (unsigned i = u->n; i > 0; i--) {
 		struct arrival *a = TAILQ_FIRST(&u->list);
 		struct apierr e;
 		int rc;

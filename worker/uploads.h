@@ -16,7 +16,7 @@ struct uploads {
 	bool flush;	    /* the journal will sync */
 	TAILQ_HEAD(, arrival) list;
 	unsigned n;
-	unsigned ndecoders;
+	unsigned nwindowed; /* of them */
 	/*
 	 * Requests that were answered as failed before their seal: frames of
 	 * them may still be on their way. A ring, for their end is not told.
