@@ -138,14 +138,14 @@ route_find(const char *path, unsigned method, struct route_match *m)
 	size_t len = strlen(path);
 
 	memset(m, 0, sizeof(*m));
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	if (len == 1 && path[0] == '/') {
+	if (strcmp(path, "/") == 0) {
 		m->allowed = routes[0].methods;
 		if ((m->allowed & method) != 0)
 			m->route = &routes[0];
 		return;
 	}
+	while (len > 1 && path[len - 1] == '/')
+		len--;
 	for (size_t i = 0; i < NELEM(bases); i++) {
 		size_t blen = strlen(bases[i].prefix);
 

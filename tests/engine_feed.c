@@ -8,31 +8,6 @@
 
 #include "tests/engine_feed.h"
 
-static const struct function_info functions[] = {
-	{ "count", "count", FN_COUNT, SIDE_BOTH },
-	{ "high_count", "count", FN_COUNT, SIDE_HIGH },
-	{ "low_count", "count", FN_COUNT, SIDE_LOW },
-	{ "non_zero_count", "non_zero_count", FN_NON_ZERO_COUNT, SIDE_BOTH },
-	{ "mean", "mean", FN_MEAN, SIDE_BOTH },
-	{ "high_mean", "mean", FN_MEAN, SIDE_HIGH },
-	{ "low_mean", "mean", FN_MEAN, SIDE_LOW },
-	{ "sum", "sum", FN_SUM, SIDE_BOTH },
-	{ "high_sum", "sum", FN_SUM, SIDE_HIGH },
-	{ "min", "min", FN_MIN, SIDE_LOW },
-	{ "max", "max", FN_MAX, SIDE_HIGH },
-	{ "rare", "rare", FN_RARE, SIDE_BOTH },
-};
-
-static const struct function_info *
-find_function(const char *name)
-{
-	for (size_t i = 0; i < NELEM(functions); i++) {
-		if (strcmp(functions[i].name, name) == 0)
-			return &functions[i];
-	}
-	abort();
-}
-
 static void *
 grown(void *array, size_t n, size_t size)
 {
@@ -158,7 +133,9 @@ feed_init(struct feed *f, int64_t span_s, const struct feed_detector *d,
 	for (; d->function != NULL; d++) {
 		struct detector *c = &f->detector[f->conf.ndetectors++];
 
-		c->function = find_function(d->function);
+		c->function = function_find(d->function);
+		if (c->function == NULL)
+			abort();
 		c->field_name = copy(d->field);
 		c->by_field_name = copy(d->by);
 		c->partition_field_name = copy(d->partition);

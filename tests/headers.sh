@@ -6,7 +6,8 @@ fails=0
 unit=headers.$$.c
 trap 'rm -f "$unit"' EXIT
 
-for header in "$top"/*/*.h; do
+for header in "$top"/common/*.h "$top"/supervisor/*.h "$top"/worker/*.h \
+    "$top"/query/*.h "$top"/keeper/*.h; do
 	name=${header#"$top"/}
 	printf '#include "common/compat.h"\n#include "%s"\n#include "%s"\n' \
 	    "$name" "$name" >"$unit"

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
-#include "worker/function.h"
+#include "worker/tally.h"
 #include "worker/names.h"
 
 /*

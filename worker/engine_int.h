@@ -5,16 +5,23 @@
 #include "common/compat.h"
 #include "worker/bucket.h"
 #include "worker/engine.h"
+#include "worker/feature.h"
 #include "worker/judge.h"
 #include "worker/series.h"
 
 #define FIELD_NONE UINT32_MAX
 
+/*
+ * Times beyond this, in seconds, are none: 285 million years, so that
+ * milliseconds, spans and latencies can be added without overflow.
+ */
+#define ENGINE_TIME_MOST 9000000000000000
+
 /* A detector, with its fields as numbers of analysis fields. */
 struct engine_detector {
-	const struct detector *conf;	  /* borrowed */
-	const struct function_plan *plan; /* static; NULL: not computed */
-	uint32_t argument;		  /* FIELD_NONE: not set */
+	const struct detector *conf;   /* borrowed */
+	const struct feature *feature; /* static; NULL: not computed */
+	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t partition;
 	uint32_t other_influencers; /* not its by or partition field */

@@ -215,10 +215,10 @@ gather_for(struct gathering *g, uint32_t detector)
 	leaf = bucket_leaf(g->bucket, series);
 	if (leaf == NULL)
 		return -1;
-	tally_add(&leaf->tally, value, g->events, d->plan->times_events);
+	tally_add(&leaf->tally, value, g->events, d->feature->times_events);
 	if (d->other_influencers == 0)
 		return 0;
-	tally_add(&part, value, g->events, d->plan->times_events);
+	tally_add(&part, value, g->events, d->feature->times_events);
 	return see_influencers(g, d, leaf, &part);
 }
 
@@ -249,7 +249,7 @@ gather_record(struct engine *e, struct bucket *b, const struct record *rec)
 		return 0;
 	b->events += (uint64_t)g.events;
 	for (uint32_t i = 0; i < e->conf->ndetectors && ret == 0; i++) {
-		if (e->detector[i].plan != NULL)
+		if (e->detector[i].feature != NULL)
 			ret = gather_for(&g, i);
 	}
 	e->open_bytes += bucket_bytes(b) - before;

@@ -1,6 +1,6 @@
 /*
  * Owns the judgement of a bucket. The path of a value: statistics of the
- * bucket (bucket.h), value of the function (function.h), probability
+ * bucket (bucket.h), value of the function (feature.h), probability
  * (model.h), raw score (score.h), score (normalise.h).
  */
 #include "common/compat.h"
@@ -126,15 +126,15 @@ add_finding(struct judge *j, const struct finding *f)
  * said of this function.
  */
 static bool
-interim_side(const struct function_plan *plan, const struct series *s,
+interim_side(const struct feature *feature, const struct series *s,
     enum function_side *side)
 {
 	enum function_side sure = SIDE_HIGH;
 
-	if (plan->drift == DRIFT_ANY ||
-	    (plan->drift == DRIFT_SIGN && s->model.s.negative))
+	if (feature->drift == DRIFT_ANY ||
+	    (feature->drift == DRIFT_SIGN && s->model.s.negative))
 		return false;
-	if (plan->drift == DRIFT_DOWN)
+	if (feature->drift == DRIFT_DOWN)
 		sure = SIDE_LOW;
 	if (*side != SIDE_BOTH && *side != sure)
 		return false;
@@ -185,42 +185,40 @@ fade(struct engine *e, struct series *s)
 /* Whether there is anything to judge; *side becomes the one to look at. */
 static bool
 has_say(const struct engine *e, const struct series *s,
-    const struct function_plan *plan, const struct leaf *leaf,
+    const struct feature *feature, const struct leaf *leaf,
     enum function_side *side)
 {
 	const struct judge *j = &e->judge;
 
 	if (j->interim)
-		return leaf != NULL && interim_side(plan, s, side);
+		return leaf != NULL && interim_side(feature, s, side);
 	if (leaf != NULL)
 		return true;
 	/* a series that began in a later bucket was not missing in this one */
-	return plan->empty_is_zero && !j->quiet &&
+	return feature->empty_is_zero && !j->quiet &&
 	    s->last_s < j->bucket->start_s;
 }
 
 static double
-actual_value(const struct function_plan *plan, const struct leaf *leaf)
+actual_value(const struct feature *feature, const struct leaf *leaf)
 {
-	double v = leaf == NULL ? 0 : plan->value(&leaf->tally);
+	double v = leaf == NULL ? 0 : feature->value(&leaf->tally);
 
 	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
-/* Judge the value by what is known, then let the model know it. */
-static double
-judge_and_learn(struct series *s, const struct function_plan *plan,
-    enum function_side side, double value)
+/* Once it is judged, the model may know the value. */
+static void
+learn_value(struct series *s, const struct feature *feature,
+    enum function_side side, const struct finding *f)
 {
-	double both = model_judge(&s->model, plan->model, SIDE_BOTH, value);
-	double ln_p = side == SIDE_BOTH
-	    ? both
-	    : model_judge(&s->model, plan->model, side, value);
-
 	/* a value may be foreign to the model on the side that alarms nobody */
-	model_learn(&s->model, plan->model, value, both);
-	s->peak = fmax(s->peak, score_raw(ln_p));
-	return ln_p;
+	double both = side == SIDE_BOTH
+	    ? f->ln_p
+	    : model_judge(&s->model, feature->model, SIDE_BOTH, f->actual);
+
+	model_learn(&s->model, feature->model, f->actual, both);
+	s->peak = fmax(s->peak, f->raw);
 }
 
 static int
@@ -234,24 +232,24 @@ judge_series(struct engine *e, uint32_t index)
 	struct finding f = { .series = index, .detector = p->detector };
 
 	f.leaf = bucket_find(j->bucket, index);
-	if (!has_say(e, s, d->plan, f.leaf, &side))
+	if (!has_say(e, s, d->feature, f.leaf, &side))
 		return 0;
-	f.actual = actual_value(d->plan, f.leaf);
-	f.typical = model_typical(&s->model, d->plan->model);
-	if (j->interim) {
-		f.ln_p = model_judge(&s->model, d->plan->model, side, f.actual);
-	} else {
-		fade(e, s);
-		f.ln_p = judge_and_learn(s, d->plan, side, f.actual);
-	}
-	f.raw = score_raw(f.ln_p);
 	if (p->members.n == 0 && touch_partition(e, s->partition) == -1)
 		return -1;
+	if (!j->interim)
+		fade(e, s);
+	f.actual = actual_value(d->feature, f.leaf);
+	f.ln_p = model_judge(&s->model, d->feature->model, side, f.actual);
+	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	j->nleaves++;
-	if (f.ln_p < LN_RECORD)
+	if (f.ln_p < LN_RECORD) {
+		f.typical = model_typical(&s->model, d->feature->model);
 		add_finding(j, &f);
+	}
+	if (!j->interim)
+		learn_value(s, d->feature, side, &f);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ struct candidate {
  * records of one value: what is gone of it without them, 0..1.
  */
 static double
-influence_of(const struct function_plan *plan, const struct finding *f,
+influence_of(const struct feature *feature, const struct finding *f,
     const struct influence *in)
 {
 	const struct tally *all = &f->leaf->tally;
@@ -35,12 +35,13 @@ influence_of(const struct function_plan *plan, const struct finding *f,
 
 	if (rest.n <= 0)
 		return 1;
-	if (plan->value(&in->tally) == f->actual && !plan->adds_up &&
-	    !plan->times_events)
-		return 1;	      /* it holds the extreme */
-	if (plan->adds_up && way < 0) /* who is there is not who is missing */
+	if (feature->value(&in->tally) == f->actual && !feature->adds_up &&
+	    !feature->times_events)
+		return 1; /* it holds the extreme */
+	if (feature->adds_up &&
+	    way < 0) /* who is there is not who is missing */
 		return in->tally.n / all->n;
-	without = plan->value(&rest);
+	without = feature->value(&rest);
 	return fmin(fmax((f->actual - without) / way, 0), 1);
 }
 
@@ -58,7 +59,7 @@ static void
 name_values(struct engine *e, const struct finding *f, uint32_t influencer,
     struct record_influencer *out)
 {
-	const struct function_plan *plan = e->detector[f->detector].plan;
+	const struct feature *feature = e->detector[f->detector].feature;
 	struct candidate found[BUCKET_INFLUENCES];
 	size_t n = 0;
 
@@ -68,8 +69,8 @@ name_values(struct engine *e, const struct finding *f, uint32_t influencer,
 
 		if (in->field != influencer)
 			continue;
-		c.influence = influence_of(plan, f, in);
-		if (c.influence >= INFLUENCE_LEAST)
+		c.influence = influence_of(feature, f, in);
+		if (c.influence >= INFLUENCE_LEAST && n < NELEM(found))
 			found[n++] = c;
 	}
 	qsort(found, n, sizeof(found[0]), by_influence);

@@ -1,11 +1,7 @@
-/* Owns the statistics of records and the functions over them. */
+/* Owns the functions over the statistics of a bucket. */
 #include "common/compat.h"
 
-#include <math.h>
-
-#include "worker/function.h"
-
-SCHEMA_DEFINE(tally, TALLY_FIELDS);
+#include "worker/feature.h"
 
 static double
 value_count(const struct tally *s)
@@ -40,8 +36,8 @@ value_greatest(const struct tally *s)
 /* clang-format off */
 static const struct {
 	enum function_kind kind;
-	struct function_plan plan;
-} plans[] = {
+	struct feature feature;
+} features[] = {
 	/*                   value           model        empty0 adds   times  drift */
 	{ FN_COUNT,          { value_count,    MODEL_COUNT, true,  true,  false, DRIFT_UP } },
 	{ FN_NON_ZERO_COUNT, { value_count,    MODEL_COUNT, false, true,  false, DRIFT_UP } },
@@ -53,45 +49,12 @@ static const struct {
 };
 /* clang-format on */
 
-const struct function_plan *
-function_plan(enum function_kind kind)
+const struct feature *
+feature_find(enum function_kind kind)
 {
-	for (size_t i = 0; i < NELEM(plans); i++) {
-		if (plans[i].kind == kind)
-			return &plans[i].plan;
+	for (size_t i = 0; i < NELEM(features); i++) {
+		if (features[i].kind == kind)
+			return &features[i].feature;
 	}
 	return NULL;
-}
-
-/* Neumaier's summation (ZAMM 54, 1974): what rounding drops goes to carry. */
-static void
-add_exactly(struct tally *s, double v)
-{
-	double sum = s->sum + v;
-
-	if (fabs(s->sum) >= fabs(v))
-		s->carry += (s->sum - sum) + v;
-	else
-		s->carry += (v - sum) + s->sum;
-	s->sum = sum;
-}
-
-void
-tally_add(struct tally *s, double value, double n, bool times_events)
-{
-	s->least = s->n > 0 ? fmin(s->least, value) : value;
-	s->greatest = s->n > 0 ? fmax(s->greatest, value) : value;
-	s->n += n;
-	add_exactly(s, times_events ? value * n : value);
-}
-
-struct tally
-tally_without(const struct tally *a, const struct tally *b)
-{
-	struct tally rest = *a;
-
-	rest.n -= b->n;
-	add_exactly(&rest, -b->sum);
-	add_exactly(&rest, -b->carry);
-	return rest;
 }
