@@ -12,13 +12,17 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/peer.h"
 #include "supervisor/child.h"
 
 #define SOCKET_BYTES (1024 * 1024) /* either way; see the design's figures */
+#define END_GRACE_US 2000000	   /* for all children together, at the end */
+#define END_POLL_NS 2000000
 
 struct child {
 	LIST_ENTRY(child) entry;
@@ -71,13 +75,37 @@ child_init(struct event_base *base)
 	return 0;
 }
 
+/*
+ * Their channels are closed by now, so they end by themselves, and may need a
+ * moment to finish what they write. Nobody is left behind: a service manager
+ * would have to kill it.
+ */
+static void
+child_await(const struct child *c, int64_t until_us)
+{
+	const struct timespec pause = { .tv_nsec = END_POLL_NS };
+
+	while (waitpid(c->pid, NULL, WNOHANG) == 0) {
+		if (clock_mono_us() > until_us) {
+			log_warnx("process %d does not end, and is killed",
+			    (int)c->pid);
+			kill(c->pid, SIGKILL);
+			waitpid(c->pid, NULL, 0);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 void
 child_cleanup(void)
 {
+	int64_t until_us = clock_mono_us() + END_GRACE_US;
 	struct child *c;
 
 	while ((c = LIST_FIRST(&children)) != NULL) {
 		LIST_REMOVE(c, entry);
+		child_await(c, until_us);
 		free(c);
 	}
 	if (sigchld != NULL)

@@ -78,7 +78,7 @@ def test_killed_worker_is_one_failed_job_that_open_brings_back():
         check_counts(d.post("j", [at(200, v=1)]), processed_record_count=1)
         assert d.worker_pid("other") == other
         lines = [line for line in d.log().split("\n")
-            if "job j" in line and "-> FAILED" in line]
+            if "job j:" in line and "-> FAILED" in line]
         assert len(lines) == 1 and "signal 9" in lines[0], (pid, lines)
 
 
@@ -340,7 +340,7 @@ def test_public_listener_needs_the_word_insecure():
 
 def test_configuration_is_checked_before_anything_starts():
     for key, value in (("no_such_key", "1"), ("max_body_size", "many"),
-            ("journal_sync", "sometimes"), ("listen", "nowhere")):
+            ("journal_sync", "sometimes"), ("head_timeout", "0s")):
         with Abandoned(Daemon(**{key: value})) as d:
             status, log = end_of_start(d)
             assert status == 1, (key, status, log)
