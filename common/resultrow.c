@@ -308,8 +308,8 @@ record_names(struct record_result *r, const struct detector_row *d)
 }
 
 int
-resultrow_read_record(sqlite3_stmt *st, const struct detector_row *d,
-    struct record_result *r)
+resultrow_read_record(
+    sqlite3_stmt *st, const struct detector_row *d, struct record_result *r)
 {
 	struct row row = { .st = st };
 	struct span blob;
