@@ -4,7 +4,8 @@
  *	bench_results [records [batch]]
  *
  * Writes to a directory below TMPDIR, with commits of batch records, 50 records
- * a bucket; then asks for pages, each several times, and prints the median.
+ * a bucket; then asks for pages, each several times, and prints the median;
+ * then for the same page again and again while another process writes.
  * Scores are skewed as in real results: most are small, a third is 0.
  */
 #include "common/compat.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -88,8 +90,9 @@ bucket_write(const struct result_sink *sink, int64_t ms)
 		die("bucket");
 }
 
+/* From the bucket after first records on. */
 static void
-write_all(long n, long batch)
+write_all(long first, long n, long batch)
 {
 	struct results *r = results_new();
 	struct record_result rec = { 0 };
@@ -102,8 +105,8 @@ write_all(long n, long batch)
 		die("results_new");
 	results_sink(r, &sink);
 	for (long i = 0; i < n; i++) {
-		int64_t ms =
-		    FIRST_MS + i / RECORDS_PER_BUCKET * SPAN_S * (int64_t)1000;
+		int64_t ms = FIRST_MS +
+		    (first + i) / RECORDS_PER_BUCKET * SPAN_S * (int64_t)1000;
 
 		record_fill(&rec, ms, host, sizeof(host));
 		if (sink.record(sink.arg, &rec) == -1)
@@ -144,6 +147,23 @@ by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Returns the bytes of the answer. */
+static size_t
+page_ask(const char *name, const struct request *req, const char *dir)
+{
+	size_t bytes = 0;
+	struct apierr e;
+	struct out o;
+
+	out_init(&o, OUT_HOLD_MAX, swallow, &bytes);
+	if (answer_make(req, dir, NULL, NULL, &o, &e) == -1) {
+		printf("%s: %s\n", name, e.link[0].reason);
+		exit(1);
+	}
+	out_clear(&o);
+	return bytes;
+}
+
 static void
 page_time(const char *name, const struct request *req, const char *dir)
 {
@@ -152,16 +172,8 @@ page_time(const char *name, const struct request *req, const char *dir)
 
 	for (int i = 0; i < ROUNDS; i++) {
 		int64_t start = clock_mono_us();
-		struct apierr e;
-		struct out o;
 
-		bytes = 0;
-		out_init(&o, OUT_HOLD_MAX, swallow, &bytes);
-		if (answer_make(req, dir, NULL, NULL, &o, &e) == -1) {
-			printf("%s: %s\n", name, e.link[0].reason);
-			exit(1);
-		}
-		out_clear(&o);
+		bytes = page_ask(name, req, dir);
 		us[i] = clock_mono_us() - start;
 	}
 	qsort(us, ROUNDS, sizeof(us[0]), by_value);
@@ -230,6 +242,39 @@ read_all(const char *dir, long n)
 	page_time("buckets, by score, descending", &r, dir);
 }
 
+/* Not the median but the worst: nobody may wait for the writer. */
+static void
+read_while_writing(const char *dir, long n, long batch)
+{
+	struct request r = request_of(QUERY_RECORDS, "record_score", true);
+	int64_t worst = 0, sum = 0;
+	pid_t pid;
+	int rounds = 0;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == -1)
+		die("fork");
+	if (pid == 0) {
+		write_all(n, n / 2, batch);
+		fflush(stdout);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		int64_t start = clock_mono_us(), us;
+
+		page_ask("while writing", &r, dir);
+		us = clock_mono_us() - start;
+		worst = us > worst ? us : worst;
+		sum += us;
+		rounds++;
+		usleep(5000);
+	}
+	printf("%-44s %8.2f ms mean (worst %.2f), %d times\n",
+	    "records, default, while another writes",
+	    (double)sum / rounds / 1e3, (double)worst / 1e3, rounds);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -244,8 +289,9 @@ main(int argc, char **argv)
 	    mkdir("bench.1", 0700) == -1 || chdir("bench.1") == -1 ||
 	    mkdir("results", 0700) == -1)
 		die(dir);
-	write_all(n, batch);
+	write_all(0, n, batch);
 	read_all(dir, n);
+	read_while_writing(dir, n, batch);
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	return system(command) == 0 ? 0 : 1;
 }

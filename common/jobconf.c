@@ -14,7 +14,7 @@
 #include "common/units.h"
 
 /* Printed, it has to fit into one message beside other things (msg.h). */
-#define PRINTED_MAX (960 * 1024)
+#define PRINTED_MAX 983040
 
 /* A copy of an optional text; false when memory is out. */
 static bool
@@ -122,7 +122,9 @@ take_char(struct json_object *obj, const char *key, char otherwise)
 {
 	const char *text = jobconf_text(obj, key);
 
-	return text == NULL ? otherwise : text[0];
+	if (text == NULL)
+		return otherwise;
+	return text[0];
 }
 
 static bool

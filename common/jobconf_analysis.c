@@ -8,91 +8,13 @@
 #include "common/jobconf_int.h"
 #include "common/units.h"
 
-#define PRUNE_WINDOW_NS (30 * 86400 * UNITS_NS_PER_S)
+#define PRUNE_WINDOW_NS (UNITS_NS_PER_S * 86400 * 30)
 #define PRUNE_WINDOW_SPANS 20 /* when that is longer */
-
-static const char *const name_keys[] = { "by_field_name", "over_field_name",
-	"partition_field_name" };
-
-static size_t
-list_length(struct json_object *list)
-{
-	return list == NULL ? 0 : json_object_array_length(list);
-}
 
 static int
 bad(struct objparse *op, const char *reason)
 {
 	return apierr_set(op->e, 400, E_STATUS, "%s", reason);
-}
-
-/* Collecting names */
-
-int
-jobconf_compare_names(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-static void
-collect(const char **list, size_t *n, const char *name)
-{
-	if (name != NULL && *name != '\0')
-		list[(*n)++] = name;
-}
-
-static void
-collect_detector(
-    struct json_object *detector, bool terms_only, const char **list, size_t *n)
-{
-	for (size_t i = 0; i < NELEM(name_keys); i++)
-		collect(list, n, jobconf_text(detector, name_keys[i]));
-	if (!terms_only)
-		collect(list, n, jobconf_text(detector, "field_name"));
-}
-
-static size_t
-sort_unique(const char **list, size_t n)
-{
-	size_t kept = 0;
-
-	qsort(list, n, sizeof(*list), jobconf_compare_names);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
-			list[kept++] = list[i];
-	return kept;
-}
-
-int
-jobconf_collect_fields(struct json_object *analysis, bool terms_only,
-    const char ***list, size_t *n)
-{
-	struct json_object *detectors = jobconf_member(analysis, "detectors");
-	struct json_object *influencers =
-	    jobconf_member(analysis, "influencers");
-	size_t most = list_length(detectors) * 4 + list_length(influencers) + 2;
-
-	*n = 0;
-	*list = reallocarray(NULL, most, sizeof(**list));
-	if (*list == NULL)
-		return -1;
-	for (size_t i = 0; i < list_length(detectors); i++)
-		collect_detector(json_object_array_get_idx(detectors, i),
-		    terms_only, *list, n);
-	for (size_t i = 0; i < list_length(influencers); i++)
-		collect(*list, n,
-		    json_object_get_string(
-			json_object_array_get_idx(influencers, i)));
-	if (!terms_only) {
-		collect(*list, n,
-		    jobconf_text(analysis, "categorization_field_name"));
-		collect(*list, n,
-		    jobconf_text(analysis, "summary_count_field_name"));
-	}
-	*n = sort_unique(*list, *n);
-	return 0;
 }
 
 /* Checks, in the order of finish_analysis */
@@ -124,177 +46,6 @@ check_span(struct objparse *op, struct json_object *obj)
 	return 0;
 }
 
-static bool
-uses_mlcategory(struct json_object *detector)
-{
-	for (size_t i = 0; i < NELEM(name_keys); i++) {
-		const char *name = jobconf_text(detector, name_keys[i]);
-
-		if (name != NULL && strcmp(name, MLCATEGORY) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int
-check_mlcategory(struct objparse *op, struct json_object *obj)
-{
-	struct json_object *detectors = jobconf_member(obj, "detectors");
-	bool set = jobconf_text(obj, "categorization_field_name") != NULL;
-	bool used = false;
-
-	for (size_t i = 0; i < list_length(detectors) && !used; i++)
-		used = uses_mlcategory(json_object_array_get_idx(detectors, i));
-	if (used && !set)
-		return bad(op,
-		    "categorization_field_name must be set for mlcategory to "
-		    "be available");
-	if (set && !used)
-		return bad(op,
-		    "categorization_field_name is set but mlcategory is not "
-		    "used in any detector by/over/partition field");
-	return 0;
-}
-
-/*
- * The filters are regular expressions of Java, which nothing here can compile:
- * brackets, escapes and quantifiers without anything before them are looked at.
- */
-static bool
-regex_looks_valid(const char *p)
-{
-	int groups = 0;
-	bool in_class = false, can_repeat = false;
-
-	for (; *p != '\0'; p++) {
-		if (*p == '\\') {
-			if (*++p == '\0')
-				return false;
-			can_repeat = true;
-		} else if (in_class) {
-			in_class = *p != ']';
-		} else if (*p == '[') {
-			in_class = can_repeat = true;
-			/* A bracket that comes first is one of the class. */
-			p += p[1] == '^' ? 1 : 0;
-			p += p[1] == ']' ? 1 : 0;
-		} else {
-			groups += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-			if (groups < 0 || (!can_repeat && strchr("*+", *p)))
-				return false;
-			can_repeat = *p != '(' && *p != '|';
-		}
-	}
-	return groups == 0 && !in_class;
-}
-
-static int
-check_filter_list(struct objparse *op, struct json_object *filters)
-{
-	size_t n = list_length(filters);
-	const char **list = reallocarray(NULL, n + 1, sizeof(*list));
-	size_t unique;
-
-	if (list == NULL)
-		return objparse_no_memory(op);
-	for (size_t i = 0; i < n; i++)
-		list[i] = json_object_get_string(
-		    json_object_array_get_idx(filters, i));
-	unique = sort_unique(list, n);
-	free(list);
-	if (unique != n)
-		return bad(op, "categorization_filters contain duplicates");
-	for (size_t i = 0; i < n; i++) {
-		const char *f = json_object_get_string(
-		    json_object_array_get_idx(filters, i));
-
-		if (*f == '\0')
-			return bad(op,
-			    "categorization_filters are not allowed to "
-			    "contain empty strings");
-		if (!regex_looks_valid(f))
-			return apierr_set(op->e, 400, E_STATUS,
-			    "categorization_filters contains invalid regular "
-			    "expression '%s'",
-			    f);
-	}
-	return 0;
-}
-
-static int
-check_categorization(struct objparse *op, struct json_object *obj)
-{
-	bool set = jobconf_text(obj, "categorization_field_name") != NULL;
-	struct json_object *filters =
-	    jobconf_member(obj, "categorization_filters");
-	bool analyzer = jobconf_member(obj, "categorization_analyzer") != NULL;
-
-	if (analyzer && !set)
-		return bad(op,
-		    "categorization_analyzer requires setting "
-		    "categorization_field_name");
-	if (analyzer && list_length(filters) > 0)
-		return bad(op,
-		    "categorization_filters cannot be used with "
-		    "categorization_analyzer - instead specify them as "
-		    "pattern_replace char_filters in the analyzer");
-	if (list_length(filters) == 0)
-		return 0;
-	if (!set)
-		return bad(op,
-		    "categorization_filters require setting "
-		    "categorization_field_name");
-	return check_filter_list(op, filters);
-}
-
-static int
-check_partitions(struct objparse *op, struct json_object *detectors)
-{
-	const char *first = NULL;
-
-	for (size_t i = 0; i < list_length(detectors); i++) {
-		struct json_object *d = json_object_array_get_idx(detectors, i);
-		const char *name = jobconf_text(d, "partition_field_name");
-
-		if (name != NULL && strcmp(name, MLCATEGORY) == 0)
-			return bad(op,
-			    "mlcategory cannot be used as a "
-			    "partition_field_name when per-partition "
-			    "categorization is enabled");
-		if (!uses_mlcategory(d))
-			continue;
-		if (name == NULL)
-			return bad(op,
-			    "partition_field_name must be set for detectors "
-			    "that reference mlcategory when per-partition "
-			    "categorization is enabled");
-		if (first != NULL && strcmp(first, name) != 0)
-			return apierr_set(op->e, 400, E_STATUS,
-			    "partition_field_name cannot vary between "
-			    "detectors when per-partition categorization is "
-			    "enabled: [%s] and [%s] are used",
-			    first, name);
-		first = name;
-	}
-	return 0;
-}
-
-static int
-check_per_partition(struct objparse *op, struct json_object *obj)
-{
-	struct json_object *conf =
-	    jobconf_member(obj, "per_partition_categorization");
-
-	if (conf == NULL ||
-	    !json_object_get_boolean(jobconf_member(conf, "enabled")))
-		return 0;
-	if (jobconf_text(obj, "categorization_field_name") == NULL)
-		return bad(op,
-		    "categorization_field_name must be set when per-partition "
-		    "categorization is enabled");
-	return check_partitions(op, jobconf_member(obj, "detectors"));
-}
-
 static int
 check_summary_count(struct objparse *op, struct json_object *obj)
 {
@@ -302,7 +53,7 @@ check_summary_count(struct objparse *op, struct json_object *obj)
 
 	if (jobconf_text(obj, "summary_count_field_name") == NULL)
 		return 0;
-	for (size_t i = 0; i < list_length(detectors); i++)
+	for (size_t i = 0; i < jobconf_length(detectors); i++)
 		if (strcmp(jobconf_text(json_object_array_get_idx(detectors, i),
 			       "function"),
 			"metric") == 0)
@@ -366,7 +117,7 @@ number_detectors(struct objparse *op, struct json_object *obj)
 {
 	struct json_object *detectors = jobconf_member(obj, "detectors");
 
-	for (size_t i = 0; i < list_length(detectors); i++) {
+	for (size_t i = 0; i < jobconf_length(detectors); i++) {
 		struct json_object *d = json_object_array_get_idx(detectors, i);
 
 		/* Of the table's fields it is the last one, so it stays so. */
@@ -454,15 +205,13 @@ finish_analysis(struct objparse *op, struct json_object *obj)
 		return -1;
 	if (check_span(op, obj) == -1)
 		return -1;
-	if (list_length(jobconf_member(obj, "detectors")) == 0)
+	if (jobconf_length(jobconf_member(obj, "detectors")) == 0)
 		return bad(op, "No detectors configured");
 	if (jobconf_check_name(
 		op, jobconf_text(obj, "summary_count_field_name")) == -1 ||
 	    jobconf_check_name(
 		op, jobconf_text(obj, "categorization_field_name")) == -1 ||
-	    check_mlcategory(op, obj) == -1 ||
-	    check_categorization(op, obj) == -1 ||
-	    check_per_partition(op, obj) == -1 ||
+	    jobconf_check_categories(op, obj) == -1 ||
 	    check_summary_count(op, obj) == -1 ||
 	    check_nesting(op, obj) == -1 || check_prune_window(op, obj) == -1)
 		return -1;

@@ -64,7 +64,7 @@ grouped(int64_t v, char *dst, size_t cap)
 	char digits[24];
 	size_t len, n = 0;
 
-	snprintf(digits, sizeof(digits), "%" PRId64, v);
+	(void)snprintf(digits, sizeof(digits), "%" PRId64, v);
 	len = strlen(digits);
 	for (size_t i = 0; i < len && n + 2 < cap; i++) {
 		size_t rest = len - i;
@@ -246,9 +246,10 @@ check_index_name(struct objparse *op, struct json_object *obj)
 
 /* A detector without its number, to be compared, and where it stood. */
 struct twin {
-	char *text; /* owned */
+	struct json_object *copy; /* owned */
+	const char *text;	  /* owned by copy */
+	const char *description;  /* borrowed */
 	size_t index;
-	const char *description;
 };
 
 static int
@@ -262,19 +263,17 @@ compare_twins(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-static char *
-print_without_index(struct json_object *detector)
+static bool
+twin_init(struct twin *t, struct json_object *detector, size_t index)
 {
-	struct json_object *copy = NULL;
-	char *text = NULL;
-
-	if (json_object_deep_copy(detector, &copy, NULL) != 0)
-		return NULL;
-	json_object_object_del(copy, "detector_index");
-	text = strdup(
-	    json_object_to_json_string_ext(copy, JSON_C_TO_STRING_PLAIN));
-	json_object_put(copy);
-	return text;
+	t->index = index;
+	t->description = jobconf_text(detector, "detector_description");
+	if (json_object_deep_copy(detector, &t->copy, NULL) != 0)
+		return false;
+	json_object_object_del(t->copy, "detector_index");
+	t->text =
+	    json_object_to_json_string_ext(t->copy, JSON_C_TO_STRING_PLAIN);
+	return t->text != NULL;
 }
 
 /* Of the detectors that repeat an earlier one, the first. NULL: none. */
@@ -291,40 +290,50 @@ first_repeated(struct twin *list, size_t n)
 	return found;
 }
 
+static void
+free_twins(struct twin *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_put(list[i].copy);
+	free(list);
+}
+
+/* NULL when memory is out. */
+static struct twin *
+list_twins(struct json_object *detectors, size_t n)
+{
+	struct twin *list = calloc(n, sizeof(*list));
+
+	if (list == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (!twin_init(
+			&list[i], json_object_array_get_idx(detectors, i), i)) {
+			free_twins(list, n);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static int
 check_duplicates(struct objparse *op, struct json_object *obj)
 {
 	struct json_object *detectors =
 	    jobconf_member(jobconf_member(obj, "analysis_config"), "detectors");
 	size_t n = json_object_array_length(detectors);
-	struct twin *list = calloc(n, sizeof(*list));
+	struct twin *list = list_twins(detectors, n);
 	const struct twin *twin;
-	int rc = -1;
 
 	if (list == NULL)
 		return objparse_no_memory(op);
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *d = json_object_array_get_idx(detectors, i);
-
-		list[i].index = i;
-		list[i].description = jobconf_text(d, "detector_description");
-		list[i].text = print_without_index(d);
-		if (list[i].text == NULL) {
-			objparse_no_memory(op);
-			goto out;
-		}
-	}
 	twin = first_repeated(list, n);
 	if (twin != NULL)
 		apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
 		    "Duplicate detectors are not allowed: [%s]",
 		    twin->description);
-	rc = twin == NULL ? 0 : -1;
-out:
-	for (size_t i = 0; i < n; i++)
-		free(list[i].text);
-	free(list);
-	return rc;
+	free_twins(list, n);
+	return twin == NULL ? 0 : -1;
 }
 
 /* What only a server may set; 6.x read it and refused it by name. */

@@ -43,35 +43,6 @@ struct names {
 	const char *partition;
 };
 
-static bool
-is_control(const char *p)
-{
-	unsigned char c = (unsigned char)p[0];
-
-	/* U+0080 to U+009f are control characters too. */
-	return c < 0x20 || c == 0x7f ||
-	    (c == 0xc2 && (unsigned char)p[1] < 0xa0);
-}
-
-int
-jobconf_check_name(struct objparse *op, const char *name)
-{
-	if (name == NULL)
-		return 0;
-	for (const char *p = name; *p != '\0'; p++)
-		if (*p == '"' || *p == '\\' || is_control(p))
-			return apierr_set(op->e, 400, E_STATUS,
-			    "Invalid field name '%s'. Field names including "
-			    "over, by and partition fields cannot contain any "
-			    "of these characters: \",\\",
-			    name);
-	if (strcmp(name, ".") == 0)
-		return apierr_set(op->e, 400, E_STATUS,
-		    "Invalid field name '.'. Field names including over, by "
-		    "and partition fields cannot be '.'");
-	return 0;
-}
-
 static int
 check_needs(
     struct objparse *op, const struct function_info *fn, const struct names *n)

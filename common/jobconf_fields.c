@@ -25,6 +25,12 @@ jobconf_member(struct json_object *obj, const char *key)
 	return json_object_object_get_ex(obj, key, &v) ? v : NULL;
 }
 
+size_t
+jobconf_length(struct json_object *list)
+{
+	return list == NULL ? 0 : json_object_array_length(list);
+}
+
 const char *
 jobconf_text(struct json_object *obj, const char *key)
 {
@@ -57,46 +63,7 @@ jobconf_duration_ns(struct json_object *obj, const char *key)
 	return ns;
 }
 
-/* Conversions that the parts share */
-
-static int
-check_name_length(struct objparse *op, const char *name)
-{
-	if (strlen(name) <= NAME_BYTES_MAX)
-		return 0;
-	return apierr_set(op->e, 400, E_STATUS,
-	    "Invalid field name '%.40s...'. Field names cannot be longer than "
-	    "%d bytes",
-	    name, NAME_BYTES_MAX);
-}
-
-int
-jobconf_convert_name(struct objparse *op, const struct objparse_field *f,
-    const struct jsonx_value *v, struct json_object **out)
-{
-	if (*v->text == '\0')
-		return 0;
-	if (check_name_length(op, v->text) == -1)
-		return -1;
-	return objparse_string(op, f, v, out);
-}
-
-int
-jobconf_convert_names(struct objparse *op, const struct objparse_field *f,
-    const struct jsonx_value *v, struct json_object **out)
-{
-	if (objparse_strings(op, f, v, out) == -1)
-		return -1;
-	for (size_t i = 0; i < json_object_array_length(*out); i++) {
-		if (check_name_length(op,
-			json_object_get_string(
-			    json_object_array_get_idx(*out, i))) == -1) {
-			json_object_put(*out);
-			return -1;
-		}
-	}
-	return 0;
-}
+/* A conversion that the parts share */
 
 int
 jobconf_convert_objects(struct objparse *op, const struct objparse_field *f,
@@ -134,7 +101,7 @@ convert_memory_limit(struct objparse *op, const struct objparse_field *f,
 		    "model_memory_limit must be at least 1 MiB. Value = "
 		    "%" PRId64,
 		    mb);
-	snprintf(text, sizeof(text), "%" PRId64 "mb", mb);
+	(void)snprintf(text, sizeof(text), "%" PRId64 "mb", mb);
 	*out = json_object_new_string(text);
 	return *out == NULL ? objparse_no_memory(op) : 0;
 }
@@ -156,7 +123,7 @@ finish_limits(struct objparse *op, struct json_object *obj)
 		return -1;
 	if (jobconf_member(obj, "model_memory_limit") != NULL)
 		return 0;
-	snprintf(text, sizeof(text), "%dmb", DEFAULT_LIMIT_MB);
+	(void)snprintf(text, sizeof(text), "%dmb", DEFAULT_LIMIT_MB);
 	return objparse_put(
 	    op, obj, "model_memory_limit", json_object_new_string(text));
 }

@@ -40,6 +40,9 @@ int jobconf_default_analyzer(struct objparse *op, struct json_object *analysis);
 /* No quote, backslash, control character, and not the dot alone (2.4). */
 int jobconf_check_name(struct objparse *op, const char *name);
 
+/* Returns 0, or -1 with op->e. */
+int jobconf_check_categories(struct objparse *op, struct json_object *analysis);
+
 /* Rules against the detector that has them. Returns 0, or -1 with op->e. */
 int jobconf_check_rules(struct objparse *op, struct json_object *detector,
     const struct function_info *fn);
@@ -47,13 +50,20 @@ int jobconf_check_rules(struct objparse *op, struct json_object *detector,
 /* Of the object; NULL when it is absent or, for a text, empty. */
 struct json_object *jobconf_member(struct json_object *obj, const char *key);
 const char *jobconf_text(struct json_object *obj, const char *key);
+size_t jobconf_length(struct json_object *list); /* NULL: 0 */
 int64_t jobconf_number(
     struct json_object *obj, const char *key, int64_t otherwise);
 /* A duration that was checked already; 0 when absent. */
 int64_t jobconf_duration_ns(struct json_object *obj, const char *key);
 
+/* The keys of a detector that split its series. */
+#define JOBCONF_NAME_KEYS 3
+extern const char *const jobconf_name_keys[JOBCONF_NAME_KEYS];
+
 /* Bytewise; for qsort over const char *. */
 int jobconf_compare_names(const void *, const void *);
+/* Sorts, keeps each once, and returns how many are left. */
+size_t jobconf_sort_unique(const char **list, size_t n);
 
 /*
  * The analysis fields (2.3) of an analysis_config, each once, sorted; the

@@ -179,12 +179,10 @@ static int
 check_scope(struct objparse *op, struct json_object *detector,
     struct json_object *scope)
 {
-	static const char *const keys[] = { "by_field_name", "over_field_name",
-		"partition_field_name" };
 	char available[3 * (NAME_BYTES_MAX + 2) + 1] = "";
 
-	for (size_t i = 0; i < NELEM(keys); i++) {
-		const char *name = jobconf_text(detector, keys[i]);
+	for (size_t i = 0; i < JOBCONF_NAME_KEYS; i++) {
+		const char *name = jobconf_text(detector, jobconf_name_keys[i]);
 
 		if (name == NULL)
 			continue;
@@ -197,8 +195,9 @@ check_scope(struct objparse *op, struct json_object *detector,
 		bool known = false;
 
 		(void)filter;
-		for (size_t i = 0; i < NELEM(keys); i++) {
-			const char *name = jobconf_text(detector, keys[i]);
+		for (size_t i = 0; i < JOBCONF_NAME_KEYS; i++) {
+			const char *name =
+			    jobconf_text(detector, jobconf_name_keys[i]);
 
 			known =
 			    known || (name != NULL && strcmp(name, field) == 0);

@@ -47,7 +47,7 @@ jsonout_double(char *dst, double v)
 		return;
 	}
 	for (; precision <= 17; precision++) {
-		snprintf(dst, 32, "%.*g", precision, v);
+		(void)snprintf(dst, 32, "%.*g", precision, v);
 		if (strtod(dst, NULL) == v)
 			break;
 	}
@@ -63,10 +63,10 @@ print_integer(struct out *o, struct json_object *v)
 
 	/* What is above saturates, and is an unsigned one. */
 	if (i == INT64_MAX)
-		snprintf(
+		(void)snprintf(
 		    buf, sizeof(buf), "%" PRIu64, json_object_get_uint64(v));
 	else
-		snprintf(buf, sizeof(buf), "%" PRId64, i);
+		(void)snprintf(buf, sizeof(buf), "%" PRId64, i);
 	put_string(o, buf);
 }
 
@@ -90,9 +90,9 @@ put_escape(struct out *o, unsigned char c)
 	char buf[8];
 
 	if (at != NULL)
-		snprintf(buf, sizeof(buf), "\\%c", to[at - from]);
+		(void)snprintf(buf, sizeof(buf), "\\%c", to[at - from]);
 	else
-		snprintf(buf, sizeof(buf), "\\u%04x", c);
+		(void)snprintf(buf, sizeof(buf), "\\u%04x", c);
 	put_string(o, buf);
 }
 
@@ -238,7 +238,7 @@ add_twin(struct json_object *obj, const char *key, int64_t ms)
 	struct json_object *twin;
 
 	units_iso(iso, ms);
-	snprintf(name, sizeof(name), "%s_string", key);
+	(void)snprintf(name, sizeof(name), "%s_string", key);
 	twin = json_object_new_string(iso);
 	if (twin != NULL && json_object_object_add(obj, name, twin) == 0)
 		return true;

@@ -1,14 +1,10 @@
 /* Owns the strict reading of JSON into a tree with positions. */
 #include "common/compat.h"
 
-#include <errno.h>
-#include <json-c/json.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/jsonx.h"
-#include "common/timefmt.h"
 
 struct scanner {
 	const char *p;
@@ -28,18 +24,18 @@ here(const struct scanner *s)
 	    struct jsonx_pos){ s->line, (unsigned)(s->p - s->line_start) + 1 };
 }
 
-/* Always NULL, so that it can be returned. */
-static void *
+/* Always false, so that it can be returned. */
+static bool
 fail(struct scanner *s, const char *what)
 {
 	struct jsonx_pos pos = here(s);
 
 	apierr_set(
 	    s->e, 400, E_XCONTENT_PARSE, "[%u:%u] %s", pos.line, pos.col, what);
-	return NULL;
+	return false;
 }
 
-static void *
+static bool
 fail_char(struct scanner *s, const char *expected)
 {
 	struct jsonx_pos pos = here(s);
@@ -52,14 +48,14 @@ fail_char(struct scanner *s, const char *expected)
 		apierr_set(s->e, 400, E_XCONTENT_PARSE,
 		    "[%u:%u] Unexpected character (code %d): expected %s",
 		    pos.line, pos.col, (unsigned char)*s->p, expected);
-	return NULL;
+	return false;
 }
 
-static void *
+static bool
 fail_memory(struct scanner *s)
 {
 	apierr_set(s->e, 503, E_EXCEPTION, "out of memory");
-	return NULL;
+	return false;
 }
 
 static void
@@ -159,9 +155,9 @@ put_utf8(char *dst, int32_t c)
 	return dst;
 }
 
-/* Behind a backslash. NULL when it is no escape. */
-static char *
-read_escape(struct scanner *s, char *dst)
+/* Behind a backslash; *dst then stands behind what the escape means. */
+static bool
+read_escape(struct scanner *s, char **dst)
 {
 	static const char from[] = "\"\\/bfnrt";
 	static const char to[] = "\"\\/\b\f\n\r\t";
@@ -174,14 +170,15 @@ read_escape(struct scanner *s, char *dst)
 			return fail(s, "NUL is not allowed in strings");
 		if (c < 0)
 			return fail(s, "Invalid \\u escape in string");
-		return put_utf8(dst, c);
+		*dst = put_utf8(*dst, c);
+		return true;
 	}
 	at = s->p < s->end && *s->p != '\0' ? strchr(from, *s->p) : NULL;
 	if (at == NULL)
 		return fail_char(s, "an escape sequence");
 	s->p++;
-	*dst++ = to[at - from];
-	return dst;
+	*(*dst)++ = to[at - from];
+	return true;
 }
 
 /* The bytes up to the closing quote; decoding never makes them more. */
@@ -203,8 +200,10 @@ read_string(struct scanner *s)
 
 	s->p++;
 	text = dst = malloc(string_room(s) + 1);
-	if (text == NULL)
-		return fail_memory(s);
+	if (text == NULL) {
+		fail_memory(s);
+		return NULL;
+	}
 	while (s->p < s->end && *s->p != '"') {
 		if ((unsigned char)*s->p < ' ') {
 			fail(s, "Control character in string");
@@ -215,8 +214,7 @@ read_string(struct scanner *s)
 			continue;
 		}
 		s->p++;
-		dst = read_escape(s, dst);
-		if (dst == NULL)
+		if (!read_escape(s, &dst))
 			goto bad;
 	}
 	if (!skip_char(s, '"')) {
@@ -245,7 +243,7 @@ skip_digits(struct scanner *s)
 }
 
 /* A copy of the source text, so that nothing of it is lost. */
-static struct jsonx_value *
+static bool
 read_number(struct scanner *s, struct jsonx_value *v)
 {
 	const char *start = s->p;
@@ -263,10 +261,10 @@ read_number(struct scanner *s, struct jsonx_value *v)
 			return fail_char(s, "a digit");
 	}
 	v->text = strndup(start, (size_t)(s->p - start));
-	return v->text == NULL ? fail_memory(s) : v;
+	return v->text != NULL || fail_memory(s);
 }
 
-static struct jsonx_value *
+static bool
 read_word(struct scanner *s, struct jsonx_value *v)
 {
 	static const struct {
@@ -288,7 +286,7 @@ read_word(struct scanner *s, struct jsonx_value *v)
 		s->p += len;
 		v->type = words[i].type;
 		v->boolean = words[i].boolean;
-		return v;
+		return true;
 	}
 	return fail_char(s, "a value");
 }
@@ -337,12 +335,14 @@ drop_duplicates(struct jsonx_value *obj)
 
 	if (obj->nchildren < 2)
 		return true;
-	list = reallocarray(NULL, obj->nchildren, sizeof(*list));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are meant */
+	list = reallocarray(NULL, obj->nchildren, sizeof(list[0]));
 	if (list == NULL)
 		return false;
 	for (v = obj->child; v != NULL; v = v->next)
 		list[n++] = v;
-	qsort(list, n, sizeof(*list), compare_keys);
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
+	qsort(list, n, sizeof(list[0]), compare_keys);
 	for (size_t i = 0; i < n; i++) {
 		if (key != NULL && strcmp(list[i]->key, key) == 0) {
 			free(list[i]->key);
@@ -355,28 +355,41 @@ drop_duplicates(struct jsonx_value *obj)
 	return true;
 }
 
+/* A key and the colon behind it. The caller frees; NULL after a failure. */
+static char *
+read_key(struct scanner *s)
+{
+	char *key = NULL;
+
+	if (s->p == s->end || *s->p != '"')
+		fail_char(s, "a key");
+	else
+		key = read_string(s);
+	if (key == NULL)
+		return NULL;
+	if (strlen(key) > JSONX_KEY_MAX) {
+		fail(s, "Key is too long");
+		goto bad;
+	}
+	skip_blanks(s);
+	if (skip_char(s, ':'))
+		return key;
+	fail_char(s, "a colon");
+bad:
+	free(key);
+	return NULL;
+}
+
 /* "key": value */
 static struct jsonx_value *
 read_member(struct scanner *s)
 {
 	struct jsonx_pos pos = here(s);
+	char *key = read_key(s);
 	struct jsonx_value *v;
-	char *key;
 
-	if (s->p == s->end || *s->p != '"')
-		return fail_char(s, "a key");
-	key = read_string(s);
 	if (key == NULL)
 		return NULL;
-	if (strlen(key) > JSONX_KEY_MAX) {
-		free(key);
-		return fail(s, "Key is too long");
-	}
-	skip_blanks(s);
-	if (!skip_char(s, ':')) {
-		free(key);
-		return fail_char(s, "a colon");
-	}
 	v = read_value(s);
 	if (v == NULL) {
 		free(key);
@@ -387,61 +400,76 @@ read_member(struct scanner *s)
 	return v;
 }
 
-static struct jsonx_value *
+/* What is between the brackets, the first of which was read. */
+static bool
+read_children(struct scanner *s, struct jsonx_value *v)
+{
+	struct jsonx_value **tail = &v->child;
+
+	do {
+		skip_blanks(s);
+		*tail =
+		    v->type == JSONX_OBJECT ? read_member(s) : read_value(s);
+		if (*tail == NULL)
+			return false;
+		tail = &(*tail)->next;
+		v->nchildren++;
+		skip_blanks(s);
+	} while (skip_char(s, ','));
+	return true;
+}
+
+static bool
 read_container(struct scanner *s, struct jsonx_value *v)
 {
 	bool object = *s->p++ == '{';
 	char close = object ? '}' : ']';
-	struct jsonx_value **tail = &v->child;
 
 	v->type = object ? JSONX_OBJECT : JSONX_ARRAY;
 	if (++s->depth > JSONX_DEPTH_MAX)
 		return fail(s, "Nested too deeply");
 	skip_blanks(s);
-	if (s->p == s->end || *s->p != close) {
-		do {
-			skip_blanks(s);
-			*tail = object ? read_member(s) : read_value(s);
-			if (*tail == NULL)
-				return NULL;
-			tail = &(*tail)->next;
-			v->nchildren++;
-			skip_blanks(s);
-		} while (skip_char(s, ','));
-	}
+	if ((s->p == s->end || *s->p != close) && !read_children(s, v))
+		return false;
 	v->end = here(s);
 	if (!skip_char(s, close))
 		return fail_char(s, object ? "',' or '}'" : "',' or ']'");
 	s->depth--;
-	if (object && !drop_duplicates(v))
-		return fail_memory(s);
-	return v;
+	return !object || drop_duplicates(v) || fail_memory(s);
+}
+
+static bool
+read_any(struct scanner *s, struct jsonx_value *v)
+{
+	if (s->p == s->end)
+		return fail_char(s, "a value");
+	if (*s->p == '{' || *s->p == '[')
+		return read_container(s, v);
+	if (*s->p == '"') {
+		v->type = JSONX_STRING;
+		v->text = read_string(s);
+		return v->text != NULL;
+	}
+	if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
+		return read_number(s, v);
+	return read_word(s, v);
 }
 
 static struct jsonx_value *
 read_value(struct scanner *s)
 {
-	struct jsonx_value *v = calloc(1, sizeof(*v)), *done;
+	struct jsonx_value *v = calloc(1, sizeof(*v));
 
-	if (v == NULL)
-		return fail_memory(s);
+	if (v == NULL) {
+		fail_memory(s);
+		return NULL;
+	}
 	skip_blanks(s);
 	v->pos = here(s);
-	if (s->p == s->end)
-		done = fail_char(s, "a value");
-	else if (*s->p == '{' || *s->p == '[')
-		done = read_container(s, v);
-	else if (*s->p == '"') {
-		v->type = JSONX_STRING;
-		v->text = read_string(s);
-		done = v->text == NULL ? NULL : v;
-	} else if (*s->p == '-' || (*s->p >= '0' && *s->p <= '9'))
-		done = read_number(s, v);
-	else
-		done = read_word(s, v);
-	if (done == NULL)
-		jsonx_free(v);
-	return done;
+	if (read_any(s, v))
+		return v;
+	jsonx_free(v);
+	return NULL;
 }
 
 struct jsonx_value *
@@ -463,152 +491,6 @@ jsonx_parse(const char *text, size_t len, struct apierr *e)
 	if (s.p == s.end)
 		return v;
 	jsonx_free(v);
-	return fail_char(&s, "nothing behind the value");
-}
-
-void
-jsonx_free(struct jsonx_value *v)
-{
-	struct jsonx_value *next;
-
-	/* Along the siblings in a loop: only nesting, which is bounded, recurs.
-	 */
-	for (; v != NULL; v = next) {
-		next = v->next;
-		jsonx_free(v->child);
-		free(v->key);
-		free(v->text);
-		free(v);
-	}
-}
-
-const struct jsonx_value *
-jsonx_get(const struct jsonx_value *obj, const char *key)
-{
-	const struct jsonx_value *v;
-
-	if (obj->type != JSONX_OBJECT)
-		return NULL;
-	for (v = obj->child; v != NULL; v = v->next)
-		if (strcmp(v->key, key) == 0)
-			return v;
+	fail_char(&s, "nothing behind the value");
 	return NULL;
-}
-
-const char *
-jsonx_token(const struct jsonx_value *v)
-{
-	static const char *const names[] = {
-		[JSONX_OBJECT] = "START_OBJECT",
-		[JSONX_ARRAY] = "START_ARRAY",
-		[JSONX_STRING] = "VALUE_STRING",
-		[JSONX_NUMBER] = "VALUE_NUMBER",
-		[JSONX_BOOLEAN] = "VALUE_BOOLEAN",
-		[JSONX_NULL] = "VALUE_NULL",
-	};
-
-	return names[v->type];
-}
-
-static bool
-is_integer(const char *text)
-{
-	if (*text == '-')
-		text++;
-	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-bool
-jsonx_int64(const struct jsonx_value *v, int64_t *i)
-{
-	double d;
-
-	if (v->text == NULL)
-		return false;
-	if (is_integer(v->text)) {
-		errno = 0;
-		*i = strtoll(v->text, NULL, 10);
-		return errno == 0;
-	}
-	if (number_parse(v->text, strlen(v->text), &d) == -1 || isnan(d) ||
-	    d < -0x1p63 || d >= 0x1p63)
-		return false;
-	*i = (int64_t)d;
-	return true;
-}
-
-static struct json_object *
-number_to_json(const char *text)
-{
-	double d = 0;
-	uint64_t u;
-	int64_t i;
-
-	if (is_integer(text)) {
-		errno = 0;
-		i = strtoll(text, NULL, 10);
-		if (errno == 0)
-			return json_object_new_int64(i);
-		errno = 0;
-		u = strtoull(text, NULL, 10);
-		if (errno == 0 && *text != '-')
-			return json_object_new_uint64(u);
-	}
-	/* JSON's grammar is part of the one that number_parse knows. */
-	(void)number_parse(text, strlen(text), &d);
-	return json_object_new_double(d);
-}
-
-static int
-container_to_json(const struct jsonx_value *v, struct json_object *out)
-{
-	const struct jsonx_value *child;
-	struct json_object *o;
-	int rc;
-
-	for (child = v->child; child != NULL; child = child->next) {
-		if (jsonx_to_json(child, &o) == -1)
-			return -1;
-		rc = v->type == JSONX_OBJECT
-		    ? json_object_object_add(out, child->key, o)
-		    : json_object_array_add(out, o);
-		if (rc != 0) {
-			json_object_put(o);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-int
-jsonx_to_json(const struct jsonx_value *v, struct json_object **out)
-{
-	*out = NULL;
-	switch (v->type) {
-	case JSONX_NULL:
-		return 0;
-	case JSONX_BOOLEAN:
-		*out = json_object_new_boolean(v->boolean);
-		break;
-	case JSONX_STRING:
-		*out = json_object_new_string(v->text);
-		break;
-	case JSONX_NUMBER:
-		*out = number_to_json(v->text);
-		break;
-	case JSONX_OBJECT:
-		*out = json_object_new_object();
-		break;
-	case JSONX_ARRAY:
-		*out = json_object_new_array();
-		break;
-	}
-	if (*out == NULL)
-		return -1;
-	if (v->child != NULL && container_to_json(v, *out) == -1) {
-		json_object_put(*out);
-		*out = NULL;
-		return -1;
-	}
-	return 0;
 }

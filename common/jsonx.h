@@ -76,6 +76,6 @@ int jsonx_to_json(const struct jsonx_value *, struct json_object **out);
  * The number as a whole one, cut toward zero. Returns false when it does not
  * fit or text is no number. For NUMBER and STRING.
  */
-bool jsonx_int64(const struct jsonx_value *, int64_t *v);
+bool jsonx_int64(const struct jsonx_value *v, int64_t *whole);
 
 #endif

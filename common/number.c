@@ -136,7 +136,7 @@ slow_convert(const char *prefix, const struct digits *d, size_t max, char mark,
 		exponent = EXPONENT_MAX;
 	if (exponent < -EXPONENT_MAX)
 		exponent = -EXPONENT_MAX;
-	snprintf(buf + n, sizeof(buf) - n, "%c%" PRId64, mark, exponent);
+	(void)snprintf(buf + n, sizeof(buf) - n, "%c%" PRId64, mark, exponent);
 	return strtod(buf, NULL);
 }
 

@@ -23,7 +23,6 @@
 /* Pages of WAL before they are folded in: 16 MB, one sync for many commits. */
 #define CHECKPOINT_PAGES "4000"
 
-/* clang-format off: the schema is a table */
 static const char schema_sql[] =
     "CREATE TABLE meta ("
     " id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -107,7 +106,6 @@ static const char schema_sql[] =
     " DELETE FROM record_by_probability WHERE run = old.id >> 12 AND"
     "  probability = old.probability AND id = old.id;"
     "END;";
-/* clang-format on */
 
 _Static_assert(RESULTSDB_RUN_SHIFT == 12, "the trigger knows the shift");
 
@@ -341,6 +339,21 @@ resultsdb_open_writer(const char *dir, bool create)
 	return db;
 }
 
+/*
+ * Other programs take the -wal with them when they are done with a database,
+ * and a reader without the right to write cannot make it again.
+ */
+static void
+explain_failure(const char *dir)
+{
+	char path[PATH_MAX];
+
+	if (path_join(path, dir, RESULTSDB_FILE "-wal") == 0 &&
+	    access(path, F_OK) == -1)
+		log_warnx(
+		    "%s is missing; opening the job makes it again", path);
+}
+
 sqlite3 *
 resultsdb_open_reader(const char *dir)
 {
@@ -357,8 +370,13 @@ resultsdb_open_reader(const char *dir)
 		"PRAGMA query_only=1;"
 		"PRAGMA temp_store=MEMORY;"
 		"PRAGMA cache_size=-16384") == -1 ||
-	    version_check(db) == -1)
+	    version_check(db) == -1) {
+		int saved = errno;
+
+		explain_failure(dir);
+		errno = saved;
 		return close_failed(db);
+	}
 	return db;
 }
 
@@ -406,7 +424,6 @@ resultsdb_tail(sqlite3 *db, int64_t *id)
 	return 0;
 }
 
-/* clang-format off: SQL */
 #define OF_RUN                                                                 \
 	" FROM record WHERE is_interim = 0 AND id >= ?1 << 12 AND"             \
 	" id < (?1 + 1) << 12"
@@ -419,7 +436,6 @@ static const char *const run_sql[] = {
 	"INSERT INTO record_by_probability SELECT ?1, probability, id" OF_RUN
 	" ORDER BY probability, id",
 };
-/* clang-format on */
 
 int
 resultsdb_add_run(sqlite3 *db, int64_t run)

@@ -12,6 +12,7 @@
 #define NANOS_PER_S INT64_C(1000000000)
 #define NANOS_PER_MS INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
+#define OFFSET_MAX_S 64800 /* 18 hours */
 #define YEAR_LIMIT 999999999
 #define YEAR_WITH_MS 292000000 /* milliseconds of later years do not fit */
 
@@ -37,7 +38,7 @@ static const struct {
 	[TF_NANO] = { 0, NANOS_PER_S - 1 },
 	[TF_MILLI_OF_DAY] = { 0, S_PER_DAY * 1000 - 1 },
 	[TF_NANO_OF_DAY] = { 0, S_PER_DAY *NANOS_PER_S - 1 },
-	[TF_OFFSET] = { -18 * 3600, 18 * 3600 },
+	[TF_OFFSET] = { -OFFSET_MAX_S, OFFSET_MAX_S },
 };
 
 static bool

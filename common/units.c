@@ -58,10 +58,11 @@ normalise(char *dst, size_t cap, const char *text)
 		len--;
 	if (len >= cap)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		dst[i] = text[i] >= 'A' && text[i] <= 'Z'
-		    ? (char)(text[i] - 'A' + 'a')
-		    : text[i];
+	for (size_t i = 0; i < len; i++) {
+		dst[i] = text[i];
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			dst[i] = (char)(text[i] - 'A' + 'a');
+	}
 	dst[len] = '\0';
 	return true;
 }
@@ -130,13 +131,13 @@ units_duration(
 	if (!normalise(buf, sizeof(buf), text))
 		return duration_bad(field, text, e);
 	for (size_t i = 0; i < NELEM(duration_units); i++) {
-		char last;
+		size_t n;
 
 		if (!cut_suffix(buf, duration_units[i].name))
 			continue;
 		normalise(buf, sizeof(buf), buf);
-		last = *buf == '\0' ? 'x' : buf[strlen(buf) - 1];
-		if (last < '0' || last > '9')
+		n = strlen(buf);
+		if (n == 0 || buf[n - 1] < '0' || buf[n - 1] > '9')
 			return duration_bad(field, text, e);
 		return duration_number(
 		    field, text, buf, duration_units[i].ns, ns, e);
@@ -188,8 +189,8 @@ units_print_duration(char *dst, int64_t ns)
 	if (ns == 0)
 		strlcpy(dst, "0s", UNITS_DURATION_BYTES);
 	else
-		snprintf(dst, UNITS_DURATION_BYTES, "%" PRId64 "%s", ns / u->ns,
-		    u->name);
+		(void)snprintf(dst, UNITS_DURATION_BYTES, "%" PRId64 "%s",
+		    ns / u->ns, u->name);
 }
 
 void
@@ -208,11 +209,11 @@ units_show_duration(char *dst, int64_t ns)
 	}
 	tenths = ns % u->ns * 10 / u->ns;
 	if (tenths != 0)
-		snprintf(dst, UNITS_DURATION_BYTES, "%" PRId64 ".%" PRId64 "%s",
-		    ns / u->ns, tenths, u->name);
+		(void)snprintf(dst, UNITS_DURATION_BYTES,
+		    "%" PRId64 ".%" PRId64 "%s", ns / u->ns, tenths, u->name);
 	else
-		snprintf(dst, UNITS_DURATION_BYTES, "%" PRId64 "%s", ns / u->ns,
-		    u->name);
+		(void)snprintf(dst, UNITS_DURATION_BYTES, "%" PRId64 "%s",
+		    ns / u->ns, u->name);
 }
 
 static int

@@ -83,7 +83,7 @@ units_iso(char *dst, int64_t ms)
 		n = snprintf(dst, UNITS_ISO_BYTES, "%04" PRId64, year);
 	else
 		n = snprintf(dst, UNITS_ISO_BYTES, "%+07" PRId64, year);
-	snprintf(dst + n, UNITS_ISO_BYTES - (size_t)n,
+	(void)snprintf(dst + n, UNITS_ISO_BYTES - (size_t)n,
 	    "-%02u-%02uT%02d:%02d:%02d.%03dZ", month, day,
 	    (int)(rest / 3600000), (int)(rest / 60000 % 60),
 	    (int)(rest / 1000 % 60), (int)(rest % 1000));

@@ -100,13 +100,9 @@ read_offset(const char **p, int64_t *offset_ms)
 	(*p)++;
 	if (!read_field(p, 18, &hours))
 		return false;
-	if (skip(p, ':')) {
-		if (!read_field(p, 59, &minutes))
-			return false;
-	} else if (**p >= '0' && **p <= '9') {
-		if (!read_field(p, 59, &minutes))
-			return false;
-	}
+	if ((skip(p, ':') || (**p >= '0' && **p <= '9')) &&
+	    !read_field(p, 59, &minutes))
+		return false;
 	*offset_ms = (hours * 60 + minutes) * 60 * MS_PER_S;
 	if (negative)
 		*offset_ms = -*offset_ms;

@@ -17,7 +17,6 @@
 /* Nobody else writes; an administrator may be looking. */
 #define BUSY_TIMEOUT_MS 5000
 
-/* clang-format off: SQL */
 static const char schema_sql[] =
     "CREATE TABLE meta ("
     " id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -66,7 +65,6 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_REMOVE] = "DELETE FROM job WHERE incarnation = ?1",
 	[ST_EACH] = "SELECT " JOB_COLUMNS " FROM job ORDER BY job_id",
 };
-/* clang-format on */
 
 struct catalog {
 	sqlite3 *db;

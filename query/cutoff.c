@@ -9,8 +9,6 @@
 #include "common/sqlx.h"
 #include "query/cutoff.h"
 
-#define PAR_RUN 12
-
 /*
  * The best values so far, the worst of them at the root. Values are turned so
  * that greater is better in either direction.

@@ -15,27 +15,12 @@
 /* Most records of one bucket that expand attaches. */
 #define EXPAND_MAX "10000"
 
-enum {
-	PAR_START = 1,
-	PAR_END,
-	PAR_MAX_INTERIM,
-	PAR_SCORE,
-	PAR_TAIL,
-	PAR_LO,
-	PAR_HI,
-	PAR_LIMIT,
-	PAR_OFFSET,
-	PAR_SORT,
-	PAR_DESC
-};
-
 struct sort_field {
 	const char *name;
 	const char *expr;	       /* NULL: no row of this kind has it */
 	const struct run_order *order; /* NULL: not kept in runs */
 };
 
-/* clang-format off: tables */
 static const struct run_order run_score = { "record_by_score", "record_score",
 	"min_score", "max_score" };
 static const struct run_order run_probability = { "record_by_probability",
@@ -105,7 +90,6 @@ static const char *const record_ties[] = {
 	"d.function",
 };
 static const char *const bucket_ties[] = { "timestamp" };
-/* clang-format on */
 
 #define FROM_DETECTOR " CROSS JOIN detector d ON d.id = r.detector "
 

@@ -17,6 +17,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+/* clang-format off */
 #define P_START "?1"	   /* ms, included */
 #define P_END "?2"	   /* ms, excluded */
 #define P_MAX_INTERIM "?3" /* greatest is_interim: 0 or 1 */
@@ -28,7 +29,23 @@ struct sqlite3_stmt;
 #define P_OFFSET "?9"
 #define P_SORT "?10" /* an echoed field */
 #define P_DESC "?11"
-#define P_RUN "?12"
+#define P_RUN "?12" /* bound by the search for a cutoff */
+
+enum plan_parameter {
+	PAR_START = 1,
+	PAR_END,
+	PAR_MAX_INTERIM,
+	PAR_SCORE,
+	PAR_TAIL,
+	PAR_LO,
+	PAR_HI,
+	PAR_LIMIT,
+	PAR_OFFSET,
+	PAR_SORT,
+	PAR_DESC,
+	PAR_RUN
+};
+/* clang-format on */
 
 /* The rows of a record query, as r. */
 #define WHERE_RECORD                                                           \

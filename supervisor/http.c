@@ -60,7 +60,7 @@ update_full(struct http *http)
 static void
 update_sweep(struct http *http)
 {
-	static const struct timeval period = { 0, HTTP_SWEEP_MS * 1000 };
+	static const struct timeval period = { 0, HTTP_SWEEP_US };
 
 	if (http->nconns == 0)
 		event_del(&http->sweep);

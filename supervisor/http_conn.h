@@ -40,7 +40,7 @@ struct http_encoder;
  */
 #define HTTP_WORK_TURN 64
 #define HTTP_WORK_SLICE 16
-#define HTTP_SWEEP_MS 250 /* deadlines are looked at this often */
+#define HTTP_SWEEP_US 250000 /* deadlines are looked at this often */
 
 enum http_body_mode { BODY_UNDECIDED, BODY_COLLECT, BODY_STREAM, BODY_IGNORE };
 

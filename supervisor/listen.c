@@ -22,7 +22,7 @@
 
 #define ACCEPTS_A_TURN 32	/* then the others have their turn */
 #define STARVED_LOG_US 10000000 /* a flood may log once in 10 s */
-#define STARVED_MS 500		/* rest when descriptors ran out */
+#define STARVED_US 500000	/* rest when descriptors ran out */
 
 struct listener {
 	struct event_base *base;
@@ -87,7 +87,7 @@ turn_away(struct listener *l, int listen_fd)
 static void
 starve(struct listener *l, int listen_fd)
 {
-	struct timeval rest = { 0, STARVED_MS * 1000 };
+	struct timeval rest = { 0, STARVED_US };
 	int64_t now_us = clock_mono_us();
 
 	if (now_us - l->starved_logged_us >= STARVED_LOG_US) {

@@ -30,8 +30,8 @@ typedef void listen_accepted_fn(int fd, const struct listen_peer *, void *arg);
  *
  * Returns NULL with errno.
  */
-struct listener *listener_new(struct event_base *, const char *spec,
-    listen_accepted_fn *, void *arg, char *where, size_t wherelen,
+struct listener *listener_new(struct event_base *base, const char *spec,
+    listen_accepted_fn *accepted, void *arg, char *where, size_t wherelen,
     const char **why);
 /* Closes; a Unix socket that it made is unlinked. NULL is fine. */
 void listener_free(struct listener *);

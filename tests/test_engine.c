@@ -1111,3 +1111,25 @@ Test(engine, a_result_that_was_refused_is_offered_again)
 	cr_expect_eq(f.bucket[3].timestamp_ms, (T0 + 3 * SPAN) * 1000LL);
 	feed_clear(&f);
 }
+
+Test(engine, times_out_of_this_world_are_ignored)
+{
+	static const int64_t odd[] = { INT64_MIN, INT64_MIN / 1000 - 1,
+		INT64_MAX / 1000 + 1, INT64_MAX };
+	struct feed f;
+
+	start_counting(&f);
+	for (size_t i = 0; i < NELEM(odd); i++) {
+		cr_expect_eq(feed_add(&f, odd[i]), 0);
+		engine_skip(f.engine, odd[i]);
+		engine_reset_buckets(f.engine, odd[i], odd[i]);
+	}
+	cr_expect_eq(engine_last_finalized_ms(f.engine), TIME_UNSET);
+	cr_assert_eq(feed_add(&f, T0), 0);
+	for (size_t i = 0; i < NELEM(odd); i++)
+		cr_expect_eq(feed_add(&f, odd[i]), 0);
+	cr_assert_eq(feed_add(&f, T0 + SPAN), 0);
+	cr_assert_eq(f.nbuckets, 1);
+	cr_expect_eq(f.bucket[0].event_count, 1);
+	feed_clear(&f);
+}

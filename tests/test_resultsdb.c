@@ -586,6 +586,25 @@ Test(resultsdb, a_sandboxed_reader_sees_what_a_killed_writer_committed)
 	cr_expect_eq(read_in_sandbox(), 2, "and again");
 }
 
+/* As the sqlite3 program leaves it; a writer puts that right. */
+Test(resultsdb, a_sandboxed_reader_needs_the_wal)
+{
+	struct writer w;
+	uint64_t seq;
+
+	writer_open(&w);
+	write_bucket(&w, T0, 1, false);
+	writer_commit(&w);
+	writer_close(&w);
+	cr_assert_eq(unlink("results/results.db-wal"), 0);
+	cr_assert_eq(unlink("results/results.db-shm"), 0);
+	cr_expect_eq(read_in_sandbox(), 101);
+	writer_open(&w);
+	cr_assert_eq(results_applied_seq(w.results, &seq), 0);
+	writer_close(&w);
+	cr_expect_eq(read_in_sandbox(), 1);
+}
+
 Test(resultsdb, a_creation_that_was_cut_off_is_begun_again)
 {
 	struct writer w;

@@ -170,9 +170,17 @@ peek_bucket(const struct engine *e, int64_t start_s)
 	return b->start_s == start_s ? b : NULL;
 }
 
+static bool
+is_time(int64_t time_s)
+{
+	return time_s >= -ENGINE_TIME_MOST && time_s <= ENGINE_TIME_MOST;
+}
+
 void
 engine_target(struct engine *e, int64_t time_s)
 {
+	if (!is_time(time_s))
+		return;
 	if (e->target_s == TIME_UNSET) {
 		e->end_s = engine_floor(e, time_s) - e->conf->latency_s;
 		e->next_s = engine_floor(e, e->end_s);
@@ -319,7 +327,7 @@ engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 {
 	struct bucket *b;
 
-	if (time_s < e->end_s)
+	if (time_s < e->end_s || !is_time(time_s))
 		return 0;
 	if (time_s > e->target_s || engine_is_busy(e)) {
 		errno = EINVAL;
@@ -347,8 +355,11 @@ engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
 void
 engine_skip(struct engine *e, int64_t time_s)
 {
-	int64_t start = engine_ceil(e, time_s);
+	int64_t start;
 
+	if (!is_time(time_s))
+		return;
+	start = engine_ceil(e, time_s);
 	if (start <= e->end_s)
 		return;
 	judge_abandon(e);

@@ -55,7 +55,8 @@ int engine_step(struct engine *) MUST_CHECK;
 
 /*
  * Add a record of time_s, for which engine_target was called and engine_step
- * has returned 0. Records before L are dropped silently (after a skip).
+ * has returned 0. Records before L are dropped silently (after a skip), and so
+ * are times of more than 9e15 seconds, which the other calls ignore.
  * Returns 0, or -1 with ENOMEM, or EINVAL when time does not allow it.
  */
 int engine_add(

@@ -11,6 +11,12 @@
 
 #define FIELD_NONE UINT32_MAX
 
+/*
+ * Times beyond this, in seconds, are none: 285 million years, so that
+ * milliseconds, spans and latencies can be added without overflow.
+ */
+#define ENGINE_TIME_MOST 9000000000000000
+
 /* A detector, with its fields as numbers of analysis fields. */
 struct engine_detector {
 	const struct detector *conf;   /* borrowed */

@@ -3,6 +3,7 @@
 #include "common/compat.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "worker/engine_int.h"
@@ -42,7 +43,7 @@ SCHEMA_DEFINE(partition_state, PARTITION_FIELDS);
 #define SERIES_FIELDS(F, S)                                                    \
 	F(S, U32, partition, 0, INFINITY)                                      \
 	F(S, U32, by, 0, NAMES_NONE)                                           \
-	F(S, I64, last_s, -INFINITY, INFINITY)                                 \
+	F(S, I64, last_s, -1e16, 1e16)                                         \
 	F(S, F64, peak, 0, 100)
 SCHEMA_STRUCT(series_state, SERIES_FIELDS);
 SCHEMA_DEFINE(series_state, SERIES_FIELDS);
@@ -404,8 +405,13 @@ state_fits(const struct engine *e, const struct engine_state *s)
 	    s->ndetectors != e->conf->ndetectors ||
 	    s->nscopes != e->judge.nscopes)
 		return false;
-	if (s->target_s == TIME_UNSET)
-		return s->nbuckets == 0;
+	if (s->end_s == TIME_UNSET || s->next_s == TIME_UNSET ||
+	    s->target_s == TIME_UNSET)
+		return s->nbuckets == 0 && s->end_s == s->next_s &&
+		    s->target_s == s->end_s;
+	/* wider than engine_target lets any of them grow */
+	if (fabs((double)s->next_s) > 9.2e15 || fabs((double)s->end_s) > 9.2e15)
+		return false;
 	return engine_floor(e, s->next_s) == s->next_s &&
 	    s->end_s >= s->next_s && s->end_s - s->next_s < e->span_s &&
 	    s->target_s < s->next_s + (int64_t)e->nopen * e->span_s;

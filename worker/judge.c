@@ -207,20 +207,18 @@ actual_value(const struct feature *feature, const struct leaf *leaf)
 	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
-/* Judge the value by what is known, then let the model know it. */
-static double
-judge_and_learn(struct series *s, const struct feature *feature,
-    enum function_side side, double value)
+/* Once it is judged, the model may know the value. */
+static void
+learn_value(struct series *s, const struct feature *feature,
+    enum function_side side, const struct finding *f)
 {
-	double both = model_judge(&s->model, feature->model, SIDE_BOTH, value);
-	double ln_p = side == SIDE_BOTH
-	    ? both
-	    : model_judge(&s->model, feature->model, side, value);
-
 	/* a value may be foreign to the model on the side that alarms nobody */
-	model_learn(&s->model, feature->model, value, both);
-	s->peak = fmax(s->peak, score_raw(ln_p));
-	return ln_p;
+	double both = side == SIDE_BOTH
+	    ? f->ln_p
+	    : model_judge(&s->model, feature->model, SIDE_BOTH, f->actual);
+
+	model_learn(&s->model, feature->model, f->actual, both);
+	s->peak = fmax(s->peak, f->raw);
 }
 
 static int
@@ -236,23 +234,22 @@ judge_series(struct engine *e, uint32_t index)
 	f.leaf = bucket_find(j->bucket, index);
 	if (!has_say(e, s, d->feature, f.leaf, &side))
 		return 0;
-	f.actual = actual_value(d->feature, f.leaf);
-	f.typical = model_typical(&s->model, d->feature->model);
-	if (j->interim) {
-		f.ln_p =
-		    model_judge(&s->model, d->feature->model, side, f.actual);
-	} else {
-		fade(e, s);
-		f.ln_p = judge_and_learn(s, d->feature, side, f.actual);
-	}
-	f.raw = score_raw(f.ln_p);
 	if (p->members.n == 0 && touch_partition(e, s->partition) == -1)
 		return -1;
+	if (!j->interim)
+		fade(e, s);
+	f.actual = actual_value(d->feature, f.leaf);
+	f.ln_p = model_judge(&s->model, d->feature->model, side, f.actual);
+	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	j->nleaves++;
-	if (f.ln_p < LN_RECORD)
+	if (f.ln_p < LN_RECORD) {
+		f.typical = model_typical(&s->model, d->feature->model);
 		add_finding(j, &f);
+	}
+	if (!j->interim)
+		learn_value(s, d->feature, side, &f);
 	return 0;
 }
 

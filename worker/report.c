@@ -70,7 +70,7 @@ name_values(struct engine *e, const struct finding *f, uint32_t influencer,
 		if (in->field != influencer)
 			continue;
 		c.influence = influence_of(feature, f, in);
-		if (c.influence >= INFLUENCE_LEAST)
+		if (c.influence >= INFLUENCE_LEAST && n < NELEM(found))
 			found[n++] = c;
 	}
 	qsort(found, n, sizeof(found[0]), by_influence);

@@ -16,7 +16,6 @@
 
 #define RESULTS_DIR "results"
 
-/* clang-format off: SQL */
 enum stmt {
 	ST_BEGIN,
 	ST_COMMIT,
@@ -39,7 +38,6 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_DROP_BUCKETS] =
 	    "DELETE FROM bucket WHERE is_interim = 1 AND timestamp >= ?1",
 };
-/* clang-format on */
 
 struct results {
 	sqlite3 *db; /* NULL: not opened */
