@@ -355,7 +355,7 @@ def test_check_and_print_of_the_configuration():
     printed = subprocess.run(command + ["-nv", "-o", "log_level=debug"],
         check=True, stdout=subprocess.PIPE, text=True).stdout
     lines = printed.split("\n")
-    for line in ("max_body_size 5242880b", "allowed_host a.example",
+    for line in ("max_body_size 5mb", "allowed_host a.example",
             "allowed_host b.example", "log_level debug",
             "max_connections 1024"):
         assert line in lines, (line, printed)
