@@ -224,7 +224,7 @@ filter_arguments(scmp_filter_ctx ctx, pid_t self)
 
 	for (size_t i = 0; i < NELEM(fcntl_commands); i++) {
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
+		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i], 0));
 		if (rc != 0)
 			return rc;
 	}
@@ -235,11 +235,11 @@ filter_arguments(scmp_filter_ctx ctx, pid_t self)
 		    1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)self));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)self, 0));
 	/* sysconf() asks for limits by it; setting is another matter. */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
-		    1, SCMP_A2(SCMP_CMP_EQ, 0));
+		    1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	return rc;
 }
 

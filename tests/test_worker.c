@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -614,6 +615,69 @@ Test(worker, answered_counts_survive_a_kill)
 	w = worker_open();
 	cr_expect_eq(w->totals.counts.processed_record_count, 2100);
 	worker_close(w, true);
+}
+
+/* All that results.db shows, but for wall time. The caller frees. */
+static char *
+results_dump(void)
+{
+	static const char sql[] =
+	    "SELECT group_concat(row, char(10)) FROM ("
+	    "SELECT printf('%lld %.17g %.17g %d', timestamp, anomaly_score,"
+	    " initial_anomaly_score, event_count) AS row FROM bucket"
+	    " UNION ALL SELECT printf('%lld %.17g %.17g %.17g', timestamp,"
+	    " probability, record_score, actual) FROM record ORDER BY 1)";
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	char *dump;
+
+	cr_assert_eq(sqlite3_open_v2("results/results.db", &db,
+			 SQLITE_OPEN_READWRITE, NULL),
+	    SQLITE_OK);
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	cr_assert_eq(sqlite3_step(st), SQLITE_ROW);
+	dump = strdup((const char *)sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return dump;
+}
+
+/* Twenty uploads, every one of them the worker's last if it is to die. */
+static char *
+results_of_a_life(bool deaths, struct data_counts *counts)
+{
+	struct worker *w = worker_open();
+	char *dump;
+
+	for (uint32_t i = 1; i <= 20; i++) {
+		post(w, i, (int)i * 600, 600);
+		if (!deaths)
+			continue;
+		worker_kill(w);
+		w = worker_open();
+	}
+	*counts = w->totals.counts;
+	worker_close(w, true);
+	dump = results_dump();
+	for (size_t i = 0; i < NELEM(tmpdir_parts); i++) {
+		tmpdir_purge(tmpdir_parts[i]);
+		mkdir(tmpdir_parts[i], 0700);
+	}
+	return dump;
+}
+
+/* Exactly once, and to the last bit: replay repeats models, not results. */
+Test(worker, results_are_the_same_with_and_without_deaths)
+{
+	struct data_counts counts, again;
+	char *whole = results_of_a_life(false, &counts);
+	char *pieces = results_of_a_life(true, &again);
+
+	cr_expect_gt(strlen(whole), 1000);
+	cr_expect_str_eq(pieces, whole);
+	cr_expect_eq(memcmp(&again, &counts, sizeof(counts)), 0);
+	free(whole);
+	free(pieces);
 }
 
 /* Killed at any moment, a sealed upload counts whole or not at all. */

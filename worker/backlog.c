@@ -38,8 +38,7 @@ struct backlog {
 	const char *job_id;
 	TAILQ_HEAD(, task) tasks;
 	unsigned n;
-	bool running; /* run is the first task's */
-	struct entry_run run;
+	struct entry_run *run; /* owned: the first task's; NULL: not begun */
 	bool closed;
 };
 
@@ -77,6 +76,7 @@ backlog_free(struct backlog *b)
 		return;
 	while ((t = TAILQ_FIRST(&b->tasks)) != NULL)
 		task_remove(b, t);
+	free(b->run);
 	free(b);
 }
 
@@ -330,8 +330,8 @@ task_answer(struct backlog *b, struct task *t)
 	b->analysis->log_time_ms = clock_wall_ms();
 	if (answer_totals(b->peer, b->analysis) == -1)
 		return -1;
-	if (b->run.failed)
-		rc = answer_failed(b->peer, t->request, &b->run.error);
+	if (b->run->failed)
+		rc = answer_failed(b->peer, t->request, &b->run->error);
 	else if (t->entry.type == JOURNAL_FLUSH)
 		rc = answer_flushed(b->peer, t->request, b->analysis);
 	else
@@ -348,8 +348,10 @@ task_begin(struct backlog *b, const struct task *t)
 
 	if (t->arrival != NULL && spool_data(t->arrival->spool, &data) == -1)
 		return -1;
-	entry_begin(&b->run, b->analysis, &t->entry, data);
-	b->running = true;
+	b->run = malloc(sizeof(*b->run));
+	if (b->run == NULL)
+		return -1;
+	entry_begin(b->run, b->analysis, &t->entry, data);
 	return 0;
 }
 
@@ -362,13 +364,16 @@ task_run(
 
 	if (t->entry.type == JOURNAL_CLOSE)
 		return task_close(b, t);
-	if (!b->running && task_begin(b, t) == -1)
+	if (b->run == NULL && task_begin(b, t) == -1)
 		return -1;
-	rc = entry_step(&b->run, deadline_us, progress);
+	rc = entry_step(b->run, deadline_us, progress);
 	if (rc == 1)
 		return 1;
-	b->running = false;
-	return rc == -1 ? -1 : task_answer(b, t);
+	if (rc == 0)
+		rc = task_answer(b, t);
+	free(b->run);
+	b->run = NULL;
+	return rc;
 }
 
 int

@@ -53,6 +53,7 @@ hash_key(uint64_t key[2])
 
 	key[0] = key[1] = 0;
 	if (at != 0)
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): so it is given */
 		memcpy(key, (const void *)at, 16);
 }
 

@@ -81,7 +81,7 @@ beta_fraction(double a, double b, double x)
 	double f = 1, c = 1, d = 0, coef, delta;
 
 	for (int i = 1; i <= FRACTION_TERMS; i++) {
-		double m = i / 2;
+		double m = floor(i / 2.0);
 
 		if (i % 2 == 0)
 			coef =

@@ -60,7 +60,7 @@ name_values(struct engine *e, const struct finding *f, uint32_t influencer,
     struct record_influencer *out)
 {
 	const struct feature *feature = e->detector[f->detector].feature;
-	struct candidate found[BUCKET_INFLUENCES];
+	struct candidate found[BUCKET_INFLUENCES] = { { .value = 0 } };
 	size_t n = 0;
 
 	for (uint32_t i = 0; f->leaf != NULL && i < f->leaf->nseen; i++) {

@@ -109,6 +109,31 @@ repair(uint8_t *p, size_t len)
 	}
 }
 
+/* A state that was believed must also be one that can be gone on with. */
+static void
+go_on(struct engine *engine)
+{
+	static const char who[] = "x", value[] = "17";
+	const struct field_value fields[] = { { "0", 1, true },
+		{ value, 2, true }, { who, 1, true } };
+	const struct record record = { fields, NELEM(fields), 3 };
+	int64_t last_ms = engine_last_finalized_ms(engine), t;
+	struct model_size size = { 0 };
+
+	t = last_ms == TIME_UNSET ? 0 : last_ms / 1000;
+	for (int i = 0; i < 4; i++, t += 1800) {
+		engine_target(engine, t);
+		while (engine_step(engine) == 1)
+			;
+		(void)!engine_add(engine, t, &record);
+	}
+	(void)!engine_interim(engine, TIME_UNSET, TIME_UNSET);
+	engine_target(engine, t + 3600);
+	while (engine_step(engine) == 1)
+		;
+	engine_size(engine, &size);
+}
+
 static void
 load(struct snapshot_reader *r)
 {
@@ -123,7 +148,7 @@ load(struct snapshot_reader *r)
 	if (intake_load(intake, r) == 0)
 		intake_opened(intake);
 	if (engine_load(engine, r) == 0)
-		(void)engine_last_finalized_ms(engine);
+		go_on(engine);
 	engine_free(engine);
 	intake_free(intake);
 }
