@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
@@ -171,12 +172,11 @@ on_flushed(struct job *job, uint32_t request, const void *msg)
 	if (call == NULL)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "flushed", json_object_new_boolean(true));
+	jsonmake_bool(&o, "flushed", true);
 	if (end_ms == TIME_UNSET && call->old_path)
 		end_ms = 0;
 	if (end_ms != TIME_UNSET)
-		json_object_object_add(o, "last_finalized_bucket_end",
-		    json_object_new_int64(end_ms));
+		jsonmake_int(&o, "last_finalized_bucket_end", end_ms);
 	call_reply(call, 200, o);
 }
 

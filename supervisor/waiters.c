@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "common/jsonmake.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
@@ -136,10 +137,9 @@ reply_opened(struct job *job, struct call *call)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "opened", json_object_new_boolean(true));
+	jsonmake_bool(&o, "opened", true);
 	if (!call->old_path)
-		json_object_object_add(
-		    o, "node", json_object_new_string(job->srv->node_id));
+		jsonmake_string(&o, "node", job->srv->node_id);
 	call_reply(call, 200, o);
 }
 
