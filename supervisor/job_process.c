@@ -147,7 +147,8 @@ on_counts(struct job *job, uint32_t request, const void *msg)
 	if (op == NULL)
 		return;
 	rbuf_init(&rb, m->counts.p, m->counts.len);
-	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1) {
+	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1 ||
+	    rb.left != 0) {
 		worker_bad(job, "sent counts that cannot be read", "");
 		return;
 	}
@@ -218,8 +219,11 @@ on_closed(struct job *job, uint32_t request, const void *msg)
 	if (m->model_snapshot_id.len == 0)
 		return;
 	id = span_dup(m->model_snapshot_id);
-	if (id == NULL)
+	if (id == NULL) {
+		log_warn(
+		    "job %s: the id of its snapshot is not shown", job->id);
 		return;
+	}
 	free(job->model_snapshot_id);
 	job->model_snapshot_id = id;
 }
