@@ -188,7 +188,7 @@ options_read(struct options *os, const struct option_table *table,
 	if (c->body == NULL)
 		return query_read(os, c, target, e);
 	/* What a route takes in the query, it takes in the body instead. */
-	if (params_check(&c->params, "", http_req_path(c->req), e) == -1 ||
+	if (params_check(&c->params, NULL, http_req_path(c->req), e) == -1 ||
 	    body_parse(os, c, e) == -1)
 		return -1;
 	return body_read(os, target, e);
