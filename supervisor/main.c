@@ -389,6 +389,7 @@ main(int argc, char *argv[])
 			break;
 		case 'V':
 			printf("anomd %s\n", PACKAGE_VERSION);
+			free(options);
 			return 0;
 		default:
 			usage();
