@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/jsonmake.h"
 #include "supervisor/call.h"
 
 struct call *
@@ -103,7 +104,7 @@ call_reply_true(struct call *c, const char *key)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, key, json_object_new_boolean(true));
+	jsonmake_bool(&o, key, true);
 	call_reply(c, 200, o);
 }
 

@@ -261,6 +261,26 @@ def test_supervisor_killed_during_an_upload():
         assert count in (1, 400001), count
 
 
+def test_close_under_way_at_the_end_holds_after_it():
+    """What a client closed is not opened again, what it left open is."""
+    with Daemon() as d:
+        d.make_job("closing", job())
+        d.make_job("left", job())
+        pid = d.worker_pid("closing")
+        os.kill(pid, signal.SIGSTOP)
+        closed = in_background(d.close_job, "closing")
+        wait_until(lambda: d.stats("closing")["state"] == "closing", 10,
+            "closing")
+        os.kill(d.pid, signal.SIGTERM)
+        wait_until(lambda: "closing all jobs" in d.log(), 10, "the end")
+        os.kill(pid, signal.SIGCONT)
+        assert closed() == {"closed": True}
+        assert d.wait() == 0, d.log()
+        d.start()
+        wait_until(lambda: d.stats("left")["state"] == "opened", 10, "left")
+        assert d.stats("closing")["state"] == "closed"
+
+
 def test_killed_keeper_is_started_again():
     with Daemon() as d:
         d.put_job("one", job())
