@@ -17,8 +17,8 @@
 #include "supervisor/conf.h"
 #include "supervisor/server.h"
 
-#define ANSWER_TIMEOUT_S 60 /* a keeper that takes longer is hung */
-#define RESTART_MAX_S 30    /* the delay doubles to this */
+#define ANSWER_TIMEOUT_US INT64_C(60000000) /* longer: it hangs */
+#define RESTART_MAX_S 30		    /* the delay doubles to this */
 
 struct request {
 	TAILQ_ENTRY(request) entry;
@@ -42,6 +42,7 @@ struct catalogue {
 	bool ever_loaded;
 	unsigned restart_s;  /* delay of the next start */
 	int64_t start_at_us; /* 0: running */
+	int64_t started_us;
 	int64_t ready_since_us;
 };
 
@@ -57,6 +58,13 @@ request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
 		r->cb(r->arg, e, incarnation);
 	wbuf_clear(&r->frame);
 	free(r);
+}
+
+static bool
+keeper_is_loaded(const struct catalogue *cat)
+{
+	return cat->chan != NULL && chan_state(cat->chan) == IN_OPEN &&
+	    cat->load_id == 0;
 }
 
 static struct request *
@@ -288,6 +296,7 @@ keeper_start(struct catalogue *cat)
 	int fd;
 
 	cat->start_at_us = 0;
+	cat->started_us = clock_mono_us();
 	snprintf(path, sizeof(path), "%s/anomd-keeper", conf->libexec_dir);
 	cat->child = child_spawn(path, NULL, &fd, keeper_exited, cat);
 	if (cat->child == NULL) {
@@ -353,9 +362,13 @@ catalogue_tick(struct catalogue *cat)
 		keeper_start(cat);
 		return;
 	}
+	if (!keeper_is_loaded(cat) &&
+	    now - cat->started_us > ANSWER_TIMEOUT_US) {
+		keeper_down(cat, "has not loaded the catalogue in time");
+		return;
+	}
 	TAILQ_FOREACH (r, &cat->requests, entry) {
-		if (r->since_us != 0 &&
-		    now - r->since_us > (int64_t)ANSWER_TIMEOUT_S * 1000000) {
+		if (r->since_us != 0 && now - r->since_us > ANSWER_TIMEOUT_US) {
 			keeper_down(cat, "has not answered in time");
 			return;
 		}
@@ -379,8 +392,7 @@ request_new(struct catalogue *cat, uint16_t type, const void *msg,
 		goto fail;
 	TAILQ_INSERT_TAIL(&cat->requests, r, entry);
 	cat->nrequests++;
-	if (cat->chan != NULL && cat->load_id == 0 && cat->ever_loaded &&
-	    chan_state(cat->chan) == IN_OPEN)
+	if (keeper_is_loaded(cat))
 		request_send(cat, r);
 	return;
 fail:

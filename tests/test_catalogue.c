@@ -1,0 +1,235 @@
+/* The way to the keeper, and what becomes of requests when it dies. */
+#include "common/compat.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "supervisor/catalogue.h"
+#include "tests/supervisor_fixture.h"
+
+struct answer {
+	unsigned n;
+	int status; /* 0: no error */
+	uint64_t incarnation;
+};
+
+static void
+on_answer(void *arg, const struct apierr *e, uint64_t incarnation)
+{
+	struct answer *a = arg;
+
+	a->n++;
+	a->status = e == NULL ? 0 : e->status;
+	a->incarnation = incarnation;
+}
+
+static void
+store(struct answer *a, const char *id)
+{
+	struct msg_keep_create m = { .job_id = span_of(id),
+		.config = span_of("{}"),
+		.create_time_ms = 1 };
+
+	*a = (struct answer){ 0 };
+	catalogue_create(sv.catalogue, &m, on_answer, a);
+	fx_turn();
+}
+
+static void
+done(struct child *keeper, uint32_t request, uint64_t incarnation)
+{
+	struct msg_keep_done m = { .incarnation = incarnation };
+
+	fake_say(keeper, MSG_KEEP_DONE, request, &m);
+}
+
+Test(catalogue, answers_find_their_requests_in_any_order)
+{
+	struct msg_keep_create m;
+	struct child *keeper;
+	struct answer a, b;
+	uint32_t first, second;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	store(&a, "a");
+	store(&b, "b");
+	cr_expect_eq(catalogue_pending(sv.catalogue), 2);
+	first = fake_expect(keeper, MSG_KEEP_CREATE, &m);
+	cr_expect(span_eq(m.job_id, "a"));
+	second = fake_expect(keeper, MSG_KEEP_CREATE, NULL);
+	done(keeper, second, 8);
+	cr_expect_eq(a.n, 0);
+	fake_say_failed(keeper, first, 400, E_STATUS, "no");
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 400);
+	cr_expect_eq(b.n, 1);
+	cr_expect_eq(b.status, 0);
+	cr_expect_eq(b.incarnation, 8);
+	cr_expect_eq(catalogue_pending(sv.catalogue), 0);
+	sv_end();
+}
+
+Test(catalogue, requests_under_way_fail_and_those_that_wait_survive)
+{
+	struct answer sent, waiting;
+	struct child *keeper;
+	uint32_t request;
+
+	sv_start();
+	store(&sent, "sent");
+	fake_exit(fake_last(SV_KEEPER), 9);
+	cr_expect_eq(sent.n, 1);
+	cr_expect_eq(sent.status, 503);
+	cr_expect_eq(fake_count(SV_KEEPER), 2, "the first restart is at once");
+	store(&waiting, "waiting");
+	keeper = fake_last(SV_KEEPER);
+	fake_ready(keeper);
+	request = fake_expect(keeper, MSG_KEEP_LOAD, NULL);
+	cr_expect_eq(fake_next(keeper), 0, "nothing is sent while it loads");
+	done(keeper, request, 0);
+	cr_expect_eq(waiting.n, 0);
+	done(keeper, fake_expect(keeper, MSG_KEEP_CREATE, NULL), 3);
+	cr_expect_eq(waiting.n, 1);
+	cr_expect_eq(waiting.status, 0);
+	cr_expect_eq(waiting.incarnation, 3);
+	cr_expect_eq(sent.n, 1);
+	cr_expect_eq(sv_failed, 0);
+	sv_end();
+}
+
+Test(catalogue, one_that_waited_through_two_deaths_survives_both)
+{
+	struct answer a;
+
+	sv_start();
+	fake_exit(fake_last(SV_KEEPER), 9);
+	store(&a, "a");
+	fake_exit(fake_last(SV_KEEPER), 9); /* before READY */
+	sv_tick(2);
+	cr_expect_eq(a.n, 0);
+	sv_keeper_loads();
+	sv_store(MSG_KEEP_CREATE);
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 0);
+	sv_end();
+}
+
+/* How many seconds pass before the next keeper is started. */
+static unsigned
+seconds_to_restart(void)
+{
+	unsigned n = fake_count(SV_KEEPER), s = 0;
+
+	fake_exit(fake_last(SV_KEEPER), 9);
+	while (fake_count(SV_KEEPER) == n && s < 100) {
+		sv_tick(1);
+		s++;
+	}
+	return s;
+}
+
+Test(catalogue, restarts_are_delayed_more_and_more_up_to_a_limit)
+{
+	static const unsigned delays[] = { 0, 1, 2, 4, 8, 16, 30, 30 };
+
+	sv_start();
+	for (size_t i = 0; i < NELEM(delays); i++) {
+		unsigned s = seconds_to_restart();
+
+		cr_expect(s == delays[i] || s == delays[i] + 1,
+		    "restart %zu after %u s, not %u", i, s, delays[i]);
+		sv_keeper_loads();
+	}
+	/* One that has held for a while is forgiven. */
+	sv_tick(31);
+	cr_expect_eq(seconds_to_restart(), 0);
+	sv_end();
+}
+
+Test(catalogue, a_keeper_that_cannot_be_started_is_tried_again)
+{
+	unsigned n;
+
+	sv_start();
+	n = fake_count(SV_KEEPER);
+	fake_failing = 2;
+	fake_exit(fake_last(SV_KEEPER), 9);
+	cr_expect_eq(fake_count(SV_KEEPER), n);
+	sv_tick(4);
+	cr_expect_eq(fake_count(SV_KEEPER), n + 1);
+	sv_keeper_loads();
+	cr_expect_eq(sv_loaded, 2);
+	sv_end();
+}
+
+Test(catalogue, the_first_keeper_must_come_up)
+{
+	sv_begin();
+	fake_exit(fake_last(SV_KEEPER), 1);
+	cr_expect_eq(sv_failed, 1);
+	cr_expect_eq(fake_count(SV_KEEPER), 1);
+	sv_end();
+}
+
+Test(catalogue, a_keeper_that_hangs_is_replaced)
+{
+	struct child *keeper;
+	struct answer a;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	store(&a, "a");
+	sv_tick(60);
+	cr_expect_eq(a.n, 0);
+	sv_tick(2);
+	cr_expect(keeper->killed);
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 503);
+	/* So is one that never gets so far as to load. */
+	keeper = fake_last(SV_KEEPER);
+	cr_expect_not(keeper->killed);
+	sv_tick(62);
+	cr_expect(keeper->killed);
+	sv_end();
+}
+
+Test(catalogue, an_answer_that_was_not_asked_for_ends_the_keeper)
+{
+	struct child *keeper;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	done(keeper, 4711, 1);
+	cr_expect(keeper->killed);
+	cr_expect_eq(fake_count(SV_KEEPER), 2);
+	sv_end();
+}
+
+Test(catalogue, stored_jobs_are_loaded_once)
+{
+	static const char config[] =
+	    "{\"job_id\":\"kept\",\"analysis_config\":{\"bucket_span\":\"5m\","
+	    "\"detectors\":[{\"function\":\"count\"}]},"
+	    "\"data_description\":{}}";
+	struct msg_keep_job m = { .job_id = span_of("kept"),
+		.incarnation = 7,
+		.config = span_of(config),
+		.finished_time_ms = TIME_UNSET };
+
+	sv_begin();
+	for (int i = 0; i < 2; i++) {
+		struct child *keeper = fake_last(SV_KEEPER);
+		uint32_t request;
+
+		fake_ready(keeper);
+		request = fake_expect(keeper, MSG_KEEP_LOAD, NULL);
+		fake_say(keeper, MSG_KEEP_JOB, request, &m);
+		done(keeper, request, 0);
+		cr_assert_not_null(jobs_find(sv.jobs, "kept"));
+		cr_expect_eq(jobs_find(sv.jobs, "kept")->incarnation, 7);
+		fake_exit(keeper, 9);
+	}
+	cr_expect_eq(sv_loaded, 2);
+	sv_end();
+}
