@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,11 +90,31 @@ collect_all(struct jobs *jobs, struct job ***list)
 	return n;
 }
 
+/* The next token, without blanks and commas around it. NULL: none is left. */
+static const char *
+next_token(const char **expr, size_t *len)
+{
+	const char *token = *expr + strspn(*expr, ", ");
+
+	*len = strcspn(token, ",");
+	*expr = token + *len;
+	while (*len > 0 && token[*len - 1] == ' ')
+		--*len;
+	return *len == 0 ? NULL : token;
+}
+
+/* No token at all, or "_all" or "*" and nothing else. */
 static bool
 means_all(const char *expr)
 {
-	return expr == NULL || *expr == '\0' || strcmp(expr, "_all") == 0 ||
-	    strcmp(expr, "*") == 0;
+	const char *token;
+	size_t len;
+
+	if (expr == NULL || (token = next_token(&expr, &len)) == NULL)
+		return true;
+	return ((len == 4 && strncmp(token, "_all", len) == 0) ||
+		   (len == 1 && *token == '*')) &&
+	    next_token(&expr, &len) == NULL;
 }
 
 static long
@@ -108,27 +129,19 @@ static void
 expr_mark(const char *expr, bool allow_no_match, struct job **all, bool *marked,
     size_t n, char *missing, size_t missinglen)
 {
+	const char *token;
+	size_t len;
+
 	missing[0] = '\0';
-	while (*expr != '\0') {
-		size_t len;
-		bool wild;
+	while ((token = next_token(&expr, &len)) != NULL) {
+		bool wild = memchr(token, '*', len) != NULL;
+		size_t used = strlen(missing);
 
-		expr += strspn(expr, ", ");
-		len = strcspn(expr, ",");
-		wild = memchr(expr, '*', len) != NULL;
-		while (len > 0 && expr[len - 1] == ' ')
-			len--;
-		if (len > 0 && !token_mark(all, marked, n, expr, len) &&
-		    !(wild && allow_no_match)) {
-			char token[256];
-
-			strlcpy(token, expr,
-			    len + 1 < sizeof(token) ? len + 1 : sizeof(token));
-			if (missing[0] != '\0')
-				strlcat(missing, ",", missinglen);
-			strlcat(missing, token, missinglen);
-		}
-		expr += strcspn(expr, ",");
+		if (token_mark(all, marked, n, token, len) ||
+		    (wild && allow_no_match))
+			continue;
+		snprintf(missing + used, missinglen - used, "%s%.*s",
+		    used == 0 ? "" : ",", (int)len, token);
 	}
 }
 
