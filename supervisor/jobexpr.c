@@ -35,19 +35,26 @@ wildcard_matches(const char *pattern, size_t plen, const char *text)
 	return p == end;
 }
 
-static bool
-job_matches(const struct job *job, const char *token, size_t len)
+/* The i-th group of a configuration; NULL behind the last. */
+static const char *
+conf_group(const struct jobconf *conf, size_t i)
 {
 	struct json_object *groups;
 
+	if (!json_object_object_get_ex(conf->json, "groups", &groups))
+		return NULL;
+	return json_object_get_string(json_object_array_get_idx(groups, i));
+}
+
+static bool
+job_matches(const struct job *job, const char *token, size_t len)
+{
+	const char *group;
+
 	if (wildcard_matches(token, len, job->id))
 		return true;
-	if (!json_object_object_get_ex(job->conf->json, "groups", &groups))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(groups); i++)
-		if (wildcard_matches(token, len,
-			json_object_get_string(
-			    json_object_array_get_idx(groups, i))))
+	for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL; i++)
+		if (wildcard_matches(token, len, group))
 			return true;
 	return false;
 }
@@ -178,4 +185,31 @@ nomem:
 	free(*list);
 	*list = NULL;
 	return apierr_set(e, 503, E_STATUS, "out of memory");
+}
+
+static int
+clash(struct apierr *e, const char *name)
+{
+	return apierr_set(e, 400, E_EXISTS,
+	    "job and group names must be unique but job [%s] and group [%s] "
+	    "have the same name",
+	    name, name);
+}
+
+int
+jobexpr_check_names(
+    struct jobs *jobs, const struct jobconf *conf, struct apierr *e)
+{
+	const char *group;
+
+	for (size_t i = 0; (group = conf_group(conf, i)) != NULL; i++)
+		if (jobs_find(jobs, group) != NULL)
+			return clash(e, group);
+	for (struct job *job = jobs_first(jobs, ""); job != NULL;
+	     job = job_next(job))
+		for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL;
+		     i++)
+			if (strcmp(group, conf->job_id) == 0)
+				return clash(e, group);
+	return 0;
 }

@@ -11,6 +11,7 @@
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
 #include "supervisor/job.h"
+#include "supervisor/jobexpr.h"
 #include "supervisor/server.h"
 
 #define STALL_US 5000000 /* between two ticks, which come every second */
@@ -166,6 +167,7 @@ job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 {
 	const char *id = conf->job_id;
 	struct msg_keep_create m;
+	struct apierr e;
 	struct job *job;
 	char *text;
 
@@ -174,6 +176,11 @@ job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 		    "The job cannot be created with the Id '%s'. The Id is "
 		    "already used.",
 		    id);
+		jobconf_free(conf);
+		return;
+	}
+	if (jobexpr_check_names(jobs, conf, &e) == -1) {
+		call_error(call, &e);
 		jobconf_free(conf);
 		return;
 	}
