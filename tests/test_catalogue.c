@@ -81,7 +81,8 @@ Test(catalogue, requests_under_way_fail_and_those_that_wait_survive)
 	fake_exit(fake_last(SV_KEEPER), 9);
 	cr_expect_eq(sent.n, 1);
 	cr_expect_eq(sent.status, 503);
-	cr_expect_eq(fake_count(SV_KEEPER), 2, "the first restart is at once");
+	sv_tick(1);
+	cr_expect_eq(fake_count(SV_KEEPER), 2, "restarted at the next tick");
 	store(&waiting, "waiting");
 	keeper = fake_last(SV_KEEPER);
 	fake_ready(keeper);
@@ -143,7 +144,7 @@ Test(catalogue, restarts_are_delayed_more_and_more_up_to_a_limit)
 	}
 	/* One that has held for a while is forgiven. */
 	sv_tick(31);
-	cr_expect_eq(seconds_to_restart(), 0);
+	cr_expect_leq(seconds_to_restart(), 1);
 	sv_end();
 }
 
@@ -202,6 +203,7 @@ Test(catalogue, an_answer_that_was_not_asked_for_ends_the_keeper)
 	keeper = fake_last(SV_KEEPER);
 	done(keeper, 4711, 1);
 	cr_expect(keeper->killed);
+	sv_tick(1);
 	cr_expect_eq(fake_count(SV_KEEPER), 2);
 	sv_end();
 }
@@ -229,6 +231,7 @@ Test(catalogue, stored_jobs_are_loaded_once)
 		cr_assert_not_null(jobs_find(sv.jobs, "kept"));
 		cr_expect_eq(jobs_find(sv.jobs, "kept")->incarnation, 7);
 		fake_exit(keeper, 9);
+		sv_tick(1);
 	}
 	cr_expect_eq(sv_loaded, 2);
 	sv_end();
