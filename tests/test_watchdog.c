@@ -114,8 +114,9 @@ Test(watchdog, a_daemon_that_did_not_run_blames_nobody)
 	sv_tick(3);
 	cr_expect_not(worker->killed);
 	pong(0, false);
-	while (fake_next(worker) != MSG_PING)
+	for (int s = 0; s < 10 && fake_next(worker) != MSG_PING; s++)
 		sv_tick(1);
+	cr_assert_eq(worker->head.type, MSG_PING);
 	fx_pass_ms(3600 * 1000); /* one is */
 	sv_tick(3);
 	cr_expect_not(worker->killed);
