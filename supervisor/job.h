@@ -143,6 +143,11 @@ void jobs_reopen(struct jobs *);
 void jobs_tick(struct jobs *);
 /* Close all in order. */
 void jobs_stop(struct jobs *);
+
+struct jobs_count {
+	size_t all, opened, failed;
+};
+void jobs_count(struct jobs *, struct jobs_count *);
 /* Jobs that have a process, or wait for one. */
 size_t jobs_running(struct jobs *);
 /* Takes conf; answers the call when the job is stored. */

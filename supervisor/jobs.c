@@ -298,6 +298,19 @@ jobs_stop(struct jobs *jobs)
 			job_event(job, EV_CLOSE, "anomd ends");
 }
 
+void
+jobs_count(struct jobs *jobs, struct jobs_count *n)
+{
+	struct job *job;
+
+	memset(n, 0, sizeof(*n));
+	RB_FOREACH (job, job_tree, &jobs->tree) {
+		n->all++;
+		n->opened += job->state == JOB_OPENED;
+		n->failed += job->state == JOB_FAILED;
+	}
+}
+
 size_t
 jobs_running(struct jobs *jobs)
 {
