@@ -27,7 +27,9 @@ struct fieldset {
 	size_t n;		    /* 1 + jobconf's nfields */
 	struct fieldset_name *name; /* owned, n */
 	struct field_value *value;  /* owned, n */
-	bool *in_text;		    /* owned, n: the value points into text */
+	/* Owned, n: where a value is in text; FIELDSET_NONE: it is not. */
+	size_t *start;
+	bool built;	  /* a value is in text */
 	size_t time_twin; /* the analysis field that is the time field too */
 	size_t *slot;	  /* owned: hash table of first names */
 	size_t nslots;	  /* a power of two */
@@ -59,7 +61,8 @@ void fieldset_set(struct fieldset *, size_t i, const char *p, size_t len);
  * Build a value: fieldset_room gives memory for len more bytes behind those
  * that were added, fieldset_add says how many of them were used, and
  * fieldset_set_built makes all that was added since start (an earlier
- * fieldset_mark) the value of field i. Ends the process when memory is out.
+ * fieldset_mark) the value of field i. Growing is cheap however long the text
+ * is; it ends the process when memory is out.
  */
 size_t fieldset_mark(const struct fieldset *);
 char *fieldset_room(struct fieldset *, size_t len);
