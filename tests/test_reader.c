@@ -624,8 +624,51 @@ mutate(struct text *t, unsigned long long *state)
 	}
 }
 
+/* The shape, with a number of some digits for each #. */
 static void
-compare_with_slow(bool broken, unsigned long long seed, int rounds)
+add_filled(struct text *t, const char *shape, unsigned long long *state)
+{
+	for (; *shape != '\0'; shape++) {
+		if (*shape == '#')
+			text_printf(t, "%u", draw(state, 100000));
+		else
+			text_add(t, shape, 1);
+	}
+}
+
+/* Records of one shape, one of them with another byte somewhere. */
+static void
+add_alike(struct text *t, unsigned long long *state)
+{
+	static const char *const shapes[] = { "{\"time\":#,\"a\":\"#\"}",
+		"{\n \"time\" : # ,\n \"unwanted\" : #\n}\n",
+		"{\"a\":{\"b\":#},\"a.b\":[#],\"b\":\"\\n\"}",
+		"{\"b\": #, \"\\u0061\": #, \"time\": null}" };
+	const char *shape = shapes[draw(state, NELEM(shapes))];
+	unsigned at = draw(state, 8);
+
+	for (unsigned n = draw(state, 8); n > 0; n--) {
+		size_t start = t->len;
+
+		add_filled(t, shape, state);
+		if (n == at)
+			t->p[start + draw(state, (unsigned)(t->len - start))] =
+			    " ,:{}\"\\["[draw(state, 8)];
+	}
+	text_printf(t, "%60s", ""); /* so that the last ones are compared */
+}
+
+static void
+add_values(struct text *t, unsigned long long *state)
+{
+	for (unsigned n = draw(state, 6); n > 0; n--)
+		add_value(t, state, 3);
+	text_printf(t, " ");
+}
+
+static void
+compare_with_slow(void (*add)(struct text *, unsigned long long *), bool broken,
+    unsigned long long seed, int rounds)
 {
 	struct jobconf *jc = conf_new("a a.b b");
 	struct reader *r = reader_new(jc);
@@ -634,9 +677,7 @@ compare_with_slow(bool broken, unsigned long long seed, int rounds)
 	for (int i = 0; i < rounds; i++) {
 		struct text doc = { NULL, 0 };
 
-		for (unsigned n = draw(&seed, 6); n > 0; n--)
-			add_value(&doc, &seed, 3);
-		text_printf(&doc, " ");
+		add(&doc, &seed);
 		if (broken)
 			mutate(&doc, &seed);
 		exact = malloc(doc.len + 1);
@@ -656,10 +697,16 @@ compare_with_slow(bool broken, unsigned long long seed, int rounds)
 
 Test(reader, well_formed_documents_read_as_by_the_slow_reader)
 {
-	compare_with_slow(false, 1, 5000);
+	compare_with_slow(add_values, false, 1, 5000);
 }
 
 Test(reader, broken_documents_read_as_by_the_slow_reader)
 {
-	compare_with_slow(true, 2, 20000);
+	compare_with_slow(add_values, true, 2, 20000);
+}
+
+Test(reader, documents_alike_but_for_a_byte_read_as_by_the_slow_reader)
+{
+	compare_with_slow(add_alike, false, 3, 20000);
+	compare_with_slow(add_alike, true, 4, 20000);
 }

@@ -136,15 +136,6 @@ fieldset_find(const struct fieldset *fs, const char *name, size_t len)
 	return FIELDSET_NONE;
 }
 
-void
-fieldset_set(struct fieldset *fs, size_t i, const char *p, size_t len)
-{
-	fs->value[i].p = p;
-	fs->value[i].len = len;
-	fs->value[i].present = true;
-	fs->start[i] = FIELDSET_NONE;
-}
-
 size_t
 fieldset_mark(const struct fieldset *fs)
 {
@@ -187,13 +178,6 @@ fieldset_set_built(struct fieldset *fs, size_t i, size_t start)
 	fieldset_set(fs, i, NULL, fs->text_len - start);
 	fs->start[i] = start;
 	fs->built = true;
-}
-
-void
-fieldset_count(struct fieldset *fs)
-{
-	if (fs->record.value_count < UINT32_MAX)
-		fs->record.value_count++;
 }
 
 /* Only now the text stays where it is. */

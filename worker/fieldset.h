@@ -55,7 +55,12 @@ void fieldset_reset(struct fieldset *);
 size_t fieldset_find(const struct fieldset *, const char *name, size_t len);
 
 /* The value of field i is this text, which outlives the record. */
-void fieldset_set(struct fieldset *, size_t i, const char *p, size_t len);
+static inline void
+fieldset_set(struct fieldset *fs, size_t i, const char *p, size_t len)
+{
+	fs->value[i] = (struct field_value){ p, len, true };
+	fs->start[i] = FIELDSET_NONE;
+}
 
 /*
  * Build a value: fieldset_room gives memory for len more bytes behind those
@@ -70,7 +75,12 @@ void fieldset_add(struct fieldset *, size_t len);
 void fieldset_set_built(struct fieldset *, size_t i, size_t start);
 
 /* One more value was seen, wanted or not. */
-void fieldset_count(struct fieldset *);
+static inline void
+fieldset_count(struct fieldset *fs)
+{
+	if (fs->record.value_count < UINT32_MAX)
+		fs->record.value_count++;
+}
 
 /* The record is complete; valid until the next fieldset_reset. */
 const struct record *fieldset_record(struct fieldset *);

@@ -188,8 +188,20 @@ leave_string(struct jsonlex *lx, const char *p)
 	return JSON_ERROR;
 }
 
-/* Go on at p with the string whose text has begun; it becomes lx->kind. */
 static inline enum json_token
+end_string(struct jsonlex *lx, const char *p, enum json_token kind)
+{
+	lx->len = (size_t)(p - lx->text);
+	lx->p = p + 1;
+	if (kind == JSON_NAME)
+		lx->place = JSON_AFTER_NAME;
+	else
+		settle(lx);
+	return kind;
+}
+
+/* Go on at p with the string whose text has begun; it becomes this kind. */
+static enum json_token
 scan_string(struct jsonlex *lx, const char *p, enum json_token kind)
 {
 	uint32_t cp;
@@ -218,13 +230,7 @@ scan_string(struct jsonlex *lx, const char *p, enum json_token kind)
 	}
 	if (p == lx->end || *p != '"')
 		return leave_string(lx, p);
-	lx->len = (size_t)(p - lx->text);
-	lx->p = p + 1;
-	if (kind == JSON_NAME)
-		lx->place = JSON_AFTER_NAME;
-	else
-		settle(lx);
-	return kind;
+	return end_string(lx, p, kind);
 }
 
 /* The string whose first byte, behind the quote, is at p. */
@@ -233,6 +239,9 @@ read_string(struct jsonlex *lx, const char *p, enum json_token kind)
 {
 	lx->text = p;
 	lx->escaped = false;
+	p = find_special(p, lx->stop);
+	if (p < lx->stop && *p == '"')
+		return end_string(lx, p, kind);
 	return scan_string(lx, p, kind);
 }
 
@@ -545,4 +554,22 @@ jsonlex_next(struct jsonlex *lx)
 		break;
 	}
 	return read_value(lx, p, lx->place);
+}
+
+bool
+jsonlex_pass_colon(struct jsonlex *lx)
+{
+	const char *p = skip_space(lx->p, lx->stop);
+
+	if (p >= lx->stop || *p != ':')
+		return false;
+	lx->p = skip_space(p + 1, lx->stop);
+	lx->place = JSON_AFTER_COLON;
+	return true;
+}
+
+enum json_token
+jsonlex_value(struct jsonlex *lx, const char *p)
+{
+	return read_value(lx, p, JSON_AFTER_COLON);
 }

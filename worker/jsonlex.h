@@ -104,6 +104,17 @@ void jsonlex_init(struct jsonlex *, const char *data, size_t len, size_t slice);
 enum json_token jsonlex_next(struct jsonlex *);
 
 /*
+ * Behind a NAME: go to the value, if a colon follows within the slice. Returns
+ * whether; the next token is the same either way.
+ */
+bool jsonlex_pass_colon(struct jsonlex *);
+/*
+ * The token at p, where the value of a member begins: its name, the colon, and
+ * what belongs before them, stand between the last token and p.
+ */
+enum json_token jsonlex_value(struct jsonlex *, const char *p);
+
+/*
  * Undo the escapes of a text that jsonlex_next has given, or of a part of it.
  *
  * dst   room for as much as is read: decoding never makes a text longer

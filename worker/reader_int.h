@@ -7,6 +7,7 @@
 #include "worker/fieldset.h"
 #include "worker/jsonlex.h"
 #include "worker/reader.h"
+#include "worker/shape.h"
 
 /* The prefix "outer.inner." of the object that is being read. */
 struct json_path {
@@ -32,12 +33,14 @@ struct json_reader {
 	struct json_path path;
 	char *name;	  /* owned: a name whose escapes are undone */
 	unsigned nerrors; /* while skipping, in this upload */
+	struct shape shape;
+	unsigned nmembers; /* of the record so far, outside of nested objects */
 
 	/* What a slice may end in the midst of. */
 	enum json_doing doing;
 	const char *member; /* VALUE: its name; borrowed, or jr->name */
 	size_t member_len;
-	size_t field; /* JOIN, COPY: where the value goes */
+	size_t field; /* VALUE, JOIN, COPY: where the value goes */
 	size_t mark;  /* where it begins in the fields' text */
 	bool joining; /* COPY: of an element of an array */
 	bool first;   /* JOIN: no element was seen yet */

@@ -38,6 +38,13 @@ path_len(const struct json_path *path)
 	return path->len[path->depth];
 }
 
+static void
+begin_record(struct json_reader *jr)
+{
+	path_reset(&jr->path);
+	jr->nmembers = 0;
+}
+
 /* Only as long as something wanted can lie below it is a prefix kept. */
 static void
 path_push(struct json_path *path, const char *name, size_t len)
@@ -133,7 +140,7 @@ skip_malformed(struct reader *r, struct apierr *e)
 		    count_error(r, e) == FAILED)
 			return FAILED;
 	}
-	path_reset(&jr->path);
+	begin_record(jr);
 	(void)turn_to(r, DOING_MEMBERS);
 	return jr->merged ? TURN : RECORD;
 }
@@ -283,71 +290,150 @@ begin_array(struct reader *r, size_t i)
 
 /* ---- records ---- */
 
-/* The present token is the value of the member with this name. */
+/* The present token is the value of a member, and no object. */
 static enum outcome
-take_value(struct reader *r, const char *name, size_t len, enum json_token t)
+take_value(struct reader *r, size_t field, enum json_token t)
 {
-	size_t i;
-
 	/*
 	 * Behind a name, the end that the skip finds is taken for a value: the
 	 * record goes on into the next document.
 	 */
 	if (t == JSON_ERROR)
 		return begin_skip(r, true);
-	if (t == JSON_OBJECT) {
-		path_push(&r->json.path, name, len);
-		return GO_ON;
-	}
 	fieldset_count(&r->fields);
-	i = find_field(r, name, len);
 	if (t == JSON_ARRAY)
-		return begin_array(r, i);
-	return i == FIELDSET_NONE ? GO_ON : take_scalar(r, i, t);
+		return begin_array(r, field);
+	return field == FIELDSET_NONE ? GO_ON : take_scalar(r, field, t);
 }
 
-/* A member whose name is the present token. */
-static inline enum outcome
-read_member(struct reader *r)
+/* Read the value of the member with this name. */
+static enum outcome
+read_value(struct reader *r, const char *name, size_t len, size_t field)
 {
 	struct json_reader *jr = &r->json;
-	const char *name = jr->lex.text;
-	size_t len = jr->lex.len;
-	enum json_token t;
+	enum json_token t = jsonlex_next(&jr->lex);
 
-	if (jr->lex.escaped)
-		name = plain_name(jr, name, &len);
-	t = jsonlex_next(&jr->lex);
+	if (t == JSON_OBJECT) {
+		path_push(&jr->path, name, len);
+		return GO_ON;
+	}
 	if (t != JSON_MORE)
-		return take_value(r, name, len, t);
+		return take_value(r, field, t);
 	jr->member = name;
 	jr->member_len = len;
+	jr->field = field;
 	jr->doing = DOING_VALUE;
 	return PAUSED;
 }
 
-/* The value of a member when a slice ended behind its name. */
+/* The value of a member in whose midst, or before it, a slice ended. */
 static enum outcome
-read_value(struct reader *r, struct apierr *e)
+resume_value(struct reader *r, struct apierr *e)
 {
 	struct json_reader *jr = &r->json;
-	enum json_token t = jsonlex_next(&jr->lex);
 	enum outcome outcome;
 
 	(void)e;
-	if (t == JSON_MORE)
-		return PAUSED;
 	jr->doing = DOING_MEMBERS;
-	outcome = take_value(r, jr->member, jr->member_len, t);
+	outcome = read_value(r, jr->member, jr->member_len, jr->field);
 	return outcome == GO_ON ? TURN : outcome;
 }
 
+/*
+ * A member whose name is the present token. What stands from start on, where
+ * place was, is kept if it may come again: NULL when a slice has cut it.
+ */
 static enum outcome
-end_object(struct json_path *path)
+read_member(struct reader *r, const char *start, enum json_place place)
 {
-	if (path->depth == 0)
-		return RECORD;
-	path->depth--;
+	struct json_reader *jr = &r->json;
+	const char *name = jr->lex.text;
+	size_t len = jr->lex.len, field;
+
+	if (jr->lex.escaped)
+		name = plain_name(jr, name, &len);
+	field = find_field(r, name, len);
+	if (jr->path.depth == 0) {
+		if (start != NULL && jsonlex_pass_colon(&jr->lex))
+			shape_learn(&jr->shape, jr->nmembers, start,
+			    (size_t)(jr->lex.p - start),
+			    place == JSON_AFTER_BRACE, field);
+		jr->nmembers++;
+	}
+	return read_value(r, name, len, field);
+}
+
+/* The member that comes next, if it begins like that of the last record. */
+static inline const struct shape_member *
+known_member(const struct json_reader *jr)
+{
+	const struct shape_member *m = shape_member(&jr->shape, jr->nmembers);
+	const struct jsonlex *lex = &jr->lex;
+
+	if (m == NULL || jr->path.depth > 0 ||
+	    lex->stop - lex->p <= (ptrdiff_t)SHAPE_BYTES ||
+	    lex->place != (m->first ? JSON_AFTER_BRACE : JSON_AFTER_MEMBER) ||
+	    !shape_matches(m, lex->p))
+		return NULL;
+	/* Below an object the name would be needed; blanks may hide one. */
+	return lex->p[m->len] > ' ' && lex->p[m->len] != '{' ? m : NULL;
+}
+
+static enum outcome
+read_known(struct reader *r, const struct shape_member *m)
+{
+	struct json_reader *jr = &r->json;
+	enum json_token t = jsonlex_value(&jr->lex, jr->lex.p + m->len);
+
+	jr->nmembers++;
+	if (t != JSON_MORE)
+		return take_value(r, m->field, t);
+	jr->member = NULL; /* the value has begun, and is no object */
+	jr->member_len = 0;
+	jr->field = m->field;
+	jr->doing = DOING_VALUE;
+	return PAUSED;
+}
+
+static enum outcome
+end_object(struct json_reader *jr)
+{
+	if (jr->path.depth > 0) {
+		jr->path.depth--;
+		return GO_ON;
+	}
+	jr->nmembers = 0;
+	return RECORD;
+}
+
+/* What the next token, which is none of a known member, means. */
+static enum outcome
+read_token(struct reader *r)
+{
+	struct json_reader *jr = &r->json;
+	const char *start = jr->lex.paused ? NULL : jr->lex.p;
+	enum json_place place = jr->lex.place;
+
+	switch (jsonlex_next(&jr->lex)) {
+	case JSON_NAME:
+		return read_member(r, start, place);
+	case JSON_OBJECT_END:
+		return end_object(jr);
+	case JSON_MORE:
+		return PAUSED;
+	case JSON_ERROR:
+		return begin_skip(r, false);
+	case JSON_END:
+		return ENDED;
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+	case JSON_ARRAY_END:
+	case JSON_STRING:
+	case JSON_NUMBER:
+	case JSON_WORD:
+	case JSON_NULL:
+		break;
+	}
 	return GO_ON;
 }
 
@@ -358,18 +444,9 @@ read_members(struct reader *r, struct apierr *e)
 
 	(void)e;
 	while (outcome == GO_ON) {
-		enum json_token t = jsonlex_next(&r->json.lex);
+		const struct shape_member *m = known_member(&r->json);
 
-		if (t == JSON_NAME)
-			outcome = read_member(r);
-		else if (t == JSON_OBJECT_END)
-			outcome = end_object(&r->json.path);
-		else if (t == JSON_MORE)
-			outcome = PAUSED;
-		else if (t == JSON_ERROR)
-			outcome = begin_skip(r, false);
-		else if (t == JSON_END)
-			outcome = ENDED;
+		outcome = m == NULL ? read_token(r) : read_known(r, m);
 	}
 	return outcome;
 }
@@ -378,7 +455,7 @@ typedef enum outcome json_step(struct reader *, struct apierr *);
 
 static json_step *const steps[] = {
 	[DOING_MEMBERS] = read_members,
-	[DOING_VALUE] = read_value,
+	[DOING_VALUE] = resume_value,
 	[DOING_JOIN] = join_array,
 	[DOING_COPY] = copy_scalar,
 	[DOING_SKIP_ARRAY] = skip_array,
@@ -420,7 +497,7 @@ static void
 json_begin(struct reader *r)
 {
 	jsonlex_init(&r->json.lex, r->data, r->len, r->slice);
-	path_reset(&r->json.path);
+	begin_record(&r->json);
 	r->json.doing = DOING_MEMBERS;
 	r->json.nerrors = 0;
 }
