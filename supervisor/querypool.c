@@ -39,6 +39,7 @@ struct reader {
 	struct child *child; /* NULL with chan: not running */
 	struct chan *chan;
 	struct query *query; /* under way; owned */
+	bool ready;	     /* it has said so */
 	int64_t sign_us;     /* of life */
 };
 
@@ -82,7 +83,8 @@ static void
 query_resume(struct query *q)
 {
 	for (size_t i = 0; i < q->pool->nreaders; i++)
-		if (q->pool->readers[i].query == q)
+		if (q->pool->readers[i].query == q &&
+		    q->pool->readers[i].chan != NULL)
 			chan_resume(q->pool->readers[i].chan);
 }
 
@@ -112,9 +114,7 @@ reader_down(struct reader *r, const char *why)
 	struct query *q = r->query;
 	struct apierr e;
 
-	if (r->chan == NULL && r->child == NULL)
-		return;
-	if (r->chan != NULL && chan_state(r->chan) == IN_START)
+	if (!r->ready)
 		r->pool->failures++;
 	chan_free(r->chan);
 	r->chan = NULL;
@@ -234,6 +234,7 @@ on_ready(struct reader *r, const struct msg_ready *m)
 		return;
 	}
 	chan_set_state(r->chan, IN_OPEN);
+	r->ready = true;
 	r->pool->failures = 0;
 	pool_feed(r->pool);
 }
@@ -273,10 +274,19 @@ reader_drained(void *arg)
 	(void)arg; /* a query is small: nothing waits for room */
 }
 
+/* What it ended with is known when it is reaped, which is in a moment. */
 static void
 reader_closed(void *arg, const char *why)
 {
-	reader_down(arg, why == NULL ? "hung up" : why);
+	struct reader *r = arg;
+
+	if (why != NULL || r->child == NULL) {
+		reader_down(r, why == NULL ? "hung up" : why);
+		return;
+	}
+	chan_free(r->chan);
+	r->chan = NULL;
+	child_kill(r->child); /* one without a channel is of no use */
 }
 
 static const struct chan_handlers reader_handlers = { reader_frame,
@@ -301,6 +311,7 @@ reader_start(struct reader *r)
 	char path[MSG_PATH_MAX], jobs[MSG_PATH_MAX];
 	int fd;
 
+	r->ready = false;
 	snprintf(path, sizeof(path), "%s/anomd-query", conf->libexec_dir);
 	snprintf(jobs, sizeof(jobs), "%s/jobs", conf->state_dir);
 	hello.path = span_of(jobs);
