@@ -291,6 +291,8 @@ def test_killed_keeper_is_started_again():
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: d.pids_of("anomd-keeper") not in ([], [pid]), 10,
             "another keeper")
+        assert ("keeper: killed by signal 9 (Killed); another one is started"
+            in d.log()), d.log()
         d.put_job("two", job())
         d.delete_job("one")
         d.restart()
@@ -310,6 +312,7 @@ def test_killed_query_process_is_started_again():
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
         assert d.results("j", "buckets")["count"] == 9
+        assert "query process: killed by signal 9 (Killed)" in d.log(), d.log()
 
 
 # ---- the system
