@@ -45,6 +45,7 @@ struct reader {
 	struct child *child; /* NULL with chan: not running */
 	struct chan *chan;
 	struct query *query; /* under way; owned */
+	bool ready;	     /* it has said so */
 	int64_t sign_us;     /* of life */
 };
 
@@ -91,6 +92,14 @@ query_unqueue(struct query *q)
 	q->pool->nwaiting--;
 }
 
+/* It may have lost its channel, and be about to be reaped. */
+static void
+reader_resume(struct reader *r)
+{
+	if (r->chan != NULL)
+		chan_resume(r->chan);
+}
+
 static void
 query_gone(struct call *call, void *arg)
 {
@@ -100,7 +109,7 @@ query_gone(struct call *call, void *arg)
 	q->call = NULL;
 	if (q->reader != NULL) {
 		/* Its answer is read and thrown away. */
-		chan_resume(q->reader->chan);
+		reader_resume(q->reader);
 		return;
 	}
 	query_unqueue(q);
@@ -137,10 +146,9 @@ reader_down(struct reader *r, const char *why)
 	struct query *q = r->query;
 	struct apierr e;
 
-	if (!reader_is_running(r))
-		return;
-	if (r->chan == NULL || chan_state(r->chan) == IN_START)
+	if (!r->ready)
 		start_failed(r->pool);
+	r->ready = false;
 	chan_free(r->chan);
 	r->chan = NULL;
 	if (r->child != NULL) {
@@ -168,7 +176,7 @@ part_drained(struct http_req *req, void *arg)
 	struct query *q = arg;
 
 	(void)req;
-	chan_resume(q->reader->chan);
+	reader_resume(q->reader);
 }
 
 static void
@@ -267,6 +275,7 @@ on_ready(struct reader *r, const struct msg_ready *m)
 		return;
 	}
 	chan_set_state(r->chan, IN_OPEN);
+	r->ready = true;
 	r->pool->failures = 0;
 	r->pool->failed_us = 0;
 	pool_feed(r->pool);
@@ -307,10 +316,19 @@ reader_drained(void *arg)
 	(void)arg; /* a query is small: nothing waits for room */
 }
 
+/* What it ended with is known when it is reaped, which is in a moment. */
 static void
 reader_closed(void *arg, const char *why)
 {
-	reader_down(arg, why == NULL ? "hung up" : why);
+	struct reader *r = arg;
+
+	if (why != NULL || r->child == NULL) {
+		reader_down(r, why == NULL ? "hung up" : why);
+		return;
+	}
+	chan_free(r->chan);
+	r->chan = NULL;
+	child_kill(r->child); /* one without a channel is of no use */
 }
 
 static const struct chan_handlers reader_handlers = { reader_frame,

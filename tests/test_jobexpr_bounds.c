@@ -81,7 +81,7 @@ Test(jobexpr_bounds, names_each_job_once_in_their_order)
 		{ "*-2,cpu*1", "cpu-1 cpu-2 " },
 		{ "*of*", "cpu-1 net " },
 		{ "nothing*", "" },
-		{ ",", "" },
+		{ ",", "cpu-1 cpu-2 net " },
 	};
 	struct jobs *jobs = some_jobs();
 
