@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,19 +35,26 @@ wildcard_matches(const char *pattern, size_t plen, const char *text)
 	return p == end;
 }
 
-static bool
-job_matches(const struct job *job, const char *token, size_t len)
+/* The i-th group of a configuration; NULL behind the last. */
+static const char *
+conf_group(const struct jobconf *conf, size_t i)
 {
 	struct json_object *groups;
 
+	if (!json_object_object_get_ex(conf->json, "groups", &groups))
+		return NULL;
+	return json_object_get_string(json_object_array_get_idx(groups, i));
+}
+
+static bool
+job_matches(const struct job *job, const char *token, size_t len)
+{
+	const char *group;
+
 	if (wildcard_matches(token, len, job->id))
 		return true;
-	if (!json_object_object_get_ex(job->conf->json, "groups", &groups))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(groups); i++)
-		if (wildcard_matches(token, len,
-			json_object_get_string(
-			    json_object_array_get_idx(groups, i))))
+	for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL; i++)
+		if (wildcard_matches(token, len, group))
 			return true;
 	return false;
 }
@@ -89,11 +97,31 @@ collect_all(struct jobs *jobs, struct job ***list)
 	return n;
 }
 
+/* The next token, without blanks and commas around it. NULL: none is left. */
+static const char *
+next_token(const char **expr, size_t *len)
+{
+	const char *token = *expr + strspn(*expr, ", ");
+
+	*len = strcspn(token, ",");
+	*expr = token + *len;
+	while (*len > 0 && token[*len - 1] == ' ')
+		--*len;
+	return *len == 0 ? NULL : token;
+}
+
+/* No token at all, or "_all" or "*" and nothing else. */
 static bool
 means_all(const char *expr)
 {
-	return expr == NULL || *expr == '\0' || strcmp(expr, "_all") == 0 ||
-	    strcmp(expr, "*") == 0;
+	const char *token;
+	size_t len;
+
+	if (expr == NULL || (token = next_token(&expr, &len)) == NULL)
+		return true;
+	return ((len == 4 && strncmp(token, "_all", len) == 0) ||
+		   (len == 1 && *token == '*')) &&
+	    next_token(&expr, &len) == NULL;
 }
 
 static long
@@ -108,27 +136,19 @@ static void
 expr_mark(const char *expr, bool allow_no_match, struct job **all, bool *marked,
     size_t n, char *missing, size_t missinglen)
 {
+	const char *token;
+	size_t len;
+
 	missing[0] = '\0';
-	while (*expr != '\0') {
-		size_t len;
-		bool wild;
+	while ((token = next_token(&expr, &len)) != NULL) {
+		bool wild = memchr(token, '*', len) != NULL;
+		size_t used = strlen(missing);
 
-		expr += strspn(expr, ", ");
-		len = strcspn(expr, ",");
-		wild = memchr(expr, '*', len) != NULL;
-		while (len > 0 && expr[len - 1] == ' ')
-			len--;
-		if (len > 0 && !token_mark(all, marked, n, expr, len) &&
-		    !(wild && allow_no_match)) {
-			char token[256];
-
-			strlcpy(token, expr,
-			    len + 1 < sizeof(token) ? len + 1 : sizeof(token));
-			if (missing[0] != '\0')
-				strlcat(missing, ",", missinglen);
-			strlcat(missing, token, missinglen);
-		}
-		expr += strcspn(expr, ",");
+		if (token_mark(all, marked, n, token, len) ||
+		    (wild && allow_no_match))
+			continue;
+		snprintf(missing + used, missinglen - used, "%s%.*s",
+		    used == 0 ? "" : ",", (int)len, token);
 	}
 }
 
@@ -165,4 +185,31 @@ nomem:
 	free(*list);
 	*list = NULL;
 	return apierr_set(e, 503, E_STATUS, "out of memory");
+}
+
+static int
+clash(struct apierr *e, const char *name)
+{
+	return apierr_set(e, 400, E_EXISTS,
+	    "job and group names must be unique but job [%s] and group [%s] "
+	    "have the same name",
+	    name, name);
+}
+
+int
+jobexpr_check_names(
+    struct jobs *jobs, const struct jobconf *conf, struct apierr *e)
+{
+	const char *group;
+
+	for (size_t i = 0; (group = conf_group(conf, i)) != NULL; i++)
+		if (jobs_find(jobs, group) != NULL)
+			return clash(e, group);
+	for (struct job *job = jobs_first(jobs, ""); job != NULL;
+	     job = job_next(job))
+		for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL;
+		     i++)
+			if (strcmp(group, conf->job_id) == 0)
+				return clash(e, group);
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include "common/compat.h"
 
 struct job;
+struct jobconf;
 struct jobs;
 
 /*
@@ -21,5 +22,13 @@ struct jobs;
  */
 long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
     struct job ***list, struct apierr *e);
+
+/*
+ * Ids of jobs and names of groups are one set of names, or an expression
+ * could mean either: 0, or -1 with *e when a new job has a group named like
+ * a job, or an id that is a group.
+ */
+int jobexpr_check_names(
+    struct jobs *, const struct jobconf *, struct apierr *e) MUST_CHECK;
 
 #endif

@@ -180,6 +180,7 @@ keeper_loaded(void *arg)
 		return;
 	}
 	d->serving = true;
+	log_init("anomd", (enum log_level)d->srv.conf->log_level);
 	jobs_reopen(d->srv.jobs);
 	log_info("ready");
 	notify_state("READY=1\nSTATUS=Serving");
@@ -336,12 +337,21 @@ daemon_free(struct daemon *d)
 		event_base_free(d->srv.base);
 }
 
+/* What keeps the daemon from starting is shown whatever log_level says. */
+static enum log_level
+start_level(const struct conf *conf)
+{
+	return conf->log_level < LOG_LEVEL_WARN
+	    ? LOG_LEVEL_WARN
+	    : (enum log_level)conf->log_level;
+}
+
 static int
 serve(const struct conf *conf)
 {
 	struct daemon d = { .srv = { .conf = conf } };
 
-	log_init("anomd", (enum log_level)conf->log_level);
+	log_init("anomd", start_level(conf));
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	raise_limits();
@@ -355,7 +365,8 @@ serve(const struct conf *conf)
 		event_base_dispatch(d.srv.base);
 	}
 	daemon_free(&d);
-	log_info("ended with status %d", d.status);
+	if (d.status == 0)
+		log_info("ended with status 0");
 	return d.status;
 }
 
@@ -368,6 +379,7 @@ main(int argc, char *argv[])
 	size_t noptions = 0;
 	struct conf *conf;
 	int ch, rc = 0;
+	bool valid;
 
 	log_init("anomd", LOG_LEVEL_INFO);
 	if (options == NULL)
@@ -389,6 +401,7 @@ main(int argc, char *argv[])
 			break;
 		case 'V':
 			printf("anomd %s\n", PACKAGE_VERSION);
+			free(options);
 			return 0;
 		default:
 			usage();
@@ -406,12 +419,17 @@ main(int argc, char *argv[])
 	free(options);
 	if (conf_check(conf) == -1)
 		rc = -1;
-	if (rc == 0 && check && print)
+	valid = rc == 0;
+	if (valid && check && print)
 		conf_print(conf, stdout);
-	else if (rc == 0 && check)
+	else if (valid && check)
 		fputs("configuration is valid\n", stderr);
-	else if (rc == 0)
+	else if (valid)
 		rc = serve(conf);
 	conf_free(conf);
-	return rc == 0 ? 0 : 1;
+	/* Of the level that the service manager's tools look for. */
+	if (rc != 0)
+		fatalx(valid ? "ended with status 1"
+			     : "the configuration is not valid");
+	return 0;
 }

@@ -25,12 +25,14 @@
 struct query {
 	TAILQ_ENTRY(query) entry;
 	struct querypool *pool;
-	struct call *call; /* NULL: the client left */
-	struct wbuf frame; /* of the query, whole; owned */
-	uint8_t *first;	   /* owned: the first part, until it is known
-			      whether more follows */
+	struct call *call;     /* NULL: the client left */
+	struct reader *reader; /* works on it; NULL: it waits */
+	struct wbuf frame;     /* of the query, whole; owned */
+	uint8_t *first;	       /* owned: the first part, until it is known
+				  whether more follows */
 	size_t first_len;
 	bool begun;	/* the answer is under way */
+	bool held;	/* until the client has taken what there is */
 	unsigned tries; /* processes that it was given to */
 };
 
@@ -81,9 +83,9 @@ query_fail(struct query *q, const struct apierr *e)
 static void
 query_resume(struct query *q)
 {
-	for (size_t i = 0; i < q->pool->nreaders; i++)
-		if (q->pool->readers[i].query == q)
-			chan_resume(q->pool->readers[i].chan);
+	q->held = false;
+	q->reader->sign_us = clock_mono_us(); /* it was not let speak */
+	chan_resume(q->reader->chan);
 }
 
 static void
@@ -92,8 +94,14 @@ query_gone(struct call *call, void *arg)
 	struct query *q = arg;
 
 	(void)call;
-	q->call = NULL; /* its answer is read and thrown away */
-	query_resume(q);
+	q->call = NULL;
+	if (q->reader != NULL) { /* its answer is read and thrown away */
+		query_resume(q);
+		return;
+	}
+	TAILQ_REMOVE(&q->pool->waiting, q, entry);
+	q->pool->nwaiting--;
+	query_free(q);
 }
 
 /* It may have met a process that was dying for another reason. */
@@ -102,6 +110,7 @@ query_again(struct query *q)
 {
 	free(q->first);
 	q->first = NULL;
+	q->reader = NULL;
 	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
 	q->pool->nwaiting++;
 }
@@ -114,7 +123,7 @@ reader_down(struct reader *r, const char *why)
 
 	if (r->chan == NULL && r->child == NULL)
 		return;
-	if (r->chan != NULL && chan_state(r->chan) == IN_START)
+	if (r->chan == NULL || chan_state(r->chan) == IN_START)
 		r->pool->failures++;
 	chan_free(r->chan);
 	r->chan = NULL;
@@ -125,7 +134,7 @@ reader_down(struct reader *r, const char *why)
 	}
 	r->query = NULL;
 	log_warnx("query process: %s", why);
-	if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
+	if (q != NULL && q->call != NULL && !q->begun && q->tries < TRIES_MAX) {
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
@@ -149,8 +158,10 @@ query_part(struct reader *r, const uint8_t *data, size_t len)
 
 	if (q->call == NULL)
 		return;
-	if (http_reply_part(q->call->req, data, len, part_drained, q))
+	if (http_reply_part(q->call->req, data, len, part_drained, q)) {
+		q->held = true;
 		chan_pause(r->chan);
+	}
 }
 
 static void
@@ -324,11 +335,8 @@ reader_ask(struct reader *r, struct query *q)
 
 	TAILQ_REMOVE(&pool->waiting, q, entry);
 	pool->nwaiting--;
-	if (q->call == NULL) {
-		query_free(q);
-		return;
-	}
 	q->tries++;
+	q->reader = r;
 	r->query = q;
 	r->sign_us = clock_mono_us();
 	if (chan_send_frame(r->chan, &q->frame) == -1)
@@ -431,11 +439,8 @@ querypool_tick(struct querypool *pool)
 	for (size_t i = 0; i < pool->nreaders; i++) {
 		struct reader *r = &pool->readers[i];
 
-		if (r->chan != NULL && r->query != NULL &&
-		    r->query->call != NULL && r->query->begun) {
-			r->sign_us = now_us; /* its client sets the pace */
-			continue;
-		}
+		if (r->query != NULL && r->query->held)
+			continue; /* its client sets the pace */
 		if (r->chan != NULL &&
 		    (r->query != NULL || chan_state(r->chan) == IN_START) &&
 		    now_us - r->sign_us > (int64_t)QUERY_TIMEOUT_S * 1000000)

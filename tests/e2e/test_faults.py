@@ -343,6 +343,18 @@ def test_port_in_use_is_said_clearly():
             assert str(port) in log and "in use" in log, log
 
 
+def test_why_it_does_not_start_is_said_at_every_log_level():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        d = Daemon(listen="127.0.0.1:%d" % s.getsockname()[1],
+            log_level="error")
+        with Abandoned(d):
+            status, log = end_of_start(d)
+            assert status == 1 and "in use" in log, (status, log)
+            assert "error: ended with status 1" in log, log
+
+
 def test_unwritable_state_directory_is_said_clearly():
     for bad in ("/proc/anomd", "/dev/null/anomd"):
         with Abandoned(Daemon()) as d:
