@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "common/apierr.h"
+#include "common/jsonmake.h"
 
+#define STATUS_MIN 400 /* below it is no error of HTTP */
 #define STATUS_MAX 599
 #define RETRY_AFTER_MAX_S 86400
 
@@ -118,22 +120,11 @@ root_link(const struct apierr *e)
 	return i;
 }
 
-/* Takes over v. */
-static bool
-add(struct json_object *obj, const char *key, struct json_object *v)
+static void
+add_link(struct json_object **obj, const struct apierr *e, int i)
 {
-	if (v != NULL && json_object_object_add(obj, key, v) == 0)
-		return true;
-	json_object_put(v);
-	return false;
-}
-
-/* type and reason of one link, into obj. */
-static bool
-add_link(struct json_object *obj, const struct apierr *e, int i)
-{
-	return add(obj, "type", json_object_new_string(e->link[i].type)) &&
-	    add(obj, "reason", json_object_new_string(e->link[i].reason));
+	jsonmake_string(obj, "type", e->link[i].type);
+	jsonmake_string(obj, "reason", e->link[i].reason);
 }
 
 static struct json_object *
@@ -142,30 +133,23 @@ root_cause_json(const struct apierr *e)
 	struct json_object *list = json_object_new_array();
 	struct json_object *root = json_object_new_object();
 
-	if (list == NULL || root == NULL || !add_link(root, e, root_link(e)) ||
-	    json_object_array_add(list, root) != 0) {
-		json_object_put(root);
-		json_object_put(list);
-		return NULL;
-	}
+	add_link(&root, e, root_link(e));
+	jsonmake_append(&list, root);
 	return list;
 }
 
 /* The links from i inwards, each the caused_by of the one before. */
-static bool
-add_chain(struct json_object *obj, const struct apierr *e, int i)
+static void
+add_chain(struct json_object **obj, const struct apierr *e, int i)
 {
-	for (; add_link(obj, e, i); i++) {
-		struct json_object *cause;
+	struct json_object *cause;
 
-		if (i + 1 >= e->n)
-			return true;
-		cause = json_object_new_object();
-		if (!add(obj, "caused_by", cause))
-			return false;
-		obj = cause;
-	}
-	return false;
+	add_link(obj, e, i);
+	if (i + 1 >= e->n)
+		return;
+	cause = json_object_new_object();
+	add_chain(&cause, e, i + 1);
+	jsonmake_add(obj, "caused_by", cause);
 }
 
 struct json_object *
@@ -174,16 +158,10 @@ apierr_json(const struct apierr *e)
 	struct json_object *top = json_object_new_object();
 	struct json_object *error = json_object_new_object();
 
-	if (top == NULL || !add(top, "error", error)) {
-		json_object_put(top);
-		return NULL;
-	}
-	if (!add(error, "root_cause", root_cause_json(e)) ||
-	    !add_chain(error, e, 0) ||
-	    !add(top, "status", json_object_new_int(e->status))) {
-		json_object_put(top);
-		return NULL;
-	}
+	jsonmake_add(&error, "root_cause", root_cause_json(e));
+	add_chain(&error, e, 0);
+	jsonmake_add(&top, "error", error);
+	jsonmake_int(&top, "status", e->status);
 	return top;
 }
 
@@ -235,8 +213,9 @@ apierr_decode(struct rbuf *rb, struct apierr *e)
 
 	memset(e, 0, sizeof(*e));
 	if (wire_get_u16(rb, &status) == -1 || wire_get_u32(rb, &retry) == -1 ||
-	    wire_get_u8(rb, &n) == -1 || status > STATUS_MAX ||
-	    retry > RETRY_AFTER_MAX_S || n > APIERR_MAX_CHAIN)
+	    wire_get_u8(rb, &n) == -1 || status < STATUS_MIN ||
+	    status > STATUS_MAX || retry > RETRY_AFTER_MAX_S || n == 0 ||
+	    n > APIERR_MAX_CHAIN)
 		return -1;
 	for (int i = 0; i < n; i++)
 		if (get_text(rb, e->link[i].type, sizeof(e->link[i].type)) ==

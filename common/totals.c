@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "common/jsonmake.h"
 #include "common/totals.h"
 
 SCHEMA_DEFINE(data_counts, DATA_COUNTS_FIELDS);
@@ -59,28 +60,10 @@ job_totals_decode(struct rbuf *rb, struct job_totals *jt)
 }
 
 static void
-add_u64(struct json_object *o, const char *key, uint64_t v)
-{
-	json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
-static void
-add_f64(struct json_object *o, const char *key, double v)
-{
-	json_object_object_add(o, key, json_object_new_double(v));
-}
-
-static void
-add_str(struct json_object *o, const char *key, const char *v)
-{
-	json_object_object_add(o, key, json_object_new_string(v));
-}
-
-static void
-add_time(struct json_object *o, const char *key, int64_t v)
+add_time(struct json_object **o, const char *key, int64_t v)
 {
 	if (v != TIME_UNSET)
-		json_object_object_add(o, key, json_object_new_int64(v));
+		jsonmake_int(o, key, v);
 }
 
 struct json_object *
@@ -89,20 +72,20 @@ data_counts_json(
 {
 	struct json_object *o = json_object_new_object();
 
-	if (o == NULL)
-		return NULL;
-	add_str(o, "job_id", job_id);
+	jsonmake_string(&o, "job_id", job_id);
 	for (size_t i = 0; i < data_counts_schema.nfields; i++) {
 		const struct schema_field *f = &data_counts_schema.fields[i];
 		const char *v = (const char *)dc + f->offset;
 
 		if (f->kind == SCHEMA_U64)
-			add_u64(o, f->name, *(const uint64_t *)(const void *)v);
+			jsonmake_uint(
+			    &o, f->name, *(const uint64_t *)(const void *)v);
 		else
-			add_time(o, f->name, *(const int64_t *)(const void *)v);
+			add_time(
+			    &o, f->name, *(const int64_t *)(const void *)v);
 	}
-	add_u64(o, "input_record_count", data_counts_input_records(dc));
-	add_time(o, "log_time", log_time_ms);
+	jsonmake_uint(&o, "input_record_count", data_counts_input_records(dc));
+	add_time(&o, "log_time", log_time_ms);
 	return o;
 }
 
@@ -111,33 +94,32 @@ model_size_json(const struct model_size *ms, const char *job_id)
 {
 	struct json_object *o = json_object_new_object();
 
-	if (o == NULL)
-		return NULL;
-	add_str(o, "job_id", job_id);
-	add_str(o, "result_type", "model_size_stats");
-	add_u64(o, "model_bytes", ms->model_bytes);
-	add_u64(o, "peak_model_bytes", ms->peak_model_bytes);
-	add_u64(o, "model_bytes_exceeded", ms->model_bytes_exceeded);
+	jsonmake_string(&o, "job_id", job_id);
+	jsonmake_string(&o, "result_type", "model_size_stats");
+	jsonmake_uint(&o, "model_bytes", ms->model_bytes);
+	jsonmake_uint(&o, "peak_model_bytes", ms->peak_model_bytes);
+	jsonmake_uint(&o, "model_bytes_exceeded", ms->model_bytes_exceeded);
 	if (ms->model_bytes_memory_limit > 0)
-		add_u64(o, "model_bytes_memory_limit",
+		jsonmake_uint(&o, "model_bytes_memory_limit",
 		    ms->model_bytes_memory_limit);
-	add_u64(o, "total_by_field_count", ms->total_by_field_count);
-	add_u64(o, "total_over_field_count", ms->total_over_field_count);
-	add_u64(
-	    o, "total_partition_field_count", ms->total_partition_field_count);
-	add_u64(o, "bucket_allocation_failures_count",
+	jsonmake_uint(&o, "total_by_field_count", ms->total_by_field_count);
+	jsonmake_uint(&o, "total_over_field_count", ms->total_over_field_count);
+	jsonmake_uint(
+	    &o, "total_partition_field_count", ms->total_partition_field_count);
+	jsonmake_uint(&o, "bucket_allocation_failures_count",
 	    ms->bucket_allocation_failures_count);
-	add_str(o, "memory_status", memory_status_text[ms->memory_status]);
-	add_str(o, "assignment_memory_basis", "current_model_bytes");
-	add_u64(o, "categorized_doc_count", 0);
-	add_u64(o, "total_category_count", 0);
-	add_u64(o, "frequent_category_count", 0);
-	add_u64(o, "rare_category_count", 0);
-	add_u64(o, "dead_category_count", 0);
-	add_u64(o, "failed_category_count", 0);
-	add_str(o, "categorization_status", "ok");
-	add_time(o, "log_time", ms->log_time == TIME_UNSET ? 0 : ms->log_time);
-	add_time(o, "timestamp", ms->timestamp);
+	jsonmake_string(
+	    &o, "memory_status", memory_status_text[ms->memory_status]);
+	jsonmake_string(&o, "assignment_memory_basis", "current_model_bytes");
+	jsonmake_uint(&o, "categorized_doc_count", 0);
+	jsonmake_uint(&o, "total_category_count", 0);
+	jsonmake_uint(&o, "frequent_category_count", 0);
+	jsonmake_uint(&o, "rare_category_count", 0);
+	jsonmake_uint(&o, "dead_category_count", 0);
+	jsonmake_uint(&o, "failed_category_count", 0);
+	jsonmake_string(&o, "categorization_status", "ok");
+	add_time(&o, "log_time", ms->log_time == TIME_UNSET ? 0 : ms->log_time);
+	add_time(&o, "timestamp", ms->timestamp);
 	return o;
 }
 
@@ -146,20 +128,19 @@ timing_json(const struct timing *t, const char *job_id)
 {
 	struct json_object *o = json_object_new_object();
 
-	if (o == NULL)
-		return NULL;
-	add_str(o, "job_id", job_id);
-	add_u64(o, "bucket_count", t->bucket_count);
-	add_f64(o, "total_bucket_processing_time_ms", t->total_ms);
+	jsonmake_string(&o, "job_id", job_id);
+	jsonmake_uint(&o, "bucket_count", t->bucket_count);
+	jsonmake_double(&o, "total_bucket_processing_time_ms", t->total_ms);
 	if (t->bucket_count == 0)
 		return o;
-	add_f64(o, "minimum_bucket_processing_time_ms", t->minimum_ms);
-	add_f64(o, "maximum_bucket_processing_time_ms", t->maximum_ms);
-	add_f64(o, "average_bucket_processing_time_ms",
+	jsonmake_double(&o, "minimum_bucket_processing_time_ms", t->minimum_ms);
+	jsonmake_double(&o, "maximum_bucket_processing_time_ms", t->maximum_ms);
+	jsonmake_double(&o, "average_bucket_processing_time_ms",
 	    t->total_ms / (double)t->bucket_count);
-	add_f64(o, "exponential_average_bucket_processing_time_ms",
+	jsonmake_double(&o, "exponential_average_bucket_processing_time_ms",
 	    t->exponential_average_ms);
-	add_f64(o, "exponential_average_bucket_processing_time_per_hour_ms",
+	jsonmake_double(&o,
+	    "exponential_average_bucket_processing_time_per_hour_ms",
 	    t->exponential_average_per_hour_ms);
 	return o;
 }

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "common/jsonmake.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
@@ -63,10 +64,10 @@ api_job_list(struct call *c, struct json_object *(*one)(const struct job *))
 	}
 	o = json_object_new_object();
 	array = json_object_new_array();
-	json_object_object_add(o, "count", json_object_new_int64(n));
+	jsonmake_int(&o, "count", n);
 	for (long i = 0; i < n; i++)
-		json_object_array_add(array, one(list[i]));
-	json_object_object_add(o, "jobs", array);
+		jsonmake_append(&array, one(list[i]));
+	jsonmake_add(&o, "jobs", array);
 	free(list);
 	call_reply(c, 200, o);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/jsonmake.h"
 #include "supervisor/call.h"
 
 struct call *
@@ -75,12 +76,7 @@ call_reply(struct call *c, int status, struct json_object *o)
 void
 call_error(struct call *c, const struct apierr *e)
 {
-	if (e->retry_after_s > 0) {
-		char seconds[16];
-
-		snprintf(seconds, sizeof(seconds), "%u", e->retry_after_s);
-		http_reply_header(c->req, "Retry-After", seconds);
-	}
+	http_reply_retry_after(c->req, e->retry_after_s);
 	call_reply(c, e->status, apierr_json(e));
 }
 
@@ -103,7 +99,7 @@ call_reply_true(struct call *c, const char *key)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, key, json_object_new_boolean(true));
+	jsonmake_bool(&o, key, true);
 	call_reply(c, 200, o);
 }
 

@@ -17,13 +17,19 @@
 #include "supervisor/conf.h"
 #include "supervisor/server.h"
 
-#define ANSWER_TIMEOUT_S 60 /* a keeper that takes longer is hung */
-#define RESTART_MAX_S 30    /* the delay doubles to this */
+#define ANSWER_TIMEOUT_US 60000000 /* a keeper that takes longer is hung */
+#define RESTART_MAX_S 30	   /* the delay doubles to this */
+/*
+ * Of requests that are not answered: else clients that do not wait for their
+ * answer could fill the memory with jobs faster than a disk takes them.
+ */
+#define QUEUE_MAX_BYTES (16 * 1024 * 1024)
 
 struct request {
 	TAILQ_ENTRY(request) entry;
 	uint32_t id;
-	int64_t since_us;  /* when it was sent; 0: it waits for a keeper */
+	int64_t asked_us;
+	int64_t sent_us;   /* 0: it waits for a keeper */
 	struct wbuf frame; /* whole; owned */
 	catalogue_cb *cb;
 	void *arg;
@@ -37,15 +43,15 @@ struct catalogue {
 	struct chan *chan;
 	TAILQ_HEAD(, request) requests;
 	size_t nrequests;
+	size_t queued_bytes; /* of their frames */
 	uint32_t next_id;
 	uint32_t load_id; /* of the KEEP_LOAD under way, 0: loaded */
 	bool ever_loaded;
 	unsigned restart_s;  /* delay of the next start */
 	int64_t start_at_us; /* 0: running */
 	int64_t ready_since_us;
+	int64_t sign_us; /* of life: its start, or its last frame */
 };
-
-static void keeper_start(struct catalogue *);
 
 static void
 request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
@@ -53,8 +59,8 @@ request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
 {
 	TAILQ_REMOVE(&cat->requests, r, entry);
 	cat->nrequests--;
-	if (r->cb != NULL)
-		r->cb(r->arg, e, incarnation);
+	cat->queued_bytes -= r->frame.len;
+	r->cb(r->arg, e, incarnation);
 	wbuf_clear(&r->frame);
 	free(r);
 }
@@ -65,7 +71,7 @@ request_find(struct catalogue *cat, uint32_t id)
 	struct request *r;
 
 	TAILQ_FOREACH (r, &cat->requests, entry)
-		if (r->id == id && r->since_us != 0)
+		if (r->id == id && r->sent_us != 0)
 			return r;
 	return NULL;
 }
@@ -74,7 +80,7 @@ request_find(struct catalogue *cat, uint32_t id)
 static void
 request_send(struct catalogue *cat, struct request *r)
 {
-	r->since_us = clock_mono_us();
+	r->sent_us = clock_mono_us();
 	if (chan_send_frame(cat->chan, &r->frame) == -1)
 		log_warnx("keeper: request %u was not sent", r->id);
 }
@@ -91,8 +97,39 @@ requests_lost(struct catalogue *cat)
 	    "try again");
 	e.retry_after_s = 1;
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->since_us != 0)
+		if (r->sent_us != 0)
 			request_finish(cat, r, &e, 0);
+}
+
+/* Those that no keeper has come for in time. */
+static void
+requests_expire(struct catalogue *cat, int64_t now_us)
+{
+	struct request *r, *next;
+	struct apierr e;
+
+	apierr_set(
+	    &e, 503, E_STATUS, "the keeper of the catalogue cannot be reached");
+	e.retry_after_s = 1;
+	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
+		if (r->sent_us == 0 && now_us - r->asked_us > ANSWER_TIMEOUT_US)
+			request_finish(cat, r, &e, 0);
+}
+
+/* At the next tick at the earliest; later and later while it does not last. */
+static void
+keeper_restart_later(struct catalogue *cat)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (cat->ready_since_us != 0 &&
+	    now_us - cat->ready_since_us > (int64_t)RESTART_MAX_S * 1000000)
+		cat->restart_s = 0;
+	cat->ready_since_us = 0;
+	cat->start_at_us = now_us + (int64_t)cat->restart_s * 1000000;
+	cat->restart_s = cat->restart_s == 0 ? 1 : cat->restart_s * 2;
+	if (cat->restart_s > RESTART_MAX_S)
+		cat->restart_s = RESTART_MAX_S;
 }
 
 static void
@@ -111,18 +148,7 @@ keeper_down(struct catalogue *cat, const char *why)
 	}
 	log_warnx("keeper: %s; another one is started", why);
 	requests_lost(cat);
-	if (cat->ready_since_us != 0 &&
-	    clock_mono_us() - cat->ready_since_us >
-		(int64_t)RESTART_MAX_S * 1000000)
-		cat->restart_s = 0;
-	cat->ready_since_us = 0;
-	cat->start_at_us =
-	    clock_mono_us() + (int64_t)cat->restart_s * 1000000 + 1;
-	cat->restart_s = cat->restart_s == 0 ? 1 : cat->restart_s * 2;
-	if (cat->restart_s > RESTART_MAX_S)
-		cat->restart_s = RESTART_MAX_S;
-	if (cat->restart_s == 1)
-		keeper_start(cat);
+	keeper_restart_later(cat);
 }
 
 static void
@@ -159,7 +185,7 @@ on_loaded(struct catalogue *cat)
 	cat->ever_loaded = true;
 	cat->handlers->loaded(cat->arg);
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->since_us == 0)
+		if (r->sent_us == 0)
 			request_send(cat, r);
 }
 
@@ -231,6 +257,7 @@ keeper_frame(
 	const char *field;
 	char why[160];
 
+	cat->sign_us = clock_mono_us();
 	for (size_t i = 0; i < NELEM(handlers); i++) {
 		if (handlers[i].type != type)
 			continue;
@@ -300,9 +327,10 @@ keeper_start(struct catalogue *cat)
 		if (!cat->ever_loaded)
 			cat->handlers->failed(cat->arg, "cannot be started");
 		else
-			cat->start_at_us = clock_mono_us() + 1000000;
+			keeper_restart_later(cat);
 		return;
 	}
+	cat->sign_us = clock_mono_us();
 	cat->chan =
 	    chan_new(cat->srv->base, fd, FROM_KPR, &keeper_handlers, cat);
 	if (cat->chan == NULL ||
@@ -348,23 +376,37 @@ catalogue_pending(const struct catalogue *cat)
 	return cat->nrequests;
 }
 
+static bool
+keeper_is_loaded(const struct catalogue *cat)
+{
+	return cat->chan != NULL && cat->load_id == 0 && cat->ever_loaded &&
+	    chan_state(cat->chan) == IN_OPEN;
+}
+
+/* While it loads any frame is a sign of life, later only its answers are. */
+static bool
+keeper_is_late(const struct catalogue *cat, int64_t now_us)
+{
+	const struct request *r;
+
+	if (!keeper_is_loaded(cat))
+		return now_us - cat->sign_us > ANSWER_TIMEOUT_US;
+	TAILQ_FOREACH (r, &cat->requests, entry)
+		if (r->sent_us != 0 && now_us - r->sent_us > ANSWER_TIMEOUT_US)
+			return true;
+	return false;
+}
+
 void
 catalogue_tick(struct catalogue *cat)
 {
-	int64_t now = clock_mono_us();
-	struct request *r;
+	int64_t now_us = clock_mono_us();
 
-	if (cat->start_at_us != 0 && now >= cat->start_at_us) {
+	if (cat->start_at_us == 0 && keeper_is_late(cat, now_us))
+		keeper_down(cat, "has not answered in time");
+	if (cat->start_at_us != 0 && now_us >= cat->start_at_us)
 		keeper_start(cat);
-		return;
-	}
-	TAILQ_FOREACH (r, &cat->requests, entry) {
-		if (r->since_us != 0 &&
-		    now - r->since_us > (int64_t)ANSWER_TIMEOUT_S * 1000000) {
-			keeper_down(cat, "has not answered in time");
-			return;
-		}
-	}
+	requests_expire(cat, now_us);
 }
 
 static void
@@ -378,14 +420,15 @@ request_new(struct catalogue *cat, uint16_t type, const void *msg,
 		goto fail;
 	wbuf_init(&r->frame, 0);
 	r->id = ++cat->next_id;
+	r->asked_us = clock_mono_us();
 	r->cb = cb;
 	r->arg = arg;
 	if (frame_put(&r->frame, type, r->id, msg) == -1)
 		goto fail;
 	TAILQ_INSERT_TAIL(&cat->requests, r, entry);
 	cat->nrequests++;
-	if (cat->chan != NULL && cat->load_id == 0 && cat->ever_loaded &&
-	    chan_state(cat->chan) == IN_OPEN)
+	cat->queued_bytes += r->frame.len;
+	if (keeper_is_loaded(cat))
 		request_send(cat, r);
 	return;
 fail:
@@ -401,7 +444,16 @@ void
 catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
     catalogue_cb *cb, void *arg)
 {
-	request_new(cat, MSG_KEEP_CREATE, m, cb, arg);
+	struct apierr e;
+
+	if (cat->queued_bytes <= QUEUE_MAX_BYTES) {
+		request_new(cat, MSG_KEEP_CREATE, m, cb, arg);
+		return;
+	}
+	apierr_set(
+	    &e, 503, E_STATUS, "too many jobs wait to be stored; try again");
+	e.retry_after_s = 1;
+	cb(arg, &e, 0);
 }
 
 void

@@ -39,8 +39,9 @@ void catalogue_tick(struct catalogue *);
 size_t catalogue_pending(const struct catalogue *);
 
 /*
- * Store something; cb is called from the loop, never from within. When memory
- * is out cb gets a 503. What the message points to is copied.
+ * Store something. What the message points to is copied. cb is called once:
+ * from the loop, in the order of the requests, or from within with a 503 when
+ * memory is out, or when too much waits already for another job to be created.
  */
 void catalogue_create(struct catalogue *, const struct msg_keep_create *,
     catalogue_cb *, void *arg);

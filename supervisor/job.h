@@ -91,7 +91,7 @@ struct job {
 	enum job_state state;
 	int64_t since_ms;  /* wall clock of the last change of state */
 	int64_t opened_ms; /* wall clock of the last change to OPENED */
-	char cause[256];   /* of the last change */
+	char cause[256];   /* of the last change; plain ASCII */
 
 	bool queued;   /* OPENING, and waits for its turn to start */
 	bool starting; /* has a process that is not ready */
@@ -100,6 +100,7 @@ struct job {
 	bool expect_exit; /* CLOSED was said, or it was killed by request */
 	char death[200];  /* why the process ended or was ended */
 	bool delete_when_closed;
+	bool close_asked; /* by a client: it stays closed after a restart */
 	struct watch watch;
 
 	uint32_t next_request;
@@ -130,15 +131,23 @@ struct job *jobs_find(struct jobs *, const char *id);
 /* The first job with an id at or after this; sorted bytewise. */
 struct job *jobs_first(struct jobs *, const char *from);
 struct job *job_next(struct job *);
-/* What the keeper has stored: becomes a closed job, unless it is known. */
+/*
+ * What the keeper has stored: becomes a closed job, unless it is known. One
+ * that cannot be loaded is logged and left alone.
+ */
 void jobs_load(struct jobs *, const struct msg_keep_job *);
 /* Open again what was open when the daemon ended. */
 void jobs_reopen(struct jobs *);
-/* Every second: watchdog. */
+/* Every second: the watchdog of each worker. */
 void jobs_tick(struct jobs *);
 /* Close all in order. */
 void jobs_stop(struct jobs *);
-/* Jobs that still have a process, or are being stored. */
+
+struct jobs_count {
+	size_t all, opened, failed;
+};
+void jobs_count(struct jobs *, struct jobs_count *);
+/* Jobs that have a process, or wait for one. */
 size_t jobs_running(struct jobs *);
 /* Takes conf; answers the call when the job is stored. */
 void job_create(struct jobs *, struct call *, struct jobconf *conf);
@@ -149,12 +158,14 @@ const char *job_state_name(const struct job *); /* as the API says it */
 /* ---- job_state.c: the state machine ---- */
 
 /*
- * Something happened. why is kept as the cause of the change. Returns 0, or -1
- * when the state knows no such event; nothing has changed then.
+ * Something happened. why is kept as the cause of the change, escaped and cut
+ * to what fits. Returns 0, or -1 when the state knows no such event; nothing
+ * has changed then.
  */
 int job_event(struct job *, enum job_event, const char *why);
-/* For tests: the state that the event leads to, or JOB_NSTATES. */
+/* The state that the event leads to, or JOB_NSTATES: it is not known there. */
 enum job_state job_edge(enum job_state, enum job_event);
+
 /* ---- waiters.c: those who wait for a state ---- */
 
 /*
@@ -170,6 +181,7 @@ void job_wake(struct job *, enum wait_kind kind, const struct apierr *e);
  * the last one has. NULL: out of memory, the call was answered.
  */
 struct gather *gather_new(struct call *);
+/* 0, or -1: out of memory; the call will be answered 503. */
 int gather_add(struct gather *, struct job *, enum wait_kind) MUST_CHECK;
 void gather_end(struct gather *);
 

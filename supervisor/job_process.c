@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
@@ -146,7 +147,8 @@ on_counts(struct job *job, uint32_t request, const void *msg)
 	if (op == NULL)
 		return;
 	rbuf_init(&rb, m->counts.p, m->counts.len);
-	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1) {
+	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1 ||
+	    rb.left != 0) {
 		worker_bad(job, "sent counts that cannot be read", "");
 		return;
 	}
@@ -171,12 +173,11 @@ on_flushed(struct job *job, uint32_t request, const void *msg)
 	if (call == NULL)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "flushed", json_object_new_boolean(true));
+	jsonmake_bool(&o, "flushed", true);
 	if (end_ms == TIME_UNSET && call->old_path)
 		end_ms = 0;
 	if (end_ms != TIME_UNSET)
-		json_object_object_add(o, "last_finalized_bucket_end",
-		    json_object_new_int64(end_ms));
+		jsonmake_int(&o, "last_finalized_bucket_end", end_ms);
 	call_reply(call, 200, o);
 }
 
@@ -218,8 +219,11 @@ on_closed(struct job *job, uint32_t request, const void *msg)
 	if (m->model_snapshot_id.len == 0)
 		return;
 	id = span_dup(m->model_snapshot_id);
-	if (id == NULL)
+	if (id == NULL) {
+		log_warn(
+		    "job %s: the id of its snapshot is not shown", job->id);
 		return;
+	}
 	free(job->model_snapshot_id);
 	job->model_snapshot_id = id;
 }

@@ -80,6 +80,23 @@ job_edge(enum job_state from, enum job_event event)
 	return e == NULL ? JOB_NSTATES : e->to;
 }
 
+/* Part of why may be a child's: neither log nor answers take it raw. */
+static void
+state_change(struct job *job, enum job_state to, const char *why)
+{
+	const char *from = internal_names[job->state];
+
+	log_escape(job->cause, sizeof(job->cause), why, strlen(why));
+	if (to == JOB_FAILED)
+		log_warnx(
+		    "job %s: %s -> FAILED: %s", job->id, from, job->cause);
+	else
+		log_info("job %s: %s -> %s: %s", job->id, from,
+		    internal_names[to], job->cause);
+	job->state = to;
+	job->since_ms = clock_wall_ms();
+}
+
 int
 job_event(struct job *job, enum job_event event, const char *why)
 {
@@ -87,18 +104,8 @@ job_event(struct job *job, enum job_event event, const char *why)
 
 	if (e == NULL)
 		return -1;
-	if (e->to != e->from) {
-		if (e->to == JOB_FAILED)
-			log_warnx("job %s: %s -> FAILED: %s", job->id,
-			    internal_names[e->from], why);
-		else
-			log_info("job %s: %s -> %s: %s", job->id,
-			    internal_names[e->from], internal_names[e->to],
-			    why);
-		job->state = e->to;
-		job->since_ms = clock_wall_ms();
-		strlcpy(job->cause, why, sizeof(job->cause));
-	}
+	if (e->to != e->from)
+		state_change(job, e->to, why);
 	if (e->act != NULL)
 		e->act(job);
 	return 0;
@@ -129,14 +136,21 @@ job_store(struct job *job, catalogue_cb *cb)
 	wbuf_clear(&wb);
 }
 
+/*
+ * Those who wait now may have come after the state that was stored was over:
+ * then the present one is theirs to wait for.
+ */
 static void
 opened_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
+	struct job *job = arg;
+
 	(void)unused;
 	if (e != NULL)
-		log_warnx("job %s: that it is open was not stored: %s",
-		    ((struct job *)arg)->id, e->link[0].reason);
-	job_wake(arg, WAIT_OPENED, e);
+		log_warnx("job %s: that it is open was not stored: %s", job->id,
+		    e->link[0].reason);
+	if (job->state != JOB_OPENING)
+		job_wake(job, WAIT_OPENED, e);
 }
 
 static void
@@ -144,6 +158,7 @@ act_opened(struct job *job)
 {
 	job->opened_ms = clock_wall_ms();
 	job->wanted_open = true;
+	job->close_asked = false;
 	job->finished_time_ms = TIME_UNSET;
 	job_store(job, opened_stored_cb);
 }
@@ -156,11 +171,20 @@ not_open_error(const struct job *job, struct apierr *e)
 	    job->id);
 }
 
+/* What the daemon closes at its end is opened again by the next one. */
+static void
+note_close(struct job *job)
+{
+	if (!job->srv->stopping)
+		job->close_asked = true;
+}
+
 static void
 act_close(struct job *job)
 {
 	struct apierr e;
 
+	note_close(job);
 	not_open_error(job, &e);
 	arriving_fail(job, &e);
 	job_process_close(job);
@@ -172,6 +196,7 @@ act_abort(struct job *job)
 {
 	struct apierr e;
 
+	note_close(job);
 	apierr_set(&e, 409, E_STATUS,
 	    "The job has been closed while waiting to be opened");
 	job_wake(job, WAIT_OPENED, &e);
@@ -183,6 +208,7 @@ act_force(struct job *job)
 {
 	struct apierr e;
 
+	note_close(job);
 	apierr_set(&e, 409, E_STATUS,
 	    "[%s] Could not submit operation to process as it has been "
 	    "killed",
@@ -191,20 +217,35 @@ act_force(struct job *job)
 	job_process_kill(job, true, "closed by force");
 }
 
+/* As with opened_stored_cb(). */
 static void
 closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
+	struct job *job = arg;
+
 	(void)unused;
 	if (e != NULL)
 		log_warnx("job %s: that it is closed was not stored: %s",
-		    ((struct job *)arg)->id, e->link[0].reason);
-	job_wake(arg, WAIT_CLOSED, e);
+		    job->id, e->link[0].reason);
+	if (job->state != JOB_CLOSING)
+		job_wake(job, WAIT_CLOSED, e);
+}
+
+/* A worker answers all that waits before it ends; this one may not have. */
+static void
+line_fail_closed(struct job *job)
+{
+	struct apierr e;
+
+	not_open_error(job, &e);
+	line_fail(job, &e);
 }
 
 static void
 act_closed(struct job *job)
 {
-	if (!job->srv->stopping && job->wanted_open) {
+	line_fail_closed(job);
+	if (job->wanted_open && (job->close_asked || !job->srv->stopping)) {
 		job->wanted_open = false;
 		job->finished_time_ms = clock_wall_ms();
 	}
@@ -233,13 +274,17 @@ act_failed(struct job *job)
 		job_event(job, EV_FORCE, "failed, and is to be deleted");
 }
 
+/*
+ * A keeper that does not know the job had deleted it before it died with the
+ * answer: the job is gone, as was asked.
+ */
 static void
 deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
 	struct job *job = arg;
 
 	(void)unused;
-	if (e != NULL) {
+	if (e != NULL && e->status != 404) {
 		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
 		job_wake(job, WAIT_DELETED, e);
 		return;

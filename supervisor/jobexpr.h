@@ -18,7 +18,8 @@ struct jobs;
  * allow_no_match  false: a wildcard that matches nothing is an error too
  * *list           receives an array that the caller frees, may be NULL
  *
- * Returns their number, or -1 with *e set (404 naming the tokens, 503).
+ * Returns their number, or -1 with *e set (404 naming the tokens, 400 when
+ * there are too many wildcards, 503).
  */
 long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
     struct job ***list, struct apierr *e);

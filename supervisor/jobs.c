@@ -213,41 +213,47 @@ load_totals(struct job *job, struct span totals)
 	return job_totals_decode(&rb, &job->totals);
 }
 
-void
-jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
+/* Takes conf. */
+static void
+load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
+    const struct msg_keep_job *m)
 {
-	char *id = span_dup(m->job_id);
-	struct jobconf *conf;
-	struct apierr e;
-	struct job *job;
+	struct job *job = job_new(jobs, id, conf);
 
-	if (id == NULL)
-		return;
-	if (jobs_find_any(jobs, id) != NULL)
-		goto out;
-	conf = jobconf_restore(id, m->config.p, m->config.len, &e);
-	if (conf == NULL) {
-		log_warnx("job %s: its stored configuration is not valid and "
-			  "the job is left alone: %s",
-		    id, e.link[0].reason);
-		goto out;
-	}
-	job = job_new(jobs, id, conf);
 	if (job == NULL) {
-		log_warnx("job %s: out of memory", id);
+		log_warn("job %s is left alone", id);
 		jobconf_free(conf);
-		goto out;
+		return;
 	}
 	job->incarnation = m->incarnation;
 	job->create_time_ms = m->create_time_ms;
 	job->finished_time_ms = m->finished_time_ms;
 	job->wanted_open = m->wanted_open;
-	if (m->model_snapshot_id.len > 0)
-		job->model_snapshot_id = span_dup(m->model_snapshot_id);
+	if (m->model_snapshot_id.len > 0 &&
+	    (job->model_snapshot_id = span_dup(m->model_snapshot_id)) == NULL)
+		log_warn("job %s: the id of its snapshot is not shown", id);
 	if (load_totals(job, m->totals) == -1)
 		log_warnx("job %s: its stored counts are not valid", id);
 	job_event(job, EV_CREATED, "loaded");
-out:
+}
+
+void
+jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
+{
+	char *id = span_dup(m->job_id);
+	struct jobconf *conf = NULL;
+	struct apierr e;
+
+	if (id == NULL)
+		log_warn("a stored job is left alone");
+	else if (jobs_find_any(jobs, id) == NULL &&
+	    (conf = jobconf_restore(id, m->config.p, m->config.len, &e)) ==
+		NULL)
+		log_warnx("job %s: its stored configuration is not valid and "
+			  "the job is left alone: %s",
+		    id, e.link[0].reason);
+	if (conf != NULL)
+		load_job(jobs, id, conf, m);
 	free(id);
 }
 
@@ -280,6 +286,19 @@ jobs_stop(struct jobs *jobs)
 	RB_FOREACH (job, job_tree, &jobs->tree)
 		if (job->state == JOB_OPENING || job->state == JOB_OPENED)
 			job_event(job, EV_CLOSE, "anomd ends");
+}
+
+void
+jobs_count(struct jobs *jobs, struct jobs_count *n)
+{
+	struct job *job;
+
+	memset(n, 0, sizeof(*n));
+	RB_FOREACH (job, job_tree, &jobs->tree) {
+		n->all++;
+		n->opened += job->state == JOB_OPENED;
+		n->failed += job->state == JOB_FAILED;
+	}
 }
 
 size_t

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/jsonmake.h"
+#include "common/log.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/media.h"
@@ -79,32 +81,32 @@ segment_is(const char *path, size_t plen, const char *literal, size_t llen)
 	return plen == 0 && llen == 0;
 }
 
-/* Does the path, of len bytes, have the form of the template? */
+/* Does the path, of len bytes, have this form? */
 static bool
 path_matches(
-    const char *template, const char *path, size_t len, struct route_match *m)
+    const char *form, const char *path, size_t len, struct route_match *m)
 {
-	while (*template == '/') {
-		size_t tlen, plen = 0;
+	while (*form == '/') {
+		size_t flen, plen = 0;
 
 		if (len == 0 || *path != '/')
 			return false;
-		template ++;
+		form++;
 		path++;
 		len--;
-		tlen = strcspn(template, "/");
+		flen = strcspn(form, "/");
 		while (plen < len && path[plen] != '/')
 			plen++;
-		if (strncmp(template, "{job_id}", tlen) == 0 && plen > 0) {
+		if (strncmp(form, "{job_id}", flen) == 0 && plen > 0) {
 			m->job_id = path;
 			m->job_id_len = plen;
-		} else if (strncmp(template, "{item}", tlen) == 0 && plen > 0) {
+		} else if (strncmp(form, "{item}", flen) == 0 && plen > 0) {
 			m->item = path;
 			m->item_len = plen;
-		} else if (!segment_is(path, plen, template, tlen)) {
+		} else if (!segment_is(path, plen, form, flen)) {
 			return false;
 		}
-		template += tlen;
+		form += flen;
 		path += plen;
 		len -= plen;
 	}
@@ -167,13 +169,14 @@ reply_text_error(
 	size_t len = 0;
 	char *json;
 
-	json_object_object_add(o, "error", json_object_new_string(text));
+	jsonmake_string(&o, "error", text);
 	if (with_status)
-		json_object_object_add(
-		    o, "status", json_object_new_int(status));
-	json = jsonout_print(o, &plain, &len);
-	http_reply_bytes(
-	    req, status, "application/json", json, json == NULL ? 0 : len);
+		jsonmake_int(&o, "status", status);
+	json = o == NULL ? NULL : jsonout_print(o, &plain, &len);
+	if (json == NULL) /* no memory for the text: the status must do */
+		http_reply(req, status, NULL, NULL);
+	else
+		http_reply_bytes(req, status, "application/json", json, len);
 	free(json);
 	json_object_put(o);
 }
@@ -208,7 +211,8 @@ refuse_method(struct http_req *req, unsigned allowed)
 	char text[2048], list[64];
 
 	allow_text(allowed, ",", list, sizeof(list));
-	http_reply_header(req, "Allow", list);
+	if (http_reply_header(req, "Allow", list) == -1)
+		log_debug("http: no Allow");
 	if (http_req_method(req) == HTTP_OPTIONS) {
 		http_reply_bytes(req, 200, "text/plain; charset=UTF-8", "", 0);
 		return;

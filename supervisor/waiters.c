@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "common/jsonmake.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
@@ -91,13 +92,26 @@ gather_new(struct call *call)
 	return g;
 }
 
+static void
+gather_note(struct gather *g, const struct apierr *e)
+{
+	if (g->failed)
+		return;
+	g->failed = true;
+	g->error = *e;
+}
+
 int
 gather_add(struct gather *g, struct job *job, enum wait_kind kind)
 {
 	struct waiter *w = waiter_new(job, kind);
+	struct apierr e;
 
-	if (w == NULL)
+	if (w == NULL) {
+		apierr_set(&e, 503, E_STATUS, "out of memory");
+		gather_note(g, &e);
 		return -1;
+	}
 	w->gather = g;
 	g->left++;
 	return 0;
@@ -106,10 +120,8 @@ gather_add(struct gather *g, struct job *job, enum wait_kind kind)
 static void
 gather_done(struct gather *g, const struct apierr *e)
 {
-	if (e != NULL && !g->failed) {
-		g->failed = true;
-		g->error = *e;
-	}
+	if (e != NULL)
+		gather_note(g, e);
 	if (--g->left > 0)
 		return;
 	if (g->call != NULL && g->failed)
@@ -136,10 +148,9 @@ reply_opened(struct job *job, struct call *call)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "opened", json_object_new_boolean(true));
+	jsonmake_bool(&o, "opened", true);
 	if (!call->old_path)
-		json_object_object_add(
-		    o, "node", json_object_new_string(job->srv->node_id));
+		jsonmake_string(&o, "node", job->srv->node_id);
 	call_reply(call, 200, o);
 }
 

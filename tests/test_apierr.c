@@ -134,6 +134,28 @@ Test(apierr, travels_between_processes_and_survives_truncation)
 	wbuf_clear(&wb);
 }
 
+/* A child that failed must not make a client believe that all went well. */
+Test(apierr, what_is_no_error_is_refused)
+{
+	static const struct {
+		int status, n;
+	} bad[] = { { 200, 1 }, { 399, 1 }, { 600, 1 }, { 500, 0 } };
+	struct apierr e, back;
+	struct wbuf wb;
+	struct rbuf rb;
+
+	for (size_t i = 0; i < NELEM(bad); i++) {
+		apierr_set(&e, bad[i].status, E_STATUS, "x");
+		e.n = bad[i].n;
+		wbuf_init(&wb, 0);
+		cr_assert_eq(apierr_encode(&e, &wb), 0);
+		rbuf_init(&rb, wb.data, wb.len);
+		cr_expect_eq(apierr_decode(&rb, &back), -1, "status %d, n %d",
+		    bad[i].status, bad[i].n);
+		wbuf_clear(&wb);
+	}
+}
+
 Test(apierr, flipped_bits_are_refused_or_stay_in_bounds)
 {
 	struct apierr e, back;

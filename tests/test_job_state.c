@@ -3,7 +3,9 @@
 
 #include <criterion/criterion.h>
 
+#include "common/log.h"
 #include "supervisor/job.h"
+#include "supervisor/server.h"
 
 /* What must happen, written down apart from the table of edges. '.': the
    event is refused; else the first letter of the state that follows, with X
@@ -84,4 +86,20 @@ Test(job_state, death_of_the_process_is_known_everywhere)
 		cr_expect_neq(
 		    job_edge(running[i], EV_EXIT_EXPECTED), JOB_NSTATES);
 	}
+}
+
+/* What a worker says of its end goes into the log and into answers. */
+Test(job_state, cause_is_kept_escaped)
+{
+	static char id[] = "j";
+	struct server srv = { 0 };
+	struct job job = { .srv = &srv, .id = id, .state = JOB_OPENED };
+
+	log_init("test", LOG_LEVEL_ERROR);
+	TAILQ_INIT(&job.line);
+	TAILQ_INIT(&job.arriving);
+	TAILQ_INIT(&job.waiters);
+	cr_assert_eq(job_event(&job, EV_EXIT_UNEXPECTED, "a\n<3>b\xc3"), 0);
+	cr_expect_eq(job.state, JOB_FAILED);
+	cr_expect_str_eq(job.cause, "a\\x0a<3>b\\xc3");
 }

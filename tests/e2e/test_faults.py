@@ -3,6 +3,9 @@
 Processes are killed by their process ids, which are the daemon's children.
 """
 
+import contextlib
+import socket
+import tempfile
 import threading
 
 from harness import *
@@ -261,6 +264,26 @@ def test_supervisor_killed_during_an_upload():
         assert count in (1, 400001), count
 
 
+def test_close_under_way_at_the_end_holds_after_it():
+    """What a client closed is not opened again, what it left open is."""
+    with Daemon() as d:
+        d.make_job("closing", job())
+        d.make_job("left", job())
+        pid = d.worker_pid("closing")
+        os.kill(pid, signal.SIGSTOP)
+        closed = in_background(d.close_job, "closing")
+        wait_until(lambda: d.stats("closing")["state"] == "closing", 10,
+            "closing")
+        os.kill(d.pid, signal.SIGTERM)
+        wait_until(lambda: "closing all jobs" in d.log(), 10, "the end")
+        os.kill(pid, signal.SIGCONT)
+        assert closed() == {"closed": True}
+        assert d.wait() == 0, d.log()
+        d.start()
+        wait_until(lambda: d.stats("left")["state"] == "opened", 10, "left")
+        assert d.stats("closing")["state"] == "closed"
+
+
 def test_killed_keeper_is_started_again():
     with Daemon() as d:
         d.put_job("one", job())
@@ -384,6 +407,48 @@ def test_check_and_print_of_the_configuration():
         stdout=subprocess.PIPE).stdout.strip()
     assert subprocess.run([program, "-Z"],
         stderr=subprocess.DEVNULL).returncode == 1
+
+
+def test_service_manager_is_told():
+    """What sd_notify(3) carries: ready once it serves, jobs, the end."""
+    with tempfile.TemporaryDirectory() as where:
+        path = os.path.join(where, "notify")
+        said = []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(path)
+            s.settimeout(0.1)
+
+            def hears(text):
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        said.extend(s.recv(4096).decode().split("\n"))
+                return text in said
+
+            with Daemon(env={"NOTIFY_SOCKET": path,
+                    "WATCHDOG_USEC": "5000000"}) as d:
+                if not hears("READY=1"):
+                    raise Skip("built without libsystemd")
+                assert "listening on" in d.log()
+                d.make_job("a", job())
+                d.put_job("b", job())
+                wait_until(lambda: hears(
+                    "STATUS=Serving: 2 jobs, 1 open, 0 failed"), 10, "status")
+                kill_worker(d, "a")
+                wait_until(lambda: hears(
+                    "STATUS=Serving: 2 jobs, 0 open, 1 failed"), 10, "status")
+                wait_until(lambda: hears("WATCHDOG=1"), 10, "a sign of life")
+                assert "STOPPING=1" not in said
+                os.kill(d.pid, signal.SIGTERM)
+                assert d.wait() == 0
+                assert hears("STOPPING=1")
+
+
+def test_closed_standard_streams_get_no_socket_in_their_place():
+    with Daemon(prefix=["sh", "-c", 'exec "$@" <&- >&-', "sh"]) as d:
+        d.make_job("j", job())
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
+        for fd in ("0", "1"):
+            assert os.readlink("/proc/%d/fd/%s" % (d.pid, fd)) == "/dev/null"
 
 
 @timeout(90)
