@@ -146,8 +146,6 @@ reader_down(struct reader *r, const char *why)
 	struct query *q = r->query;
 	struct apierr e;
 
-	if (!reader_is_running(r))
-		return;
 	if (!r->ready)
 		start_failed(r->pool);
 	chan_free(r->chan);
@@ -165,7 +163,7 @@ reader_down(struct reader *r, const char *why)
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
-		    "the process that reads results %s; try again", why);
+		    "the process that reads results has ended: %s; try again", why);
 		query_fail(q, &e);
 	}
 	pool_feed(r->pool);
