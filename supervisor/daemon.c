@@ -214,6 +214,7 @@ keeper_loaded(void *arg)
 		return;
 	}
 	d->serving = true;
+	log_init("anomd", (enum log_level)d->srv.conf->log_level);
 	jobs_reopen(d->srv.jobs);
 	log_info("ready");
 	notify_state("READY=1");
@@ -394,12 +395,21 @@ daemon_free(struct daemon *d)
 		event_base_free(d->srv.base);
 }
 
+/* What keeps the daemon from starting is shown whatever log_level says. */
+static enum log_level
+start_level(const struct conf *conf)
+{
+	return conf->log_level < LOG_LEVEL_WARN
+	    ? LOG_LEVEL_WARN
+	    : (enum log_level)conf->log_level;
+}
+
 int
 daemon_run(const struct conf *conf)
 {
 	struct daemon d = { .srv = { .conf = conf } };
 
-	log_init("anomd", (enum log_level)conf->log_level);
+	log_init("anomd", start_level(conf));
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	/* For the children too, whose sandboxes need it anyway. */
@@ -416,6 +426,7 @@ daemon_run(const struct conf *conf)
 		event_base_dispatch(d.srv.base);
 	}
 	daemon_free(&d);
-	log_info("ended with status %d", d.status);
+	if (d.status == 0)
+		log_info("ended with status 0");
 	return d.status;
 }

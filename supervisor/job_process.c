@@ -309,7 +309,7 @@ send_start(struct job *job)
 static void
 process_spawn(struct job *job)
 {
-	char path[MSG_PATH_MAX], why[128];
+	char path[MSG_PATH_MAX], why[sizeof(job->death)];
 	int fd;
 
 	job->expect_exit = false;
@@ -318,7 +318,8 @@ process_spawn(struct job *job)
 	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
 	job->child = child_spawn(path, job->id, &fd, worker_exited, job);
 	if (job->child == NULL) {
-		snprintf(why, sizeof(why), "worker cannot be started: %s",
+		snprintf(why, sizeof(why),
+		    "worker cannot be started: %.130s: %s", path,
 		    strerror(errno));
 		job_event(job, EV_EXIT_UNEXPECTED, why);
 		return;

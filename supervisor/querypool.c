@@ -92,7 +92,7 @@ query_unqueue(struct query *q)
 	q->pool->nwaiting--;
 }
 
-/* It may have lost its channel, and be about to be reaped. */
+/* Its process may have closed the channel and not be reaped yet. */
 static void
 reader_resume(struct reader *r)
 {
@@ -148,7 +148,6 @@ reader_down(struct reader *r, const char *why)
 
 	if (!r->ready)
 		start_failed(r->pool);
-	r->ready = false;
 	chan_free(r->chan);
 	r->chan = NULL;
 	if (r->child != NULL) {
@@ -164,7 +163,8 @@ reader_down(struct reader *r, const char *why)
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
-		    "the process that reads results %s; try again", why);
+		    "the process that reads results has ended: %s; try again",
+		    why);
 		query_fail(q, &e);
 	}
 	pool_feed(r->pool);
@@ -353,6 +353,7 @@ reader_start(struct reader *r)
 	char path[MSG_PATH_MAX], jobs[MSG_PATH_MAX];
 	int fd;
 
+	r->ready = false;
 	snprintf(path, sizeof(path), "%s/anomd-query", conf->libexec_dir);
 	snprintf(jobs, sizeof(jobs), "%s/jobs", conf->state_dir);
 	hello.path = span_of(jobs);

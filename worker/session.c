@@ -63,9 +63,10 @@ session_refuse(struct session *s, const struct apierr *e)
 {
 	int saved = errno;
 
-	log_warnx("%s", e->link[0].reason);
-	if (answer_failed(s->peer, 0, e) == -1)
-		log_debug("no memory for the reason");
+	/* The supervisor writes it, with what becomes of the job. */
+	s->refused = answer_failed(s->peer, 0, e) == 0;
+	if (!s->refused)
+		log_warnx("%s", e->link[0].reason);
 	errno = saved;
 	return -1;
 }
@@ -201,7 +202,8 @@ work_restoring(struct session *s, int64_t deadline_us)
 	int rc = restore_step(s->restore, deadline_us, &s->progress);
 
 	if (rc == -1)
-		return session_fail(s, "journal");
+		return session_fail(
+		    s, "what the journal has cannot be done again");
 	return rc == 1 ? 0 : session_ready(s);
 }
 

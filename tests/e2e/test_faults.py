@@ -4,6 +4,8 @@ Processes are killed by their process ids, which are the daemon's children.
 """
 
 import contextlib
+import glob
+import shutil
 import socket
 import tempfile
 import threading
@@ -630,7 +632,25 @@ def test_broken_catalogue_is_refused_at_start():
         with open(os.path.join(d.state_dir, "catalog.db"), "r+b") as f:
             f.write(b"\xff" * 4096)
         status, log = end_of_start(d)
-        assert status == 1 and "catalog" in log, (status, log)
+        assert status == 1, (status, log)
+        assert "catalog.db: PRAGMA: file is not a database" in log, log
+
+
+def test_job_without_its_directory_says_so_in_one_line():
+    with Daemon() as d:
+        d.put_job("j", job())
+        d.kill()
+        [directory] = glob.glob(os.path.join(d.state_dir, "jobs", "j.*"))
+        shutil.rmtree(directory)
+        d.start()
+        response = d.request("POST", "/_ml/anomaly_detectors/j/_open")
+        assert response.status == 500, response
+        assert directory in response.error["reason"], response
+        lines = [line for line in d.log().split("\n")
+            if "No such file" in line]
+        assert lines == ["anomd: warning: job j: OPENING -> FAILED: worker "
+            "failed: %s: No such file or directory" % directory], lines
+        assert d.delete_job("j", query="?force=true")
 
 
 def test_job_with_a_broken_journal_fails_alone():
