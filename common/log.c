@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #define LINE_MAX_BYTES 2048
+#define DUE_EVERY_US 10000000
 
 static char log_name[96] = "anomd";
 static enum log_level log_threshold = LOG_LEVEL_INFO;
@@ -104,6 +106,17 @@ void
 log_debug(const char *fmt, ...)
 {
 	LOG_BODY(LOG_LEVEL_DEBUG, false);
+}
+
+bool
+log_is_due(int64_t *last_us)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (*last_us != 0 && now_us - *last_us < DUE_EVERY_US)
+		return false;
+	*last_us = now_us;
+	return true;
 }
 
 void

@@ -5,7 +5,9 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/compat.h"
 
@@ -33,6 +35,12 @@ void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_warnx(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/*
+ * Is a line due that a stranger can cause as often as he likes? True once in
+ * 10 s. last_us begins as 0 and is the caller's, one for each such line.
+ */
+bool log_is_due(int64_t *last_us);
 
 /* For start-up and impossible states only: log and exit with status 1. */
 void fatal(const char *fmt, ...) PRINTF_LIKE(1, 2) NO_RETURN;

@@ -36,7 +36,14 @@ SCHEMA_DEFINE(msg_keep_done, MSG_KEEP_DONE_FIELDS);
 /* Limits of struct messages are worked out on first use. */
 static struct msg_info table[] = { MSG_STRUCTS(ROW_STRUCT) MSG_RAWS(ROW_RAW) };
 
-#define MSG_ID_LIMIT 128
+#define MSG_ID_LIMIT 128 /* of by_id */
+
+#define ID_FITS_STRUCT(name, lower, id, from, states)                          \
+	_Static_assert((id) < MSG_ID_LIMIT, "id of " #name);
+#define ID_FITS_RAW(name, id, from, states, min, max)                          \
+	_Static_assert((id) < MSG_ID_LIMIT, "id of " #name);
+MSG_STRUCTS(ID_FITS_STRUCT)
+MSG_RAWS(ID_FITS_RAW)
 
 static const struct msg_info *by_id[MSG_ID_LIMIT];
 

@@ -196,6 +196,12 @@ int
 peer_send_raw(struct peer *p, uint16_t type, uint32_t request, const void *data,
     size_t len)
 {
+	const struct msg_info *m = msg_find(type);
+
+	if (m == NULL || (m->from & p->role) == 0) {
+		errno = EINVAL;
+		return -1;
+	}
 	return frame_put_raw(&p->out, type, request, data, len);
 }
 

@@ -48,7 +48,10 @@ int peer_poll(struct peer *, int timeout_ms, bool may_read) MUST_CHECK;
  */
 int peer_next(struct peer *, unsigned state, struct peer_frame *f) MUST_CHECK;
 
-/* Queue a message; it leaves with the next peer_poll. -1 with errno. */
+/*
+ * Queue a message; it leaves with the next peer_poll. 0, or -1 with ENOMEM, or
+ * with EINVAL: it is not this side's to send, or a field is out of range.
+ */
 int peer_send(
     struct peer *, uint16_t type, uint32_t request, const void *obj) MUST_CHECK;
 int peer_send_raw(struct peer *, uint16_t type, uint32_t request,

@@ -91,9 +91,10 @@ add_paths(int ruleset, const struct sandbox_path *paths, size_t npaths,
 			return -1;
 		}
 	}
-	if (runtime.path != NULL && add_path(ruleset, &runtime, handled) == -1)
-		return -1;
-	return 0;
+	if (runtime.path == NULL || add_path(ruleset, &runtime, handled) == 0)
+		return 0;
+	log_warn("Landlock rule for %s", runtime.path);
+	return -1;
 }
 
 int

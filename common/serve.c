@@ -29,10 +29,8 @@ struct serve {
 	void *arg;
 	unsigned state; /* IN_* */
 	uint64_t progress;
-	bool busy; /* in a handler */
-	/* A request that came while another was worked on; then reading stops.
-	 */
-	bool deferred;
+	bool busy;     /* in a handler */
+	bool deferred; /* a request came in a handler: no more is read */
 	struct peer_frame later;
 	uint8_t *later_data; /* owned */
 	bool gone;	     /* the supervisor has closed the channel */
@@ -223,8 +221,10 @@ static int
 frame_defer(struct serve *s, const struct peer_frame *f)
 {
 	s->later_data = malloc(f->len + 1);
-	if (s->later_data == NULL)
+	if (s->later_data == NULL) {
+		log_warn("%s cannot be kept", msg_name(f->type));
 		return -1;
+	}
 	memcpy(s->later_data, f->data, f->len);
 	s->later = *f;
 	s->later.data = s->later_data;

@@ -72,10 +72,39 @@ api_job_list(struct call *c, struct json_object *(*one)(const struct job *))
 	call_reply(c, 200, o);
 }
 
+/*
+ * What a client could PUT again: nothing that the server made, and not the
+ * mark that its user interface leaves in custom_settings.
+ */
+static struct json_object *
+job_answer_to_put(const struct job *job)
+{
+	static const char *const generated[] = { "job_id", "job_type",
+		"job_version", "create_time", "finished_time",
+		"model_snapshot_id" };
+	struct json_object *o = job_answer(job), *settings;
+
+	if (o == NULL)
+		return NULL;
+	for (size_t i = 0; i < NELEM(generated); i++)
+		json_object_object_del(o, generated[i]);
+	if (json_object_object_get_ex(o, "custom_settings", &settings) &&
+	    json_object_is_type(settings, json_type_object))
+		json_object_object_del(settings, "created_by");
+	return o;
+}
+
 void
 api_job_get(struct call *c)
 {
-	api_job_list(c, job_answer);
+	struct apierr e;
+	bool to_put;
+
+	if (params_bool(&c->params, "exclude_generated", false, &to_put, &e) ==
+	    -1)
+		call_error(c, &e);
+	else
+		api_job_list(c, to_put ? job_answer_to_put : job_answer);
 }
 
 void

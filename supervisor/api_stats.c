@@ -3,7 +3,6 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
@@ -17,11 +16,8 @@ node_json(const struct server *srv)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *attributes = json_object_new_object();
-	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-	char memory[32];
 
-	snprintf(memory, sizeof(memory), "%lld", (long long)pages * page);
-	jsonmake_string(&attributes, "ml.machine_memory", memory);
+	jsonmake_string(&attributes, "ml.machine_memory", srv->machine_memory);
 	jsonmake_string(&o, "id", srv->node_id);
 	jsonmake_string(&o, "name", srv->node_name);
 	jsonmake_string(&o, "ephemeral_id", srv->node_id);

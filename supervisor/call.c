@@ -76,12 +76,7 @@ call_reply(struct call *c, int status, struct json_object *o)
 void
 call_error(struct call *c, const struct apierr *e)
 {
-	if (e->retry_after_s > 0) {
-		char seconds[16];
-
-		snprintf(seconds, sizeof(seconds), "%u", e->retry_after_s);
-		http_reply_header(c->req, "Retry-After", seconds);
-	}
+	http_reply_retry_after(c->req, e->retry_after_s);
 	call_reply(c, e->status, apierr_json(e));
 }
 

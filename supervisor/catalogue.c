@@ -135,8 +135,6 @@ keeper_restart_later(struct catalogue *cat)
 static void
 keeper_down(struct catalogue *cat, const char *why)
 {
-	if (cat->chan == NULL && cat->child == NULL)
-		return;
 	chan_free(cat->chan);
 	cat->chan = NULL;
 	if (cat->child != NULL) {
@@ -144,11 +142,11 @@ keeper_down(struct catalogue *cat, const char *why)
 		child_forget(cat->child);
 		cat->child = NULL;
 	}
-	log_warnx("keeper: %s", why);
 	if (!cat->ever_loaded) {
 		cat->handlers->failed(cat->arg, why);
 		return;
 	}
+	log_warnx("keeper: %s; another one is started", why);
 	requests_lost(cat);
 	keeper_restart_later(cat);
 }
@@ -282,10 +280,19 @@ keeper_drained(void *arg)
 	(void)arg; /* requests are few and small: nobody waits */
 }
 
+/* What it ended with is known when it is reaped, which is in a moment. */
 static void
 keeper_closed(void *arg, const char *why)
 {
-	keeper_down(arg, why == NULL ? "hung up" : why);
+	struct catalogue *cat = arg;
+
+	if (why != NULL || cat->child == NULL) {
+		keeper_down(cat, why == NULL ? "hung up" : why);
+		return;
+	}
+	chan_free(cat->chan);
+	cat->chan = NULL;
+	child_kill(cat->child); /* one without a channel is of no use */
 }
 
 static const struct chan_handlers keeper_handlers = { keeper_frame,
@@ -298,9 +305,7 @@ keeper_exited(void *arg, int status)
 	char text[96];
 
 	cat->child = NULL;
-	child_status_text(status, text, sizeof(text));
-	if (cat->chan != NULL)
-		keeper_down(cat, text);
+	keeper_down(cat, child_status_text(status, text, sizeof(text)));
 }
 
 static void

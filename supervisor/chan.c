@@ -73,8 +73,10 @@ chan_close(struct chan *c, const char *why)
 	c->handlers->closed(c->arg, why);
 }
 
-/* Hand out the frames that are whole. Returns a text when the child broke
-   the protocol, else NULL. */
+/*
+ * Hand out the frames that are whole. Returns a static text when the child
+ * broke the protocol, else NULL.
+ */
 static const char *
 chan_take_frames(struct chan *c)
 {
@@ -188,6 +190,7 @@ chan_state(const struct chan *c)
 	return c->state;
 }
 
+/* The end of each way to queue; rc: of the buffer. */
 static int
 chan_queued(struct chan *c, uint16_t type, int rc)
 {
@@ -244,13 +247,17 @@ int
 chan_send_buffer(struct chan *c, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len)
 {
+	struct evbuffer *frame = evbuffer_new();
 	uint8_t head[FRAME_HEADER_BYTES];
-	int rc;
+	int rc = -1;
 
+	/* Whole or not at all: a header alone would spoil what follows. */
 	frame_put_header(head, type, request, len);
-	rc = evbuffer_add(c->out, head, sizeof(head));
-	if (rc == 0 && evbuffer_remove_buffer(src, c->out, len) != (int)len)
-		rc = -1;
+	if (frame != NULL && evbuffer_add(frame, head, sizeof(head)) == 0 &&
+	    evbuffer_remove_buffer(src, frame, len) == (int)len)
+		rc = evbuffer_add_buffer(c->out, frame);
+	if (frame != NULL)
+		evbuffer_free(frame);
 	return chan_queued(c, type, rc);
 }
 
@@ -265,6 +272,12 @@ chan_pause(struct chan *c)
 {
 	c->paused = true;
 	event_del(c->readable);
+}
+
+bool
+chan_is_paused(const struct chan *c)
+{
+	return c->paused;
 }
 
 void

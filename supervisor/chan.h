@@ -49,7 +49,10 @@ unsigned chan_state(const struct chan *);
  */
 int chan_send(
     struct chan *, uint16_t type, uint32_t request, const void *obj) MUST_CHECK;
-/* Queue len bytes moved from the front of src as a message of bare bytes. */
+/*
+ * Queue len bytes, at most MSG_DATA_MAX, moved from the front of src as a
+ * message of bare bytes. After a failure they may be lost.
+ */
 int chan_send_buffer(struct chan *, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len) MUST_CHECK;
 int chan_send_raw(struct chan *, uint16_t type, uint32_t request,
@@ -62,6 +65,7 @@ bool chan_is_full(const struct chan *);
 
 /* Stop reading frames from the child, and go on. */
 void chan_pause(struct chan *);
+bool chan_is_paused(const struct chan *);
 void chan_resume(struct chan *);
 
 #endif

@@ -133,45 +133,72 @@ env_fill(char *envp[])
 	envp[n] = NULL;
 }
 
+/* The channel at PEER_FD, the log at 1 and 2, and no other descriptor. */
+static int
+actions_init(posix_spawn_file_actions_t *fa, int fd)
+{
+	int rc = posix_spawn_file_actions_init(fa);
+
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(fa, fd, PEER_FD);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addopen(
+		    fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(
+		    fa, STDERR_FILENO, STDOUT_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addclosefrom_np(fa, PEER_FD + 1);
+	return rc;
+}
+
+/* No signal is blocked or ignored in the child. */
+static int
+attr_init(posix_spawnattr_t *attr, const sigset_t *all)
+{
+	sigset_t none;
+	int rc = posix_spawnattr_init(attr);
+
+	sigemptyset(&none);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigdefault(attr, all);
+	if (rc == 0)
+		rc = posix_spawnattr_setsigmask(attr, &none);
+	if (rc == 0)
+		rc = posix_spawnattr_setflags(
+		    attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	return rc;
+}
+
 /*
- * All signals are blocked around the spawn: else a handler of libevent could
- * run in the child and write into the wake-up pipe that it shares.
+ * Returns 0 or an errno. All signals are blocked around the spawn: else a
+ * handler of libevent could run in the child and write into the wake-up pipe
+ * that it shares.
  */
 static int
 spawn(pid_t *pid, const char *path, const char *what, int fd)
 {
-	char *argv[] = { strdup(path), what == NULL ? NULL : strdup(what),
+	/* posix_spawn() changes none of them; its type is older than const. */
+	char *argv[] = { (char *)(uintptr_t)path, (char *)(uintptr_t)what,
 		NULL };
 	char *envp[NELEM(env_kept) + 1];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t all, none, saved;
+	sigset_t all, saved;
 	int rc;
 
 	env_fill(envp);
 	sigfillset(&all);
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, PEER_FD);
-	posix_spawn_file_actions_addopen(
-	    &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(
-	    &actions, STDERR_FILENO, STDOUT_FILENO);
-	posix_spawn_file_actions_addclosefrom_np(&actions, PEER_FD + 1);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(
-	    &attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	sigprocmask(SIG_SETMASK, &all, &saved);
-	rc = argv[0] == NULL
-	    ? ENOMEM
-	    : posix_spawn(pid, path, &actions, &attr, argv, envp);
-	sigprocmask(SIG_SETMASK, &saved, NULL);
-	posix_spawnattr_destroy(&attr);
+	rc = actions_init(&actions, fd);
+	if (rc == 0)
+		rc = attr_init(&attr, &all);
+	if (rc == 0) {
+		sigprocmask(SIG_SETMASK, &all, &saved);
+		rc = posix_spawn(pid, path, &actions, &attr, argv, envp);
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+		posix_spawnattr_destroy(&attr);
+	}
 	posix_spawn_file_actions_destroy(&actions);
-	free(argv[0]);
-	free(argv[1]);
 	for (size_t i = 0; envp[i] != NULL; i++)
 		free(envp[i]);
 	return rc;
@@ -202,6 +229,7 @@ child_spawn(const char *path, const char *what, int *fd,
 	}
 	socket_prepare(sv[0]);
 	socket_prepare(sv[1]);
+	/* Only this end: the child sees to its own. */
 	rc = fcntl(sv[0], F_SETFL, O_NONBLOCK) == -1 ? errno : 0;
 	if (rc == 0)
 		rc = spawn(&c->pid, path, what, sv[1]);

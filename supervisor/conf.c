@@ -13,6 +13,7 @@
 #include "common/units.h"
 #include "supervisor/conf.h"
 #include "supervisor/http.h"
+#include "supervisor/http_hosts.h"
 #include "supervisor/listen_open.h"
 
 #define LINE_MAX_BYTES 4096
@@ -36,37 +37,77 @@ struct key {
 	const char *preset;	  /* default, in the form of the file */
 	double lo, hi;		  /* range of numbers, in the stored unit */
 	const char *const *words; /* of KEY_ENUM, NULL-terminated */
+	/* What is wanted, when the value is not that; NULL when it is. */
+	const char *(*fault)(const char *value);
 };
 
 static const char *const sync_words[] = { "always", "interval", "never", NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug",
 	NULL };
 
+static const char *
+host_fault(const char *value)
+{
+	return strcmp(value, "*") == 0 || http_host_is_valid(value)
+	    ? NULL
+	    : "a name, an address or * is wanted";
+}
+
+/* As browsers send it: one with a path, even "/", would match none. */
+static const char *
+origin_fault(const char *value)
+{
+	const char *host = strstr(value, "://");
+
+	if (strcmp(value, "*") == 0 || strcmp(value, "null") == 0)
+		return NULL;
+	return host != NULL && host > value && http_host_is_valid(host + 3)
+	    ? NULL
+	    : "scheme://host or scheme://host:port is wanted";
+}
+
+/* Clients that cannot read it refuse the server without saying why. */
+static const char *
+version_fault(const char *value)
+{
+	static const char digits[] = "0123456789";
+	const char *s = value;
+
+	for (int i = 0; i < 3; i++) {
+		size_t n = strspn(s, digits);
+
+		if (n == 0 || n > 4 || s[n] != (i < 2 ? '.' : '\0'))
+			return "three numbers are wanted, such as 8.19.2";
+		s += n + 1;
+	}
+	return NULL;
+}
+
 #define AT(member) offsetof(struct conf, member)
 #define MB (1024.0 * 1024.0)
 
 /* clang-format off */
 static const struct key keys[] = {
-	{ "listen", KEY_LISTEN, AT(listen), "127.0.0.1:9200", 0, 0, NULL },
-	{ "state_dir", KEY_PATH, AT(state_dir), LOCALSTATEDIR "/lib/anomd", 0, 0, NULL },
-	{ "libexec_dir", KEY_PATH, AT(libexec_dir), LIBEXECDIR, 0, 0, NULL },
-	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL },
-	{ "max_head_size", KEY_SIZE, AT(max_head_bytes), "16kb", 1024, MB, NULL },
-	{ "max_inflight_size", KEY_SIZE, AT(max_inflight_bytes), "64mb", MB, 1024 * 1024 * MB, NULL },
-	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL },
-	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL },
-	{ "max_opening", KEY_COUNT, AT(max_opening), "8", 1, 1024, NULL },
-	{ "head_timeout", KEY_SECONDS, AT(head_timeout_s), "10s", 1, 3600, NULL },
-	{ "body_timeout", KEY_SECONDS, AT(body_timeout_s), "30s", 1, 3600, NULL },
-	{ "idle_timeout", KEY_SECONDS, AT(idle_timeout_s), "75s", 1, 86400, NULL },
-	{ "watchdog_timeout", KEY_SECONDS, AT(watchdog_timeout_s), "30s", 1, 3600, NULL },
-	{ "stop_timeout", KEY_SECONDS, AT(stop_timeout_s), "60s", 1, 86400, NULL },
-	{ "allowed_host", KEY_LIST, AT(allowed_hosts), NULL, 0, 0, NULL },
-	{ "allowed_origin", KEY_LIST, AT(allowed_origins), NULL, 0, 0, NULL },
-	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words },
-	{ "log_level", KEY_ENUM, AT(log_level), "info", 0, 0, level_words },
-	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL },
-	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL },
+	{ "listen", KEY_LISTEN, AT(listen), "127.0.0.1:9200", 0, 0, NULL, NULL },
+	{ "state_dir", KEY_PATH, AT(state_dir), LOCALSTATEDIR "/lib/anomd", 0, 0, NULL, NULL },
+	{ "libexec_dir", KEY_PATH, AT(libexec_dir), LIBEXECDIR, 0, 0, NULL, NULL },
+	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL, NULL },
+	{ "max_head_size", KEY_SIZE, AT(max_head_bytes), "16kb", 1024, MB, NULL, NULL },
+	{ "max_inflight_size", KEY_SIZE, AT(max_inflight_bytes), "64mb", MB, 1024 * 1024 * MB, NULL, NULL },
+	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
+	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },
+	{ "max_opening", KEY_COUNT, AT(max_opening), "8", 1, 1024, NULL, NULL },
+	{ "head_timeout", KEY_SECONDS, AT(head_timeout_s), "10s", 1, 3600, NULL, NULL },
+	{ "body_timeout", KEY_SECONDS, AT(body_timeout_s), "30s", 1, 3600, NULL, NULL },
+	{ "idle_timeout", KEY_SECONDS, AT(idle_timeout_s), "75s", 1, 86400, NULL, NULL },
+	{ "watchdog_timeout", KEY_SECONDS, AT(watchdog_timeout_s), "30s", 1, 3600, NULL, NULL },
+	{ "stop_timeout", KEY_SECONDS, AT(stop_timeout_s), "60s", 1, 86400, NULL, NULL },
+	{ "allowed_host", KEY_LIST, AT(allowed_hosts), NULL, 0, 0, NULL, host_fault },
+	{ "allowed_origin", KEY_LIST, AT(allowed_origins), NULL, 0, 0, NULL, origin_fault },
+	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words, NULL },
+	{ "log_level", KEY_ENUM, AT(log_level), "info", 0, 0, level_words, NULL },
+	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL, version_fault },
+	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL, NULL },
 };
 /* clang-format on */
 
@@ -173,7 +214,12 @@ set_enum(
 			return 0;
 		}
 	}
-	snprintf(why, whylen, "%s: unknown word %s", k->name, value);
+	snprintf(why, whylen, "%s: %s: one of", k->name, value);
+	for (int i = 0; k->words[i] != NULL; i++) {
+		strlcat(why, i == 0 ? " " : ", ", whylen);
+		strlcat(why, k->words[i], whylen);
+	}
+	strlcat(why, " is wanted", whylen);
 	return -1;
 }
 
@@ -202,6 +248,11 @@ key_set(struct conf *c, const struct key *k, const char *value, char *why,
 	snprintf(why, whylen, "out of memory");
 	if (*value == '\0') {
 		snprintf(why, whylen, "%s: a value is wanted", k->name);
+		return -1;
+	}
+	fault = k->fault == NULL ? NULL : k->fault(value);
+	if (fault != NULL) {
+		snprintf(why, whylen, "%s: %s: %s", k->name, value, fault);
 		return -1;
 	}
 	switch (k->type) {
@@ -331,7 +382,8 @@ conf_read(struct conf *c, const char *path, bool optional)
 	while (fgets(line, sizeof(line), f) != NULL) {
 		lineno++;
 		if (strchr(line, '\n') == NULL && !feof(f)) {
-			log_warnx("%s:%u: line is too long", path, lineno);
+			log_warnx("%s:%u: line is too long, or has a NUL byte",
+			    path, lineno);
 			rc = -1;
 			break;
 		}

@@ -6,16 +6,15 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/units.h"
 #include "supervisor/http_conn.h"
 #include "supervisor/http_encode.h"
-
-#define FULL_LOG_US 10000000 /* a flood may fill the log once in 10 s */
 
 /* ---- dead connections ---- */
 
@@ -39,7 +38,6 @@ static void
 update_full(struct http *http)
 {
 	bool full = http->nconns >= http->config.limits.max_connections;
-	int64_t now_us = clock_mono_us();
 
 	if (full == http->full)
 		return;
@@ -50,11 +48,10 @@ update_full(struct http *http)
 		else
 			listener_resume(http->listener[i]);
 	}
-	if (!full || now_us - http->full_logged_us < FULL_LOG_US)
-		return;
-	http->full_logged_us = now_us;
-	log_warnx("http: %zu connections, as many as allowed: others wait",
-	    http->nconns);
+	if (full && log_is_due(&http->full_logged_us))
+		log_warnx("http: %zu connections, as many as allowed: others "
+			  "wait",
+		    http->nconns);
 }
 
 static void
@@ -85,7 +82,8 @@ accepted(int fd, const struct listen_peer *peer, void *arg)
 {
 	struct http *http = arg;
 
-	if (http_conn_new(http, fd, peer) == NULL)
+	if (http_conn_new(http, fd, peer) == NULL &&
+	    log_is_due(&http->unserved_logged_us))
 		log_warn("http: %s is not served", peer->name);
 	update_full(http);
 	update_sweep(http);
@@ -118,17 +116,22 @@ sweep_cb(evutil_socket_t fd, short what, void *arg)
 const char *
 http_date(struct http *http)
 {
-	time_t now = (time_t)(clock_wall_ms() / 1000);
-	struct tm tm;
+	/* Not strftime(3), which looks for the file of the zone each time. */
+	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
+		"Fri", "Sat" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",
+		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	int64_t now_s = clock_wall_ms() / 1000, day = now_s / 86400, year;
+	unsigned s = (unsigned)(now_s % 86400), month, mday;
 
-	if (http->date_s == now && *http->date != '\0')
+	if (http->date_s == now_s && *http->date != '\0')
 		return http->date;
-	http->date_s = now;
-	/* The daemon keeps the C locale, whose names are those of HTTP. */
-	if (gmtime_r(&now, &tm) == NULL ||
-	    strftime(http->date, sizeof(http->date),
-		"%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
-		*http->date = '\0';
+	http->date_s = now_s;
+	units_civil_from_days(day, &year, &month, &mday);
+	/* 1970 began on a Thursday. */
+	(void)snprintf(http->date, sizeof(http->date),
+	    "%s, %02u %s %04d %02u:%02u:%02u GMT", days[(day + 4) % 7], mday,
+	    months[month - 1], (int)year, s / 3600, s / 60 % 60, s % 60);
 	return http->date;
 }
 
@@ -149,7 +152,6 @@ http_new(struct event_base *base, const struct http_config *config)
 	}
 	http->base = base;
 	http->config = *config;
-	http->full_logged_us = -FULL_LOG_US;
 	TAILQ_INIT(&http->conns);
 	TAILQ_INIT(&http->orphans);
 	event_assign(&http->sweep, base, -1, EV_PERSIST, sweep_cb, http);

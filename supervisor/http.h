@@ -161,6 +161,8 @@ void http_body_ignore(
 
 /* A header of the coming answer; name and value are copied. 0 or -1. */
 int http_reply_header(struct http_req *, const char *name, const char *value);
+/* The header Retry-After, in seconds; 0: none. */
+void http_reply_retry_after(struct http_req *, unsigned s);
 /*
  * The whole answer. body: taken empty (may be NULL). type: Content-Type, NULL
  * without a body. Content-Length, Date, Connection, gzip (when asked for and

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -339,11 +341,29 @@ read_on(struct http_conn *c, bool *progress)
 	return fault != HTTP_FAULT_NONE ? fault : broken;
 }
 
+/* How much would have been taken, and what decides it. */
+static const char *
+limit_text(const struct http_req *req, char *dst, size_t dstlen)
+{
+	uint64_t max = req->http->config.limits.max_body_bytes;
+	const struct http_body *b = &req->body;
+
+	if (b->mode == BODY_COLLECT && b->collect_max < max)
+		snprintf(dst, dstlen, "at most %zu bytes", b->collect_max);
+	else
+		snprintf(dst, dstlen,
+		    "at most %" PRIu64 " bytes, the configuration key "
+		    "max_body_size",
+		    max);
+	return dst;
+}
+
 bool
 http_body_run(struct http_conn *c)
 {
 	struct http_req *req = c->req;
 	enum http_fault fault = HTTP_FAULT_NONE;
+	char limit[96];
 	bool progress = false;
 
 	if (http_body_wants_input(req))
@@ -355,6 +375,9 @@ http_body_run(struct http_conn *c)
 	}
 	if (fault == HTTP_FAULT_NONE)
 		return progress;
-	http_conn_refuse(c, fault, NULL);
+	http_conn_refuse(c, fault,
+	    fault == HTTP_FAULT_BODY_LARGE
+		? limit_text(req, limit, sizeof(limit))
+		: NULL);
 	return true;
 }

@@ -144,8 +144,8 @@ struct http {
 	bool stopping;
 	struct evbuffer *piece; /* of a body on its way to its handler; owned */
 	struct http_encoder *encoder; /* of small answers; owned; NULL first */
-	int64_t full_logged_us;
-	int64_t date_s; /* of date[] */
+	int64_t full_logged_us, unserved_logged_us; /* see log_is_due */
+	int64_t date_s;				    /* of date[] */
 	char date[32];
 	uint64_t refused[HTTP_FAULT_COUNT];
 };

@@ -20,7 +20,8 @@
 	X(VERSION,           400, "the request line does not end in HTTP/1.0 " \
 				  "or HTTP/1.1") \
 	X(VERSION_UNKNOWN,   505, "only HTTP/1.0 and HTTP/1.1 are spoken here") \
-	X(HEAD_LARGE,        431, "the header fields are too large") \
+	X(HEAD_LARGE,        431, "the header fields are larger than the " \
+				  "configuration key max_head_size allows") \
 	X(FIELDS_MANY,       431, "there are too many header fields") \
 	X(FIELD_FOLDED,      400, "a header field is folded over lines") \
 	X(FIELD_SPACE,       400, "white space before the colon of a header " \
@@ -49,7 +50,7 @@
 				  "allowed_host") \
 	X(ORIGIN_FORBIDDEN,  403, "the Origin header names no origin of the " \
 				  "configuration key allowed_origin") \
-	X(BODY_LARGE,        413, "the body is larger than what is taken") \
+	X(BODY_LARGE,        413, "the body is too large") \
 	X(BODY_ENCODING,     400, "the body is not what its Content-Encoding " \
 				  "says") \
 	X(HEAD_SLOW,         408, "the request did not come in time") \

@@ -101,6 +101,16 @@ http_reply_header(struct http_req *req, const char *name, const char *value)
 	    : 0;
 }
 
+void
+http_reply_retry_after(struct http_req *req, unsigned s)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", s);
+	if (s > 0 && http_reply_header(req, "Retry-After", text) == -1)
+		log_debug("http: no Retry-After");
+}
+
 static void field(struct http_conn *, const char *, ...) PRINTF_LIKE(2, 3);
 
 /* An answer that memory does not suffice for is cut off. */
@@ -427,13 +437,8 @@ http_reply_error(struct http_req *req, const struct apierr *err)
 	    ? NULL
 	    : json_object_to_json_string_ext(json,
 		  JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char seconds[16];
 
-	if (err->retry_after_s > 0) {
-		snprintf(seconds, sizeof(seconds), "%u", err->retry_after_s);
-		if (http_reply_header(req, "Retry-After", seconds) == -1)
-			log_debug("http: no Retry-After");
-	}
+	http_reply_retry_after(req, err->retry_after_s);
 	if (text == NULL) /* no memory for the reason: the status must do */
 		http_reply(req, err->status, NULL, NULL);
 	else

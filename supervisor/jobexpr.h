@@ -9,6 +9,7 @@
 #include "common/compat.h"
 
 struct job;
+struct jobconf;
 struct jobs;
 
 /*
@@ -17,9 +18,18 @@ struct jobs;
  * allow_no_match  false: a wildcard that matches nothing is an error too
  * *list           receives an array that the caller frees, may be NULL
  *
- * Returns their number, or -1 with *e set (404 naming the tokens, 503).
+ * Returns their number, or -1 with *e set (404 naming the tokens, 400 when
+ * there are too many wildcards, 503).
  */
 long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
     struct job ***list, struct apierr *e);
+
+/*
+ * Ids of jobs and names of groups are one set of names, or an expression
+ * could mean either: 0, or -1 with *e when a new job has a group named like
+ * a job, or an id that is a group.
+ */
+int jobexpr_check_names(
+    struct jobs *, const struct jobconf *, struct apierr *e) MUST_CHECK;
 
 #endif

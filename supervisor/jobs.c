@@ -11,7 +11,10 @@
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
 #include "supervisor/job.h"
+#include "supervisor/jobexpr.h"
 #include "supervisor/server.h"
+
+#define STALL_US 5000000 /* between two ticks, which come every second */
 
 static const char *const state_names[JOB_NSTATES] = {
 	[JOB_CREATING] = "closed",
@@ -164,6 +167,7 @@ job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 {
 	const char *id = conf->job_id;
 	struct msg_keep_create m;
+	struct apierr e;
 	struct job *job;
 	char *text;
 
@@ -172,6 +176,11 @@ job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 		    "The job cannot be created with the Id '%s'. The Id is "
 		    "already used.",
 		    id);
+		jobconf_free(conf);
+		return;
+	}
+	if (jobexpr_check_names(jobs, conf, &e) == -1) {
+		call_error(call, &e);
 		jobconf_free(conf);
 		return;
 	}
@@ -260,15 +269,23 @@ jobs_reopen(struct jobs *jobs)
 			job_event(job, EV_OPEN, "was open when anomd ended");
 }
 
+/* A daemon that was stopped, as its machine may be, must not take that for
+   the silence of all its workers. */
 void
 jobs_tick(struct jobs *jobs)
 {
 	int64_t now_us = clock_mono_us();
+	int64_t gap_us = jobs->tick_us == 0 ? 0 : now_us - jobs->tick_us;
 	struct job *job;
 
-	RB_FOREACH (job, job_tree, &jobs->tree)
-		if (job->chan != NULL)
-			watchdog_tick(job, now_us);
+	RB_FOREACH (job, job_tree, &jobs->tree) {
+		if (job->chan == NULL)
+			continue;
+		if (gap_us > STALL_US)
+			watchdog_excuse(job, gap_us);
+		watchdog_tick(job, now_us);
+	}
+	jobs->tick_us = now_us;
 }
 
 void
@@ -279,6 +296,19 @@ jobs_stop(struct jobs *jobs)
 	RB_FOREACH (job, job_tree, &jobs->tree)
 		if (job->state == JOB_OPENING || job->state == JOB_OPENED)
 			job_event(job, EV_CLOSE, "anomd ends");
+}
+
+void
+jobs_count(struct jobs *jobs, struct jobs_count *n)
+{
+	struct job *job;
+
+	memset(n, 0, sizeof(*n));
+	RB_FOREACH (job, job_tree, &jobs->tree) {
+		n->all++;
+		n->opened += job->state == JOB_OPENED;
+		n->failed += job->state == JOB_FAILED;
+	}
 }
 
 size_t

@@ -16,13 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "supervisor/listen.h"
 
-#define ACCEPTS_A_TURN 32	/* then the others have their turn */
-#define STARVED_LOG_US 10000000 /* a flood may log once in 10 s */
-#define STARVED_US 500000	/* rest when descriptors ran out */
+#define ACCEPTS_A_TURN 32 /* then the others have their turn */
+#define STARVED_US 500000 /* rest when descriptors ran out */
 
 struct listener {
 	struct event_base *base;
@@ -33,8 +31,8 @@ struct listener {
 	bool paused;
 	bool starved;
 	struct event retry;
-	int64_t starved_logged_us;
-	int reserve; /* descriptor held back; -1: none */
+	int64_t starved_logged_us; /* see log_is_due */
+	int reserve;		   /* descriptor held back; -1: none */
 };
 
 static void
@@ -88,12 +86,9 @@ static void
 starve(struct listener *l, int listen_fd)
 {
 	struct timeval rest = { 0, STARVED_US };
-	int64_t now_us = clock_mono_us();
 
-	if (now_us - l->starved_logged_us >= STARVED_LOG_US) {
-		l->starved_logged_us = now_us;
+	if (log_is_due(&l->starved_logged_us))
 		log_warn("listen: new connections wait");
-	}
 	turn_away(l, listen_fd);
 	l->starved = true;
 	event_add(&l->retry, &rest);
@@ -181,7 +176,6 @@ listener_new(struct event_base *base, const char *spec,
 	l->base = base;
 	l->accepted = accepted;
 	l->arg = arg;
-	l->starved_logged_us = -STARVED_LOG_US;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	evtimer_assign(&l->retry, base, retry_cb, l);
 	for (unsigned i = 0; i < l->sockets.n; i++)

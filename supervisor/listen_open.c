@@ -406,7 +406,8 @@ listen_spec_check(const char *spec, const char **why)
 	}
 	if (strncmp(spec, "unix:", 5) != 0)
 		return split_spec(spec, host, sizeof(host), &port, why);
-	*why = "a path of at most 107 bytes is wanted after \"unix:\"";
+	*why =
+	    "an absolute path of at most 107 bytes is wanted after \"unix:\"";
 	return spec[5] == '/' && strlen(spec + 5) < sizeof(sun.sun_path) ? 0
 									 : -1;
 }

@@ -17,18 +17,24 @@
 #include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
-#define WAITING_MAX 1000   /* queries in the line; more get 429 */
-#define QUERY_TIMEOUT_S 60 /* without a sign of life: it hangs */
-#define FAILURES_MAX 3	   /* starts in a row before queries fail */
-#define TRIES_MAX 2	   /* a query that ends two processes is at fault */
+#define WAITING_MAX 1000	  /* queries in the line; more get 429 */
+#define QUERY_TIMEOUT_US 60000000 /* without a sign of life: it hangs */
+#define FAILURES_MAX 3		  /* starts in a row before queries fail */
+/*
+ * After a start that failed: every request could try one, and log that it
+ * failed.
+ */
+#define START_REST_US 500000
+#define TRIES_MAX 2 /* a query that ends two processes is at fault */
 
 struct query {
 	TAILQ_ENTRY(query) entry;
 	struct querypool *pool;
-	struct call *call; /* NULL: the client left */
-	struct wbuf frame; /* of the query, whole; owned */
-	uint8_t *first;	   /* owned: the first part, until it is known
-			      whether more follows */
+	struct reader *reader; /* that works on it; NULL: it waits */
+	struct call *call;     /* NULL: the client left */
+	struct wbuf frame;     /* of the query, whole; owned */
+	uint8_t *first;	       /* owned: the first part, until it is known
+				  whether more follows */
 	size_t first_len;
 	bool begun;	/* the answer is under way */
 	unsigned tries; /* processes that it was given to */
@@ -39,6 +45,7 @@ struct reader {
 	struct child *child; /* NULL with chan: not running */
 	struct chan *chan;
 	struct query *query; /* under way; owned */
+	bool ready;	     /* it has said so */
 	int64_t sign_us;     /* of life */
 };
 
@@ -46,6 +53,7 @@ struct querypool {
 	struct server *srv;
 	uint32_t next_request;
 	unsigned failures; /* starts in a row that came to nothing */
+	int64_t failed_us; /* the last of them; 0: it goes well */
 	TAILQ_HEAD(, query) waiting;
 	size_t nwaiting;
 	size_t nreaders;
@@ -77,13 +85,19 @@ query_fail(struct query *q, const struct apierr *e)
 	query_free(q);
 }
 
-/* Go on with the process that works on this query. */
 static void
-query_resume(struct query *q)
+query_unqueue(struct query *q)
 {
-	for (size_t i = 0; i < q->pool->nreaders; i++)
-		if (q->pool->readers[i].query == q)
-			chan_resume(q->pool->readers[i].chan);
+	TAILQ_REMOVE(&q->pool->waiting, q, entry);
+	q->pool->nwaiting--;
+}
+
+/* It may have lost its channel, and be about to be reaped. */
+static void
+reader_resume(struct reader *r)
+{
+	if (r->chan != NULL)
+		chan_resume(r->chan);
 }
 
 static void
@@ -92,8 +106,14 @@ query_gone(struct call *call, void *arg)
 	struct query *q = arg;
 
 	(void)call;
-	q->call = NULL; /* its answer is read and thrown away */
-	query_resume(q);
+	q->call = NULL;
+	if (q->reader != NULL) {
+		/* Its answer is read and thrown away. */
+		reader_resume(q->reader);
+		return;
+	}
+	query_unqueue(q);
+	query_free(q);
 }
 
 /* It may have met a process that was dying for another reason. */
@@ -102,8 +122,22 @@ query_again(struct query *q)
 {
 	free(q->first);
 	q->first = NULL;
+	q->reader = NULL;
 	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
 	q->pool->nwaiting++;
+}
+
+static void
+start_failed(struct querypool *pool)
+{
+	pool->failures++;
+	pool->failed_us = clock_mono_us();
+}
+
+static bool
+reader_is_running(const struct reader *r)
+{
+	return r->chan != NULL || r->child != NULL;
 }
 
 static void
@@ -112,10 +146,9 @@ reader_down(struct reader *r, const char *why)
 	struct query *q = r->query;
 	struct apierr e;
 
-	if (r->chan == NULL && r->child == NULL)
-		return;
-	if (r->chan != NULL && chan_state(r->chan) == IN_START)
-		r->pool->failures++;
+	if (!r->ready)
+		start_failed(r->pool);
+	r->ready = false;
 	chan_free(r->chan);
 	r->chan = NULL;
 	if (r->child != NULL) {
@@ -125,7 +158,9 @@ reader_down(struct reader *r, const char *why)
 	}
 	r->query = NULL;
 	log_warnx("query process: %s", why);
-	if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
+	if (q != NULL && q->call == NULL) {
+		query_free(q);
+	} else if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
@@ -138,8 +173,10 @@ reader_down(struct reader *r, const char *why)
 static void
 part_drained(struct http_req *req, void *arg)
 {
+	struct query *q = arg;
+
 	(void)req;
-	query_resume(arg);
+	reader_resume(q->reader);
 }
 
 static void
@@ -192,6 +229,10 @@ on_end(struct reader *r)
 		reader_down(r, "ended an answer that nobody waits for");
 		return;
 	}
+	if (q->call != NULL && !q->begun && q->first == NULL) {
+		reader_down(r, "gave an answer without a byte");
+		return;
+	}
 	r->query = NULL;
 	if (q->call != NULL) {
 		if (q->begun)
@@ -234,7 +275,9 @@ on_ready(struct reader *r, const struct msg_ready *m)
 		return;
 	}
 	chan_set_state(r->chan, IN_OPEN);
+	r->ready = true;
 	r->pool->failures = 0;
+	r->pool->failed_us = 0;
 	pool_feed(r->pool);
 }
 
@@ -273,10 +316,19 @@ reader_drained(void *arg)
 	(void)arg; /* a query is small: nothing waits for room */
 }
 
+/* What it ended with is known when it is reaped, which is in a moment. */
 static void
 reader_closed(void *arg, const char *why)
 {
-	reader_down(arg, why == NULL ? "hung up" : why);
+	struct reader *r = arg;
+
+	if (why != NULL || r->child == NULL) {
+		reader_down(r, why == NULL ? "hung up" : why);
+		return;
+	}
+	chan_free(r->chan);
+	r->chan = NULL;
+	child_kill(r->child); /* one without a channel is of no use */
 }
 
 static const struct chan_handlers reader_handlers = { reader_frame,
@@ -307,7 +359,7 @@ reader_start(struct reader *r)
 	r->child = child_spawn(path, NULL, &fd, reader_exited, r);
 	if (r->child == NULL) {
 		log_warn("query process: %s", path);
-		r->pool->failures++;
+		start_failed(r->pool);
 		return;
 	}
 	r->sign_us = clock_mono_us();
@@ -320,15 +372,9 @@ reader_start(struct reader *r)
 static void
 reader_ask(struct reader *r, struct query *q)
 {
-	struct querypool *pool = r->pool;
-
-	TAILQ_REMOVE(&pool->waiting, q, entry);
-	pool->nwaiting--;
-	if (q->call == NULL) {
-		query_free(q);
-		return;
-	}
+	query_unqueue(q);
 	q->tries++;
+	q->reader = r;
 	r->query = q;
 	r->sign_us = clock_mono_us();
 	if (chan_send_frame(r->chan, &q->frame) == -1)
@@ -345,36 +391,55 @@ pool_give_up(struct querypool *pool)
 	    "no process that reads results could be started");
 	e.retry_after_s = 1;
 	while ((q = TAILQ_FIRST(&pool->waiting)) != NULL) {
-		TAILQ_REMOVE(&pool->waiting, q, entry);
-		pool->nwaiting--;
+		query_unqueue(q);
 		query_fail(q, &e);
 	}
 	pool->failures = 0;
 }
 
-/* Give waiting queries to idle processes; start one when all are busy. */
+static bool
+may_start(const struct querypool *pool)
+{
+	return pool->failed_us == 0 ||
+	    clock_mono_us() - pool->failed_us >= START_REST_US;
+}
+
+/* Start one more, unless none is left or one is on its way. */
+static void
+pool_grow(struct querypool *pool)
+{
+	struct reader *idle = NULL;
+
+	for (size_t i = 0; i < pool->nreaders; i++) {
+		struct reader *r = &pool->readers[i];
+
+		if (!reader_is_running(r))
+			idle = r;
+		else if (r->chan == NULL || chan_state(r->chan) != IN_OPEN)
+			return;
+	}
+	if (idle != NULL && may_start(pool))
+		reader_start(idle);
+}
+
+/* Give waiting queries to free processes; start one when all are busy. */
 static void
 pool_feed(struct querypool *pool)
 {
-	struct reader *idle = NULL;
 	struct query *q;
-	bool starting = false;
 
 	if (pool->failures >= FAILURES_MAX)
 		pool_give_up(pool);
 	for (size_t i = 0; i < pool->nreaders; i++) {
 		struct reader *r = &pool->readers[i];
 
-		if (r->chan == NULL && r->child == NULL)
-			idle = r;
-		else if (r->chan == NULL || chan_state(r->chan) != IN_OPEN)
-			starting = true;
-		else if (r->query == NULL &&
+		if (r->chan != NULL && chan_state(r->chan) == IN_OPEN &&
+		    r->query == NULL &&
 		    (q = TAILQ_FIRST(&pool->waiting)) != NULL)
 			reader_ask(r, q);
 	}
-	if (!TAILQ_EMPTY(&pool->waiting) && idle != NULL && !starting)
-		reader_start(idle);
+	if (!TAILQ_EMPTY(&pool->waiting))
+		pool_grow(pool);
 }
 
 struct querypool *
@@ -415,12 +480,23 @@ querypool_free(struct querypool *pool)
 		}
 	}
 	while ((q = TAILQ_FIRST(&pool->waiting)) != NULL) {
-		TAILQ_REMOVE(&pool->waiting, q, entry);
+		query_unqueue(q);
 		call_free(q->call);
 		query_free(q);
 	}
 	free(pool->readers);
 	free(pool);
+}
+
+static bool
+reader_is_late(struct reader *r, int64_t now_us)
+{
+	if (r->chan == NULL ||
+	    (r->query == NULL && chan_state(r->chan) != IN_START))
+		return false;
+	if (chan_is_paused(r->chan))
+		r->sign_us = now_us; /* its client sets the pace */
+	return now_us - r->sign_us > QUERY_TIMEOUT_US;
 }
 
 void
@@ -431,14 +507,7 @@ querypool_tick(struct querypool *pool)
 	for (size_t i = 0; i < pool->nreaders; i++) {
 		struct reader *r = &pool->readers[i];
 
-		if (r->chan != NULL && r->query != NULL &&
-		    r->query->call != NULL && r->query->begun) {
-			r->sign_us = now_us; /* its client sets the pace */
-			continue;
-		}
-		if (r->chan != NULL &&
-		    (r->query != NULL || chan_state(r->chan) == IN_START) &&
-		    now_us - r->sign_us > (int64_t)QUERY_TIMEOUT_S * 1000000)
+		if (reader_is_late(r, now_us))
 			reader_down(r, "has not answered in time");
 	}
 	pool_feed(pool);

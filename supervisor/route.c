@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/jsonmake.h"
+#include "common/log.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/media.h"
@@ -210,7 +211,8 @@ refuse_method(struct http_req *req, unsigned allowed)
 	char text[2048], list[64];
 
 	allow_text(allowed, ",", list, sizeof(list));
-	http_reply_header(req, "Allow", list);
+	if (http_reply_header(req, "Allow", list) == -1)
+		log_debug("http: no Allow");
 	if (http_req_method(req) == HTTP_OPTIONS) {
 		http_reply_bytes(req, 200, "text/plain; charset=UTF-8", "", 0);
 		return;

@@ -27,6 +27,7 @@ struct server {
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];
+	char machine_memory[24]; /* bytes, in decimal digits */
 	char cluster_uuid[23];
 	char address[128]; /* of the first listener */
 };

@@ -59,9 +59,11 @@ upload_begin(struct op *op)
 
 	if (up->begun)
 		return 0;
+	if (chan_send(
+		op->job->chan, MSG_UPLOAD_BEGIN, op->request, &up->begin) == -1)
+		return -1;
 	up->begun = true;
-	return chan_send(
-	    op->job->chan, MSG_UPLOAD_BEGIN, op->request, &up->begin);
+	return 0;
 }
 
 /* Give the channel what is held, all of it or as much as it should take. */
@@ -86,6 +88,7 @@ upload_send(struct op *op, bool all)
 	return 0;
 }
 
+/* What cannot be read is left out: the worker then refuses the upload. */
 static uint32_t
 crc_of(uint32_t crc, struct evbuffer *buf)
 {

@@ -507,6 +507,14 @@ def test_too_large_a_body_is_413_that_the_client_can_read():
         response = d.try_post("j", body)
         assert response.status == 413, response
         assert response.json["status"] == 413, response
+        assert response.json["error"]["reason"] == ("the body is too large: "
+            "[at most 1048576 bytes, the configuration key max_body_size]"), (
+            response)
+        response = d.request("PUT", ML + "/anomaly_detectors/k", b" " * 600000,
+            {"Content-Type": "application/json"})
+        assert response.status == 413, response
+        assert response.json["error"]["reason"] == (
+            "the body is too large: [at most 524288 bytes]"), response
         answer = d.raw(raw_post([body]), seconds=30)
         assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
         check_counts(d.stats("j")["data_counts"], input_record_count=0)

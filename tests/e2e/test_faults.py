@@ -3,6 +3,9 @@
 Processes are killed by their process ids, which are the daemon's children.
 """
 
+import contextlib
+import socket
+import tempfile
 import threading
 
 from harness import *
@@ -288,6 +291,8 @@ def test_killed_keeper_is_started_again():
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: d.pids_of("anomd-keeper") not in ([], [pid]), 10,
             "another keeper")
+        assert ("keeper: killed by signal 9 (Killed); another one is started"
+            in d.log()), d.log()
         d.put_job("two", job())
         d.delete_job("one")
         d.restart()
@@ -307,6 +312,7 @@ def test_killed_query_process_is_started_again():
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
         assert d.results("j", "buckets")["count"] == 9
+        assert "query process: killed by signal 9 (Killed)" in d.log(), d.log()
 
 
 # ---- the system
@@ -341,6 +347,18 @@ def test_port_in_use_is_said_clearly():
             status, log = end_of_start(d)
             assert status == 1, status
             assert str(port) in log and "in use" in log, log
+
+
+def test_why_it_does_not_start_is_said_at_every_log_level():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        d = Daemon(listen="127.0.0.1:%d" % s.getsockname()[1],
+            log_level="error")
+        with Abandoned(d):
+            status, log = end_of_start(d)
+            assert status == 1 and "in use" in log, (status, log)
+            assert "error: ended with status 1" in log, log
 
 
 def test_unwritable_state_directory_is_said_clearly():
@@ -389,6 +407,48 @@ def test_check_and_print_of_the_configuration():
         stdout=subprocess.PIPE).stdout.strip()
     assert subprocess.run([program, "-Z"],
         stderr=subprocess.DEVNULL).returncode == 1
+
+
+def test_service_manager_is_told():
+    """What sd_notify(3) carries: ready once it serves, jobs, the end."""
+    with tempfile.TemporaryDirectory() as where:
+        path = os.path.join(where, "notify")
+        said = []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(path)
+            s.settimeout(0.1)
+
+            def hears(text):
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        said.extend(s.recv(4096).decode().split("\n"))
+                return text in said
+
+            with Daemon(env={"NOTIFY_SOCKET": path,
+                    "WATCHDOG_USEC": "5000000"}) as d:
+                if not hears("READY=1"):
+                    raise Skip("built without libsystemd")
+                assert "listening on" in d.log()
+                d.make_job("a", job())
+                d.put_job("b", job())
+                wait_until(lambda: hears(
+                    "STATUS=Serving: 2 jobs, 1 open, 0 failed"), 10, "status")
+                kill_worker(d, "a")
+                wait_until(lambda: hears(
+                    "STATUS=Serving: 2 jobs, 0 open, 1 failed"), 10, "status")
+                wait_until(lambda: hears("WATCHDOG=1"), 10, "a sign of life")
+                assert "STOPPING=1" not in said
+                os.kill(d.pid, signal.SIGTERM)
+                assert d.wait() == 0
+                assert hears("STOPPING=1")
+
+
+def test_closed_standard_streams_get_no_socket_in_their_place():
+    with Daemon(prefix=["sh", "-c", 'exec "$@" <&- >&-', "sh"]) as d:
+        d.make_job("j", job())
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
+        for fd in ("0", "1"):
+            assert os.readlink("/proc/%d/fd/%s" % (d.pid, fd)) == "/dev/null"
 
 
 @timeout(90)

@@ -83,6 +83,37 @@ def test_job_that_is_there_is_not_put_again():
             "with the Id 'j'. The Id is already used.")
 
 
+def test_job_and_group_names_are_one_set():
+    clash = ("job and group names must be unique but job [%s] and group [%s] "
+        "have the same name")
+    with Daemon() as d:
+        d.put_job("j", dict(job(), groups=["team"]))
+        expect_error(d.request("PUT", path("team"), job()), 400,
+            "resource_already_exists_exception", clash % ("team", "team"))
+        expect_error(d.request("PUT", path("k"), dict(job(),
+            groups=["team", "j"])), 400,
+            "resource_already_exists_exception", clash % ("j", "j"))
+        d.put_job("k", dict(job(), groups=["team"]))
+
+
+def test_job_without_what_the_server_made_can_be_put_again():
+    settings = {"created_by": "a page", "note": 1}
+    with Daemon() as d:
+        d.put_job("j", dict(job(), custom_settings=settings, groups=["g"],
+            description="d", results_index_name="mine"))
+        whole = d.get(path("j")).json["jobs"][0]
+        plain = d.get(path("j", "?exclude_generated=true")).json["jobs"][0]
+        assert plain["custom_settings"] == {"note": 1}, plain
+        d.put_job("k", plain)
+        again = d.get(path("k")).json["jobs"][0]
+        for key in whole.keys() - {"job_id", "job_type", "job_version",
+                "create_time", "custom_settings"}:
+            assert again[key] == plain[key] == whole[key], key
+        assert not {"job_id", "job_type", "job_version",
+            "create_time"} & plain.keys(), plain
+        assert d.get(path("j")).json["jobs"][0] == whole
+
+
 def test_open_job_is_not_deleted_without_force():
     with Daemon() as d:
         d.make_job("j", job())
