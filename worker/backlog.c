@@ -158,6 +158,18 @@ backlog_pending(const struct backlog *b)
 	return n;
 }
 
+unsigned
+backlog_windows(const struct backlog *b)
+{
+	const struct task *t;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (t, &b->tasks, link)
+		if (t->stage == TASK_ARRIVING)
+			n += t->arrival->windowed;
+	return n;
+}
+
 static int
 task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
