@@ -203,7 +203,7 @@ work_restoring(struct session *s, int64_t deadline_us)
 	int rc = restore_step(s->restore, deadline_us, &s->progress);
 
 	if (rc == -1)
-		return session_fail(s, "journal");
+		return session_fail(s, "state of the job");
 	return rc == 1 ? 0 : session_ready(s);
 }
 
