@@ -14,6 +14,16 @@
 #define DECODE_BYTES (64 * 1024) /* decoded at once: well below a slice */
 #define RETRY_AFTER_S 10	 /* time for somebody to make room */
 
+int
+arrival_not_kept(struct apierr *e, int error)
+{
+	apierr_set(e, 503, E_EXCEPTION,
+	    "the request cannot be stored: %s; nothing of it was kept",
+	    strerror(error));
+	e->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
 struct arrival *
 arrival_new(uint32_t request, const struct msg_upload_begin *m,
     uint64_t max_bytes, bool flush)
@@ -59,11 +69,7 @@ spool_error(const struct arrival *a, struct apierr *e)
 		    "the request body is larger than max_body_size allows, "
 		    "after its Content-Encoding was undone");
 	log_warn("spool of request %" PRIu32, a->request);
-	apierr_set(e, 503, E_EXCEPTION,
-	    "the request cannot be stored: %s; nothing of it was kept",
-	    strerror(errno));
-	e->retry_after_s = RETRY_AFTER_S;
-	return -1;
+	return arrival_not_kept(e, errno);
 }
 
 int

@@ -434,11 +434,25 @@ engine_note_bytes(struct engine *e)
 		e->size.peak_model_bytes = bytes;
 }
 
+static uint64_t
+memory_limit(const struct engine *e)
+{
+	return e->conf->model_memory_limit_mb * 1024 * 1024;
+}
+
+/* Without room the next series that is refused sets the status again. */
+void
+engine_opened(struct engine *e)
+{
+	if (engine_bytes(e) <= memory_limit(e))
+		e->size.memory_status = MEMORY_OK;
+}
+
 void
 engine_size(const struct engine *e, struct model_size *size)
 {
 	int64_t log_time = size->log_time;
-	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
+	uint64_t limit = memory_limit(e);
 
 	*size = e->size;
 	size->log_time = log_time;

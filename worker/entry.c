@@ -155,6 +155,7 @@ static int
 phase_opened(struct entry_run *run)
 {
 	intake_opened(run->analysis->intake);
+	engine_opened(run->analysis->engine);
 	return phase_end(run);
 }
 
