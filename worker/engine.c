@@ -355,15 +355,25 @@ engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 	return gather_record(e, b, rec);
 }
 
+/* No bucket lies beyond, and sums of what is within cannot overflow. */
+static int64_t
+time_within(int64_t time_s)
+{
+	if (time_s < -ENGINE_TIME_MOST)
+		return -ENGINE_TIME_MOST;
+	return time_s > ENGINE_TIME_MOST ? ENGINE_TIME_MOST : time_s;
+}
+
 void
 engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
 {
-	int64_t stop = engine_ceil(e, end_s);
+	int64_t start = engine_floor(e, time_within(start_s));
+	int64_t stop = engine_ceil(e, time_within(end_s));
 
 	for (size_t i = 0; i < e->nopen; i++) {
 		struct bucket *b = &e->open[i];
 
-		if (b->start_s >= engine_floor(e, start_s) && b->start_s < stop)
+		if (b->start_s >= start && b->start_s < stop)
 			empty_bucket(e, b, b->start_s);
 	}
 }
