@@ -8,6 +8,7 @@
 
 #include "common/apierr.h"
 
+#define STATUS_MIN 400
 #define STATUS_MAX 599
 #define RETRY_AFTER_MAX_S 86400
 
@@ -235,8 +236,9 @@ apierr_decode(struct rbuf *rb, struct apierr *e)
 
 	memset(e, 0, sizeof(*e));
 	if (wire_get_u16(rb, &status) == -1 || wire_get_u32(rb, &retry) == -1 ||
-	    wire_get_u8(rb, &n) == -1 || status > STATUS_MAX ||
-	    retry > RETRY_AFTER_MAX_S || n > APIERR_MAX_CHAIN)
+	    wire_get_u8(rb, &n) == -1 || status < STATUS_MIN ||
+	    status > STATUS_MAX || retry > RETRY_AFTER_MAX_S || n == 0 ||
+	    n > APIERR_MAX_CHAIN)
 		return -1;
 	for (int i = 0; i < n; i++)
 		if (get_text(rb, e->link[i].type, sizeof(e->link[i].type)) ==

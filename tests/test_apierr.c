@@ -134,6 +134,28 @@ Test(apierr, travels_between_processes_and_survives_truncation)
 	wbuf_clear(&wb);
 }
 
+Test(apierr, what_is_no_error_is_refused_on_arrival)
+{
+	static const struct {
+		int status, n;
+	} bad[] = { { 0, 1 }, { 100, 1 }, { 204, 1 }, { 399, 1 }, { 600, 1 },
+		{ 400, 0 } };
+	struct apierr e, back;
+	struct wbuf wb;
+	struct rbuf rb;
+
+	for (size_t i = 0; i < NELEM(bad); i++) {
+		apierr_set(&e, bad[i].status, E_STATUS, "reason");
+		e.n = bad[i].n;
+		wbuf_init(&wb, 0);
+		cr_assert_eq(apierr_encode(&e, &wb), 0);
+		rbuf_init(&rb, wb.data, wb.len);
+		cr_expect_eq(apierr_decode(&rb, &back), -1, "status %d, %d",
+		    bad[i].status, bad[i].n);
+		wbuf_clear(&wb);
+	}
+}
+
 Test(apierr, flipped_bits_are_refused_or_stay_in_bounds)
 {
 	struct apierr e, back;
@@ -148,7 +170,7 @@ Test(apierr, flipped_bits_are_refused_or_stay_in_bounds)
 		rbuf_init(&rb, wb.data, wb.len);
 		if (apierr_decode(&rb, &back) == 0) {
 			cr_assert(back.n <= APIERR_MAX_CHAIN);
-			cr_assert(back.status <= 599);
+			cr_assert(back.status >= 400 && back.status <= 599);
 		}
 		wb.data[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
