@@ -49,10 +49,6 @@ watchdog_tick(struct job *job, int64_t now_us)
 		watchdog_bark(job, "did not answer", now_us - w->pinged_us);
 		return;
 	}
-	if (now_us - w->progress_us > limit_us && w->pinged_us == 0) {
-		watchdog_bark(job, "made no progress", now_us - w->progress_us);
-		return;
-	}
 	if (w->pinged_us != 0 || now_us < w->progress_us + every_us)
 		return;
 	ping.token = ++w->token;
@@ -60,9 +56,22 @@ watchdog_tick(struct job *job, int64_t now_us)
 		w->pinged_us = now_us;
 }
 
+/* A worker may say that it is idle, and be wrong. */
+static bool
+job_owes_work(const struct job *job)
+{
+	return job->state != JOB_OPENED || job->nline > 0;
+}
+
+/*
+ * Progress is judged with a fresh answer in hand only: when the supervisor
+ * itself has been held up, its workers are not at fault.
+ */
 void
 watchdog_pong(struct job *job, const struct msg_pong *m)
 {
+	int64_t limit_us =
+	    (int64_t)job->srv->conf->watchdog_timeout_s * 1000000;
 	struct watch *w = &job->watch;
 	int64_t now_us = clock_mono_us();
 
@@ -72,7 +81,9 @@ watchdog_pong(struct job *job, const struct msg_pong *m)
 		return;
 	}
 	w->pinged_us = 0;
-	if (!m->busy || m->progress != w->progress)
+	if (m->progress != w->progress || !(m->busy || job_owes_work(job)))
 		w->progress_us = now_us;
+	else if (now_us - w->progress_us > limit_us)
+		watchdog_bark(job, "made no progress", now_us - w->progress_us);
 	w->progress = m->progress;
 }
