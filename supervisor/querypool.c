@@ -21,15 +21,18 @@
 #define QUERY_TIMEOUT_S 60 /* without a sign of life: it hangs */
 #define FAILURES_MAX 3	   /* starts in a row before queries fail */
 #define TRIES_MAX 2	   /* a query that ends two processes is at fault */
+#define STALL_MAX_S 5	   /* a client may hold up others who wait */
 
 struct query {
 	TAILQ_ENTRY(query) entry;
 	struct querypool *pool;
 	struct call *call; /* NULL: the client left */
+	uint32_t request;
 	struct wbuf frame; /* of the query, whole; owned */
 	uint8_t *first;	   /* owned: the first part, until it is known
 			      whether more follows */
 	size_t first_len;
+	uint64_t bytes; /* of the answer, so far */
 	bool begun;	/* the answer is under way */
 	unsigned tries; /* processes that it was given to */
 };
@@ -40,6 +43,7 @@ struct reader {
 	struct chan *chan;
 	struct query *query; /* under way; owned */
 	int64_t sign_us;     /* of life */
+	int64_t stalled_us;  /* since when its client is full; 0: it is not */
 };
 
 struct querypool {
@@ -81,9 +85,14 @@ query_fail(struct query *q, const struct apierr *e)
 static void
 query_resume(struct query *q)
 {
-	for (size_t i = 0; i < q->pool->nreaders; i++)
-		if (q->pool->readers[i].query == q)
-			chan_resume(q->pool->readers[i].chan);
+	for (size_t i = 0; i < q->pool->nreaders; i++) {
+		struct reader *r = &q->pool->readers[i];
+
+		if (r->query != q)
+			continue;
+		r->stalled_us = 0;
+		chan_resume(r->chan);
+	}
 }
 
 static void
@@ -102,6 +111,7 @@ query_again(struct query *q)
 {
 	free(q->first);
 	q->first = NULL;
+	q->bytes = 0;
 	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
 	q->pool->nwaiting++;
 }
@@ -124,6 +134,7 @@ reader_down(struct reader *r, const char *why)
 		r->child = NULL;
 	}
 	r->query = NULL;
+	r->stalled_us = 0;
 	log_warnx("query process: %s", why);
 	if (q != NULL && !q->begun && q->tries < TRIES_MAX) {
 		query_again(q);
@@ -149,8 +160,10 @@ query_part(struct reader *r, const uint8_t *data, size_t len)
 
 	if (q->call == NULL)
 		return;
-	if (http_reply_part(q->call->req, data, len, part_drained, q))
+	if (http_reply_part(q->call->req, data, len, part_drained, q)) {
 		chan_pause(r->chan);
+		r->stalled_us = clock_mono_us();
+	}
 }
 
 static void
@@ -158,10 +171,7 @@ on_part(struct reader *r, const uint8_t *data, size_t len)
 {
 	struct query *q = r->query;
 
-	if (q == NULL) {
-		reader_down(r, "sent an answer that nobody waits for");
-		return;
-	}
+	q->bytes += len;
 	if (q->call == NULL)
 		return;
 	if (!q->begun && q->first == NULL) {
@@ -184,12 +194,12 @@ on_part(struct reader *r, const uint8_t *data, size_t len)
 }
 
 static void
-on_end(struct reader *r)
+on_end(struct reader *r, const struct msg_query_end *m)
 {
 	struct query *q = r->query;
 
-	if (q == NULL) {
-		reader_down(r, "ended an answer that nobody waits for");
+	if (q->bytes == 0 || q->bytes != m->bytes) {
+		reader_down(r, "sent an answer of another length");
 		return;
 	}
 	r->query = NULL;
@@ -217,10 +227,6 @@ on_failed(struct reader *r, const struct msg_failed *m)
 		reader_down(r, "sent an error that cannot be read");
 		return;
 	}
-	if (q == NULL) {
-		reader_down(r, e.link[0].reason);
-		return;
-	}
 	r->query = NULL;
 	query_fail(q, &e);
 	pool_feed(r->pool);
@@ -238,6 +244,15 @@ on_ready(struct reader *r, const struct msg_ready *m)
 	pool_feed(r->pool);
 }
 
+/* Is the message of the query that this process works on? */
+static bool
+is_of_query(const struct reader *r, uint16_t type, uint32_t request)
+{
+	if (type == MSG_READY || type == MSG_PONG)
+		return true;
+	return r->query != NULL && r->query->request == request;
+}
+
 static void
 reader_frame(
     void *arg, uint16_t type, uint32_t request, const uint8_t *data, size_t len)
@@ -251,9 +266,12 @@ reader_frame(
 	} m;
 	const char *field;
 
-	(void)request;
-	r->sign_us = clock_mono_us();
-	if (type == MSG_QUERY_PART)
+	/* What nobody waits for any more has to come to an end, too. */
+	if (r->query == NULL || r->query->call != NULL)
+		r->sign_us = clock_mono_us();
+	if (!is_of_query(r, type, request))
+		reader_down(r, "answered what was not asked");
+	else if (type == MSG_QUERY_PART)
 		on_part(r, data, len);
 	else if (msg_decode(type, data, len, &m, &field) == -1)
 		reader_down(r, "sent a message that cannot be read");
@@ -262,7 +280,7 @@ reader_frame(
 	else if (type == MSG_FAILED)
 		on_failed(r, &m.failed);
 	else if (type == MSG_QUERY_END)
-		on_end(r);
+		on_end(r, &m.end);
 	else if (type != MSG_PONG)
 		reader_down(r, "sent what it may not");
 }
@@ -331,6 +349,7 @@ reader_ask(struct reader *r, struct query *q)
 	q->tries++;
 	r->query = q;
 	r->sign_us = clock_mono_us();
+	r->stalled_us = 0;
 	if (chan_send_frame(r->chan, &q->frame) == -1)
 		reader_down(r, "cannot be asked");
 }
@@ -423,6 +442,14 @@ querypool_free(struct querypool *pool)
 	free(pool);
 }
 
+/* Its client does not read, and keeps the process from others. */
+static bool
+reader_is_held(const struct reader *r, int64_t now_us)
+{
+	return r->stalled_us != 0 && !TAILQ_EMPTY(&r->pool->waiting) &&
+	    now_us - r->stalled_us > (int64_t)STALL_MAX_S * 1000000;
+}
+
 void
 querypool_tick(struct querypool *pool)
 {
@@ -431,6 +458,12 @@ querypool_tick(struct querypool *pool)
 	for (size_t i = 0; i < pool->nreaders; i++) {
 		struct reader *r = &pool->readers[i];
 
+		if (reader_is_held(r, now_us)) {
+			reader_down(r,
+			    "was held up by a client that does not "
+			    "read");
+			continue;
+		}
 		if (r->chan != NULL && r->query != NULL &&
 		    r->query->call != NULL && r->query->begun) {
 			r->sign_us = now_us; /* its client sets the pace */
@@ -460,10 +493,11 @@ querypool_ask(
 		return;
 	}
 	q = calloc(1, sizeof(*q));
-	if (q != NULL)
+	if (q != NULL) {
 		wbuf_init(&q->frame, 0);
-	if (q == NULL ||
-	    frame_put(&q->frame, MSG_QUERY, ++pool->next_request, m) == -1) {
+		q->request = ++pool->next_request;
+	}
+	if (q == NULL || frame_put(&q->frame, MSG_QUERY, q->request, m) == -1) {
 		int saved = errno;
 
 		if (q != NULL)
