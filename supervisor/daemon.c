@@ -206,6 +206,7 @@ static void
 keeper_loaded(void *arg)
 {
 	struct daemon *d = arg;
+	struct jobs_count n;
 
 	if (d->serving)
 		return;
@@ -216,7 +217,8 @@ keeper_loaded(void *arg)
 	d->serving = true;
 	log_init("anomd", (enum log_level)d->srv.conf->log_level);
 	jobs_reopen(d->srv.jobs);
-	log_info("ready");
+	jobs_count(d->srv.jobs, &n);
+	log_info("ready: %zu jobs", n.all);
 	notify_state("READY=1");
 	status_show(d);
 }
