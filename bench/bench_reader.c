@@ -49,11 +49,14 @@ read_body(struct reader *r, struct intake *in, const char *body, size_t len)
 	int64_t start = clock_mono_us(), time_s;
 	unsigned long n = 0;
 	struct apierr e;
+	int rc;
 
 	reader_begin(r, body, len);
 	if (in != NULL)
 		intake_begin(in, 0);
-	while (reader_next(r, &rec, &e) == 1) {
+	while ((rc = reader_next(r, &rec, &e)) > 0) {
+		if (rc == 2)
+			continue;
 		n++;
 		if (in != NULL)
 			(void)intake_record(in, rec, &time_s);

@@ -215,7 +215,7 @@ parse_member(struct objparse *op, const struct objparse_table *table,
 
 	op->pos = v->pos;
 	if (f == NULL)
-		return fail_unknown(op, table, v);
+		return op->lenient ? 0 : fail_unknown(op, table, v);
 	if ((f->tokens & 1u << v->type) == 0)
 		return fail_token(op, table, v);
 	if (f->convert(op, f, v, &out) == -1)

@@ -63,6 +63,7 @@ struct objparse {
 	struct apierr *e;
 	bool old;	      /* old base path */
 	bool restore;	      /* what is read was printed here: no defaults */
+	bool lenient;	      /* unknown fields are passed over */
 	struct jsonx_pos pos; /* of the token that is looked at */
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/disk.h"
 #include "common/log.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
@@ -175,19 +176,6 @@ schema_create(sqlite3 *db)
 	return sqlx_exec(db, "COMMIT");
 }
 
-static int
-dir_sync(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc;
-
-	if (fd == -1)
-		return -1;
-	rc = fsync(fd);
-	close(fd);
-	return rc;
-}
-
 static const char *const companions[] = { "-wal", "-shm", "" };
 
 /* Give the three files of a database their name, the database itself last. */
@@ -205,7 +193,7 @@ files_publish(const char *dir)
 		if (path_join(to, dir, name) == -1 || rename(from, to) == -1)
 			return -1;
 	}
-	return dir_sync(dir);
+	return disk_sync_dir(dir);
 }
 
 static void

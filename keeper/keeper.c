@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/disk.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "common/serve.h"
@@ -57,7 +59,9 @@ lock_take(int fd, const char *dir)
 static int
 state_enter(struct keeper *k, const char *dir)
 {
-	if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+	bool made = mkdir(dir, 0700) == 0;
+
+	if (!made && errno != EEXIST) {
 		log_warn("state directory %s", dir);
 		return -1;
 	}
@@ -66,6 +70,9 @@ state_enter(struct keeper *k, const char *dir)
 		log_warn("state directory %s", dir);
 		return -1;
 	}
+	/* Its parent may be closed to us, and is not ours to fail for. */
+	if (made && disk_sync_dir("..") == -1)
+		log_warn("state directory %s: its name may not last", dir);
 	return lock_take(k->lock, dir);
 }
 
@@ -143,7 +150,10 @@ check_directory(void *arg, const char *name)
 	bool has;
 
 	if (incarnation == 0) {
-		log_info("jobs/%s is not the directory of a job", name);
+		char text[NAME_MAX + 1];
+
+		log_info("jobs/%s is not the directory of a job",
+		    log_escape(text, sizeof(text), name, strlen(name)));
 		return 0;
 	}
 	if (catalog_skip_to(k->catalog, incarnation) == -1 ||
@@ -172,6 +182,11 @@ keeper_start(void *arg, const struct msg_hello *hello)
 	k->catalog = catalog_open();
 	if (k->dirs == NULL || k->catalog == NULL)
 		goto out;
+	/* jobs/ and catalog.db themselves, before anything in them is kept. */
+	if (fsync(k->lock) == -1) {
+		log_warn("%s", dir);
+		goto out;
+	}
 	path.path = dir;
 	if (sandbox_enter(SANDBOX_KEEPER, &path, 1) == -1)
 		goto out;

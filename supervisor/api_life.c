@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "common/units.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
@@ -16,15 +15,15 @@
 
 struct open_options {
 	int64_t timeout_ms;
-	const char *job_id;
 };
 
-static const struct option open_table[] = {
+static const struct option open_options[] = {
 	{ "timeout", OPTION_DURATION, offsetof(struct open_options, timeout_ms),
-	    false, false, NULL },
-	{ "job_id", OPTION_STRING, offsetof(struct open_options, job_id), true,
-	    false, NULL },
+	    0 },
 };
+
+static const struct option_table open_table = { "xpack/ml/job", open_options,
+	NELEM(open_options), true };
 
 static void
 open_refused(struct call *c, const struct job *job)
@@ -49,8 +48,7 @@ api_job_open(struct call *c)
 	struct open_options opts = { 0 };
 	struct options os;
 	struct apierr e;
-	int rc = options_read(
-	    &os, open_table, NELEM(open_table), c, "open_job", &opts, &e);
+	int rc = options_read(&os, &open_table, c, &opts, &e);
 
 	options_clear(&os);
 	if (rc == -1) {
@@ -72,21 +70,20 @@ struct close_options {
 	bool force;
 	bool allow_no_match;
 	bool allow_no_jobs;
-	const char *job_id;
 };
 
-static const struct option close_table[] = {
-	{ "timeout", OPTION_DURATION,
-	    offsetof(struct close_options, timeout_ms), false, false, NULL },
-	{ "force", OPTION_BOOL, offsetof(struct close_options, force), false,
-	    false, NULL },
-	{ "allow_no_match", OPTION_BOOL,
-	    offsetof(struct close_options, allow_no_match), false, false,
-	    NULL },
-	{ "allow_no_jobs", OPTION_BOOL,
-	    offsetof(struct close_options, allow_no_jobs), false, false, NULL },
-	{ "job_id", OPTION_STRING, offsetof(struct close_options, job_id), true,
-	    false, NULL },
+#define AT(member) offsetof(struct close_options, member)
+static const struct option close_options[] = {
+	{ "timeout", OPTION_DURATION, AT(timeout_ms), 0 },
+	{ "force", OPTION_BOOL, AT(force), 0 },
+	{ "allow_no_match", OPTION_BOOL, AT(allow_no_match), 0 },
+	{ "allow_no_jobs", OPTION_BOOL, AT(allow_no_jobs), 0 },
+};
+#undef AT
+
+static const struct option_table close_table = {
+	"cluster:admin/xpack/ml/job/close", close_options, NELEM(close_options),
+	false
 };
 
 static bool
@@ -140,8 +137,7 @@ api_job_close(struct call *c)
 	struct options os;
 	struct apierr e;
 	long n = 0;
-	int rc = options_read(
-	    &os, close_table, NELEM(close_table), c, "close_job", &opts, &e);
+	int rc = options_read(&os, &close_table, c, &opts, &e);
 
 	options_clear(&os);
 	if (rc == 0)
@@ -160,61 +156,41 @@ api_job_close(struct call *c)
 
 struct flush_options {
 	bool calc_interim;
-	int64_t start_ms;
-	int64_t end_ms;
-	int64_t advance_time_ms;
-	int64_t skip_time_ms;
-	const char *job_id;
-	const char *start_text;
-	const char *end_text;
+	/* Dates as they were sent: the order of their checks is fixed. */
+	const char *start;
+	const char *end;
+	const char *advance_time;
+	const char *skip_time;
 };
 
-static const struct option flush_table[] = {
-	{ "calc_interim", OPTION_BOOL,
-	    offsetof(struct flush_options, calc_interim), false, false, NULL },
-	{ "start", OPTION_STRING, offsetof(struct flush_options, start_text),
-	    false, false, NULL },
-	{ "end", OPTION_STRING, offsetof(struct flush_options, end_text), false,
-	    false, NULL },
-	{ "advance_time", OPTION_DATE_MS,
-	    offsetof(struct flush_options, advance_time_ms), false, false,
-	    NULL },
-	{ "skip_time", OPTION_DATE_MS,
-	    offsetof(struct flush_options, skip_time_ms), false, false, NULL },
-	{ "job_id", OPTION_STRING, offsetof(struct flush_options, job_id), true,
-	    false, NULL },
+#define AT(member) offsetof(struct flush_options, member)
+static const struct option flush_options[] = {
+	{ "calc_interim", OPTION_BOOL, AT(calc_interim), 0 },
+	{ "start", OPTION_DATE_TEXT, AT(start), 0 },
+	{ "end", OPTION_DATE_TEXT, AT(end), 0 },
+	{ "advance_time", OPTION_DATE_TEXT, AT(advance_time), 0 },
+	{ "skip_time", OPTION_DATE_TEXT, AT(skip_time), 0 },
 };
+#undef AT
 
-static int64_t
-whole_seconds(int64_t ms)
-{
-	return ms == TIME_UNSET ? TIME_UNSET : ms / 1000;
-}
+static const struct option_table flush_table = {
+	"cluster:admin/xpack/ml/job/flush", flush_options, NELEM(flush_options),
+	false
+};
 
 static int
-flush_range(struct flush_options *f, struct apierr *e)
+flush_range(
+    const struct flush_options *f, struct msg_flush *m, struct apierr *e)
 {
-	const char *start = f->start_text, *end = f->end_text;
-	bool has_start = start != NULL && *start != '\0';
-	bool has_end = end != NULL && *end != '\0';
-	int64_t now_ms = clock_wall_ms();
-
-	if ((has_start &&
-		units_date("start", start, now_ms, &f->start_ms, e) == -1) ||
-	    (has_end && units_date("end", end, now_ms, &f->end_ms, e) == -1))
+	if (options_time_range(f->start, f->end, &m->start_s, &m->end_s, e) ==
+	    -1)
 		return -1;
-	if (has_start && (!has_end || f->end_ms == f->start_ms))
-		f->end_ms = f->start_ms + 1000;
-	if (has_start && has_end && f->end_ms < f->start_ms)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Invalid time range: end time '%s' is earlier than start "
-		    "time '%s'.",
-		    end, start);
-	if (!f->calc_interim && (has_start || has_end))
+	if (!f->calc_interim &&
+	    (m->start_s != TIME_UNSET || m->end_s != TIME_UNSET))
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "Invalid flush parameters: unexpected '%s'.",
-		    has_start ? "start" : "end");
-	if (f->calc_interim && has_end && !has_start)
+		    m->start_s != TIME_UNSET ? "start" : "end");
+	if (m->end_s != TIME_UNSET && m->start_s == TIME_UNSET)
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "Invalid flush parameters: 'start' has not been "
 		    "specified.");
@@ -222,16 +198,17 @@ flush_range(struct flush_options *f, struct apierr *e)
 }
 
 static int
-flush_check(struct flush_options *f, struct msg_flush *m, struct apierr *e)
+flush_check(
+    const struct flush_options *f, struct msg_flush *m, struct apierr *e)
 {
-	if (flush_range(f, e) == -1)
+	*m = (struct msg_flush){ .calc_interim = f->calc_interim,
+		.receipt_ms = clock_wall_ms() };
+	if (flush_range(f, m, e) == -1 ||
+	    options_seconds(
+		"advance_time", f->advance_time, &m->advance_time_s, e) == -1 ||
+	    options_seconds("skip_time", f->skip_time, &m->skip_time_s, e) ==
+		-1)
 		return -1;
-	m->calc_interim = f->calc_interim;
-	m->start_s = whole_seconds(f->start_ms);
-	m->end_s = whole_seconds(f->end_ms);
-	m->advance_time_s = whole_seconds(f->advance_time_ms);
-	m->skip_time_s = whole_seconds(f->skip_time_ms);
-	m->receipt_ms = clock_wall_ms();
 	if (m->advance_time_s != TIME_UNSET && m->skip_time_s != TIME_UNSET &&
 	    m->advance_time_s <= m->skip_time_s)
 		return apierr_set(e, 400, E_STATUS,
@@ -244,15 +221,11 @@ void
 api_job_flush(struct call *c)
 {
 	struct job *job = jobs_find(c->srv->jobs, c->job_id);
-	struct flush_options f = { .start_ms = TIME_UNSET,
-		.end_ms = TIME_UNSET,
-		.advance_time_ms = TIME_UNSET,
-		.skip_time_ms = TIME_UNSET };
+	struct flush_options f = { 0 };
 	struct msg_flush m;
 	struct options os;
 	struct apierr e;
-	int rc = options_read(
-	    &os, flush_table, NELEM(flush_table), c, "flush_job", &f, &e);
+	int rc = options_read(&os, &flush_table, c, &f, &e);
 
 	if (rc == 0)
 		rc = flush_check(&f, &m, &e);

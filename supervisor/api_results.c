@@ -34,46 +34,57 @@ struct result_options {
 #define AT(member) offsetof(struct result_options, member)
 
 /* clang-format off */
-#define COMMON_OPTIONS                                                       \
-	{ "start", OPTION_DATE_MS, AT(start_ms), false, false, NULL },       \
-	{ "end", OPTION_DATE_MS, AT(end_ms), false, false, NULL },           \
-	{ "exclude_interim", OPTION_BOOL, AT(exclude_interim), false, false, NULL }, \
-	{ "desc", OPTION_BOOL, AT(desc), false, false, NULL },               \
-	{ "sort", OPTION_STRING, AT(sort), false, false, NULL },             \
-	{ "from", OPTION_INT, AT(from), false, true, NULL },                 \
-	{ "size", OPTION_INT, AT(size), false, true, NULL },                 \
-	{ "page.from", OPTION_INT, AT(from), true, false, NULL },            \
-	{ "page.size", OPTION_INT, AT(size), true, false, NULL }
-
-static const struct option bucket_table[] = {
-	{ "timestamp", OPTION_DATE_MS, AT(timestamp_ms), false, false, NULL },
-	{ "anomaly_score", OPTION_DOUBLE, AT(score), false, false, NULL },
-	{ "expand", OPTION_BOOL, AT(expand), false, false, NULL },
-	COMMON_OPTIONS,
-};
-
-static const struct option record_table[] = {
-	{ "record_score", OPTION_DOUBLE, AT(score), false, false, NULL },
-	COMMON_OPTIONS,
-};
+#define COMMON_OPTIONS                                               \
+	{ "start", OPTION_DATE_MS, AT(start_ms), OPTION_NULL },      \
+	{ "end", OPTION_DATE_MS, AT(end_ms), OPTION_NULL },          \
+	{ "exclude_interim", OPTION_BOOL, AT(exclude_interim), 0 },  \
+	{ "desc", OPTION_BOOL, AT(desc), 0 },                        \
+	{ "sort", OPTION_STRING, AT(sort), 0 },                      \
+	{ "from", OPTION_INT, AT(from), OPTION_PAGED },              \
+	{ "size", OPTION_INT, AT(size), OPTION_PAGED }
 /* clang-format on */
+
+static const struct option bucket_options[] = {
+	{ "timestamp", OPTION_DATE_MS, AT(timestamp_ms), 0 },
+	{ "anomaly_score", OPTION_DOUBLE, AT(score), 0 },
+	{ "expand", OPTION_BOOL, AT(expand), 0 },
+	COMMON_OPTIONS,
+};
+
+static const struct option record_options[] = {
+	{ "record_score", OPTION_DOUBLE, AT(score), 0 },
+	COMMON_OPTIONS,
+};
+
+static const struct option_table tables[] = {
+	[QUERY_BUCKETS] = { "cluster:monitor/xpack/ml/job/results/buckets/get",
+	    bucket_options, NELEM(bucket_options), false },
+	[QUERY_RECORDS] = { "cluster:monitor/xpack/ml/job/results/records/get",
+	    record_options, NELEM(record_options), false },
+};
 
 /* One bucket is asked for: nothing that chooses among many may stand by it. */
 static int
-check_single(const struct options *os, struct apierr *e)
+check_single(const struct options *os, const struct call *c, struct apierr *e)
 {
 	static const struct {
 		const char *option, *shown;
-	} rivals[] = { { "from", "from, size" }, { "size", "from, size" },
-		{ "page.from", "from, size" }, { "page.size", "from, size" },
-		{ "start", "start" }, { "end", "end" },
+	} rivals[] = { { "start", "start" }, { "end", "end" },
+		{ "from", "from, size" }, { "size", "from, size" },
 		{ "anomaly_score", "anomaly_score" } };
 
-	for (size_t i = 0; i < NELEM(rivals); i++)
-		if (options_given(os, rivals[i].option))
+	for (size_t i = 0; i < NELEM(rivals); i++) {
+		if (!options_given(os, rivals[i].option))
+			continue;
+		/* The path's timestamp is looked at behind the body. */
+		if (c->item != NULL && c->body != NULL)
 			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-			    "Param [%s] is incompatible with [timestamp].",
-			    rivals[i].shown);
+			    "Param [timestamp] is incompatible with "
+			    "[from,size,start,end,anomaly_score]");
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Param [%s] is incompatible with [timestamp].",
+		    rivals[i].shown);
+	}
 	return 0;
 }
 
@@ -98,25 +109,14 @@ static int
 results_read(struct call *c, enum query_kind kind, struct result_options *r,
     struct apierr *e)
 {
-	static const struct {
-		const struct option *table;
-		size_t n;
-		const char *parser;
-	} kinds[] = {
-		[QUERY_BUCKETS] = { bucket_table, NELEM(bucket_table),
-		    "cluster:monitor/xpack/ml/job/results/buckets/get" },
-		[QUERY_RECORDS] = { record_table, NELEM(record_table),
-		    "cluster:monitor/xpack/ml/job/results/records/get" },
-	};
 	struct options os;
-	int rc = options_read(
-	    &os, kinds[kind].table, kinds[kind].n, c, kinds[kind].parser, r, e);
+	int rc = options_read(&os, &tables[kind], c, r, e);
 
 	if (rc == 0 && c->item != NULL)
 		rc = units_date(
 		    "timestamp", c->item, clock_wall_ms(), &r->timestamp_ms, e);
 	if (rc == 0 && r->timestamp_ms != TIME_UNSET)
-		rc = check_single(&os, e);
+		rc = check_single(&os, c, e);
 	if (rc == 0)
 		rc = check_page(r, e);
 	if (rc == 0 && r->sort != NULL) {

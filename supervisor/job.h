@@ -122,6 +122,7 @@ struct jobs {
 	struct job_tree tree;
 	TAILQ_HEAD(, job) starting; /* OPENING, no process yet */
 	unsigned nstarting;	    /* with a process that is not ready */
+	int64_t tick_us;	    /* the last one; 0: none yet */
 };
 
 /* ---- jobs.c: the set of jobs ---- */
@@ -204,6 +205,8 @@ void jobs_start_next(struct jobs *);
 void watchdog_start(struct job *);
 void watchdog_tick(struct job *, int64_t now_us);
 void watchdog_pong(struct job *, const struct msg_pong *);
+/* The daemon itself did not run for so long: nobody is to blame. */
+void watchdog_excuse(struct job *, int64_t us);
 
 /* ---- line.c: operations ---- */
 

@@ -182,13 +182,6 @@ collect_all(struct jobs *jobs, struct job ***list)
 	return n;
 }
 
-static bool
-means_all(const char *expr)
-{
-	return expr == NULL || *expr == '\0' || strcmp(expr, "_all") == 0 ||
-	    strcmp(expr, "*") == 0;
-}
-
 static long
 no_match(struct apierr *e, const char *tokens)
 {
@@ -210,6 +203,23 @@ token_next(const char **expr, char token[TOKEN_MAX_BYTES])
 		len = TOKEN_MAX_BYTES - 1;
 	memcpy(token, p, len);
 	token[len] = '\0';
+}
+
+/* No token at all, or "_all" or "*" and nothing else. */
+static bool
+means_all(const char *expr)
+{
+	char token[TOKEN_MAX_BYTES];
+
+	if (expr == NULL)
+		return true;
+	token_next(&expr, token);
+	if (token[0] == '\0')
+		return true;
+	if (strcmp(token, "_all") != 0 && strcmp(token, "*") != 0)
+		return false;
+	token_next(&expr, token);
+	return token[0] == '\0';
 }
 
 /*

@@ -14,6 +14,8 @@
 #include "supervisor/jobexpr.h"
 #include "supervisor/server.h"
 
+#define STALL_US 5000000 /* between two ticks, which come every second */
+
 static const char *const state_names[JOB_NSTATES] = {
 	[JOB_CREATING] = "closed",
 	[JOB_CLOSED] = "closed",
@@ -267,15 +269,23 @@ jobs_reopen(struct jobs *jobs)
 			job_event(job, EV_OPEN, "was open when anomd ended");
 }
 
+/* A daemon that was stopped, as its machine may be, must not take that for
+   the silence of all its workers. */
 void
 jobs_tick(struct jobs *jobs)
 {
 	int64_t now_us = clock_mono_us();
+	int64_t gap_us = jobs->tick_us == 0 ? 0 : now_us - jobs->tick_us;
 	struct job *job;
 
-	RB_FOREACH (job, job_tree, &jobs->tree)
-		if (job->chan != NULL)
-			watchdog_tick(job, now_us);
+	RB_FOREACH (job, job_tree, &jobs->tree) {
+		if (job->chan == NULL)
+			continue;
+		if (gap_us > STALL_US)
+			watchdog_excuse(job, gap_us);
+		watchdog_tick(job, now_us);
+	}
+	jobs->tick_us = now_us;
 }
 
 void

@@ -3,18 +3,29 @@
 
 #include <json-c/json.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/objparse.h"
 #include "common/timefmt.h"
 #include "common/units.h"
 #include "supervisor/call.h"
 #include "supervisor/options.h"
-#include "supervisor/route.h"
 
-#define BODY_DEPTH_MAX 8
+/* What a body may hold for each type; the conversion checks the value. */
+static const struct {
+	unsigned tokens;
+	objparse_convert *convert;
+} body_types[] = {
+	[OPTION_BOOL] = { T_BOOLEAN, objparse_boolean },
+	[OPTION_DATE_MS] = { T_NUMBER, objparse_string_or_null },
+	[OPTION_DATE_TEXT] = { T_NUMBER, objparse_string_or_null },
+	[OPTION_INT] = { T_NUMBER, objparse_long },
+	[OPTION_DOUBLE] = { T_NUMBER, objparse_double },
+	[OPTION_STRING] = { T_STRING, objparse_string_or_null },
+	[OPTION_DURATION] = { T_STRING, objparse_duration },
+};
 
 static int
 set_int(const char *name, const char *text, int64_t *v, struct apierr *e)
@@ -46,7 +57,6 @@ option_set(
     const struct option *o, const char *text, void *target, struct apierr *e)
 {
 	void *at = (char *)target + o->offset;
-	const char *param = o->param == NULL ? o->name : o->param;
 	int64_t ns;
 
 	switch (o->type) {
@@ -55,11 +65,12 @@ option_set(
 	case OPTION_DATE_MS:
 		if (*text == '\0')
 			return 0;
-		return units_date(param, text, clock_wall_ms(), at, e);
+		return units_date(o->name, text, clock_wall_ms(), at, e);
 	case OPTION_INT:
 		return set_int(o->name, text, at, e);
 	case OPTION_DOUBLE:
 		return set_double(o->name, text, at, e);
+	case OPTION_DATE_TEXT:
 	case OPTION_STRING:
 		*(const char **)at = text;
 		return 0;
@@ -72,137 +83,123 @@ option_set(
 	return 0;
 }
 
-static const struct option *
-option_find(const struct options *os, const char *name, bool in_body)
+static int
+option_take(struct options *os, size_t i, const char *text, void *target,
+    struct apierr *e)
 {
-	for (size_t i = 0; i < os->n; i++)
-		if (strcmp(os->table[i].name, name) == 0 &&
-		    !(in_body ? os->table[i].query_only
-			      : os->table[i].body_only))
-			return &os->table[i];
-	return NULL;
+	os->given |= UINT64_C(1) << i;
+	return option_set(&os->table->option[i], text, target, e);
 }
 
 static int
 query_read(struct options *os, struct call *c, void *target, struct apierr *e)
 {
-	for (size_t i = 0; i < c->params.n; i++) {
-		const struct option *o =
-		    option_find(os, c->params.item[i].name, false);
+	for (size_t i = 0; i < os->table->n; i++) {
+		const char *text =
+		    params_get(&c->params, os->table->option[i].name);
 
-		if (o == NULL)
-			continue;
-		os->given |= UINT64_C(1) << (o - os->table);
-		if (option_set(o, c->params.item[i].value, target, e) == -1)
+		if (text != NULL && option_take(os, i, text, target, e) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-static int body_read_object(struct options *, struct json_object *,
-    const char *prefix, const char *parser, void *target, struct apierr *);
+/* ---- the body ---- */
 
-static int
-body_read_member(struct options *os, const char *name, struct json_object *v,
-    const char *parser, void *target, struct apierr *e)
+/* The table of options as the reader of objects wants it. */
+struct body_form {
+	struct objparse_field top[OPTIONS_MAX + 2]; /* job_id, page */
+	struct objparse_field page[OPTIONS_MAX];
+	struct objparse_table top_table;
+	struct objparse_table page_table;
+};
+
+static void
+form_add(struct objparse_table *t, struct objparse_field *at, const char *name,
+    unsigned tokens, objparse_convert *convert, const void *arg)
 {
-	const struct option *o = option_find(os, name, true);
-	enum json_type type = json_object_get_type(v);
+	at[t->nfields++] =
+	    (struct objparse_field){ name, tokens, convert, arg, 0 };
+}
 
-	if (type == json_type_object) {
-		char prefix[168];
+static void
+form_init(struct body_form *f, const struct option_table *t)
+{
+	f->top_table = (struct objparse_table){ t->parser, f->top, 0, NULL };
+	f->page_table = (struct objparse_table){ "page", f->page, 0, NULL };
+	form_add(
+	    &f->top_table, f->top, "job_id", T_STRING, objparse_ignore, NULL);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct option *o = &t->option[i];
+		bool paged = (o->flags & OPTION_PAGED) != 0;
 
-		snprintf(prefix, sizeof(prefix), "%s.", name);
-		for (size_t i = 0; i < os->n; i++)
-			if (strncmp(
-				os->table[i].name, prefix, strlen(prefix)) == 0)
-				return body_read_object(
-				    os, v, prefix, parser, target, e);
+		form_add(paged ? &f->page_table : &f->top_table,
+		    paged ? f->page : f->top, o->name,
+		    body_types[o->type].tokens |
+			((o->flags & OPTION_NULL) != 0 ? T_NULL : 0),
+		    body_types[o->type].convert, NULL);
 	}
-	if (o == NULL)
-		return apierr_set(e, 400, E_XCONTENT_PARSE,
-		    "[%s] unknown field [%s]", parser, name);
-	if (type == json_type_null)
-		return 0;
-	if (type == json_type_object || type == json_type_array)
-		return apierr_set(e, 400, E_XCONTENT_PARSE,
-		    "[%s] %s doesn't support values of type: START_%s", parser,
-		    name, type == json_type_object ? "OBJECT" : "ARRAY");
-	os->given |= UINT64_C(1) << (o - os->table);
-	return option_set(o, json_object_get_string(v), target, e);
+	if (f->page_table.nfields > 0)
+		form_add(&f->top_table, f->top, "page", T_OBJECT,
+		    objparse_object, &f->page_table);
 }
 
 static int
-body_read_object(struct options *os, struct json_object *object,
-    const char *prefix, const char *parser, void *target, struct apierr *e)
+body_parse(struct options *os, const struct call *c, struct apierr *e)
 {
-	json_object_object_foreach(object, key, value)
-	{
-		char name[160];
+	struct objparse op = {
+		.e = e, .old = c->old_path, .lenient = os->table->lenient
+	};
+	struct jsonx_value *tree = jsonx_parse(c->body, c->body_len, e);
+	struct body_form form;
 
-		snprintf(name, sizeof(name), "%s%s", prefix, key);
-		if (body_read_member(os, name, value, parser, target, e) == -1)
+	if (tree == NULL)
+		return -1;
+	form_init(&form, os->table);
+	os->body = objparse_run(&op, &form.top_table, tree);
+	jsonx_free(tree);
+	return os->body == NULL ? -1 : 0;
+}
+
+static int
+body_read(struct options *os, void *target, struct apierr *e)
+{
+	struct json_object *page = NULL, *v;
+
+	json_object_object_get_ex(os->body, "page", &page);
+	for (size_t i = 0; i < os->table->n; i++) {
+		const struct option *o = &os->table->option[i];
+		bool paged = (o->flags & OPTION_PAGED) != 0;
+
+		if (json_object_object_get_ex(
+			paged ? page : os->body, o->name, &v) &&
+		    option_take(os, i, json_object_get_string(v), target, e) ==
+			-1)
 			return -1;
 	}
 	return 0;
-}
-
-/* What a route takes in the query, it takes in the body instead. */
-static int
-refuse_query(struct options *os, struct call *c, struct apierr *e)
-{
-	for (size_t i = 0; i < c->params.n; i++)
-		if (option_find(os, c->params.item[i].name, false) != NULL)
-			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-			    "request [%s] contains unrecognized parameter: "
-			    "[%s]; with a body it belongs there",
-			    http_req_path(c->req), c->params.item[i].name);
-	return 0;
-}
-
-static int
-body_parse(struct options *os, struct call *c, struct apierr *e)
-{
-	struct json_tokener *tok = json_tokener_new_ex(BODY_DEPTH_MAX);
-
-	if (tok == NULL)
-		return apierr_set(e, 503, E_STATUS, "out of memory");
-	json_tokener_set_flags(
-	    tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	os->body = json_tokener_parse_ex(tok, c->body, (int)c->body_len);
-	if (json_tokener_get_error(tok) != json_tokener_success ||
-	    !json_object_is_type(os->body, json_type_object))
-		apierr_set(e, 400, E_XCONTENT_PARSE,
-		    "the request body is not a JSON object: %s at byte %zu",
-		    json_tokener_error_desc(json_tokener_get_error(tok)),
-		    json_tokener_get_parse_end(tok));
-	else
-		e->status = 0;
-	json_tokener_free(tok);
-	return e->status == 0 ? 0 : -1;
 }
 
 int
-options_read(struct options *os, const struct option *table, size_t n,
-    struct call *c, const char *parser, void *target, struct apierr *e)
+options_read(struct options *os, const struct option_table *table,
+    struct call *c, void *target, struct apierr *e)
 {
-	memset(os, 0, sizeof(*os));
-	os->table = table;
-	os->n = n;
+	*os = (struct options){ .table = table };
 	if (c->body == NULL)
 		return query_read(os, c, target, e);
-	if (refuse_query(os, c, e) == -1 || body_parse(os, c, e) == -1)
+	/* What a route takes in the query, it takes in the body instead. */
+	if (params_check(&c->params, NULL, http_req_path(c->req), e) == -1 ||
+	    body_parse(os, c, e) == -1)
 		return -1;
-	return body_read_object(os, os->body, "", parser, target, e);
+	return body_read(os, target, e);
 }
 
 bool
 options_given(const struct options *os, const char *name)
 {
-	for (size_t i = 0; i < os->n; i++)
-		if (strcmp(os->table[i].name, name) == 0 &&
-		    (os->given & UINT64_C(1) << i) != 0)
-			return true;
+	for (size_t i = 0; i < os->table->n; i++)
+		if (strcmp(os->table->option[i].name, name) == 0)
+			return (os->given & UINT64_C(1) << i) != 0;
 	return false;
 }
 
@@ -211,4 +208,38 @@ options_clear(struct options *os)
 {
 	json_object_put(os->body);
 	os->body = NULL;
+}
+
+int
+options_seconds(
+    const char *param, const char *text, int64_t *s, struct apierr *e)
+{
+	int64_t ms;
+
+	*s = TIME_UNSET;
+	if (text == NULL || *text == '\0')
+		return 0;
+	if (units_date(param, text, clock_wall_ms(), &ms, e) == -1)
+		return -1;
+	*s = ms / 1000;
+	return 0;
+}
+
+int
+options_time_range(const char *start, const char *end, int64_t *start_s,
+    int64_t *end_s, struct apierr *e)
+{
+	if (options_seconds("start", start, start_s, e) == -1 ||
+	    options_seconds("end", end, end_s, e) == -1)
+		return -1;
+	if (*start_s == TIME_UNSET)
+		return 0;
+	if (*end_s != TIME_UNSET && *end_s < *start_s)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Invalid time range: end time '%s' is earlier than start "
+		    "time '%s'.",
+		    end, start);
+	if (*end_s == TIME_UNSET || *end_s == *start_s)
+		*end_s = *start_s + 1;
+	return 0;
 }

@@ -13,45 +13,74 @@
 #include "common/compat.h"
 
 struct call;
+struct json_object;
 
 enum option_type {
-	OPTION_BOOL,	 /* bool */
-	OPTION_DATE_MS,	 /* int64_t, epoch ms; null and "" leave it unset */
-	OPTION_INT,	 /* int64_t */
-	OPTION_DOUBLE,	 /* double, finite */
-	OPTION_STRING,	 /* const char *, lives as long as the call */
-	OPTION_DURATION, /* int64_t, milliseconds */
+	OPTION_BOOL,	  /* bool */
+	OPTION_DATE_MS,	  /* int64_t, epoch ms; "" leaves it unset */
+	OPTION_DATE_TEXT, /* const char *, as OPTION_STRING; also a number */
+	OPTION_INT,	  /* int64_t */
+	OPTION_DOUBLE,	  /* double, finite */
+	OPTION_STRING,	  /* const char *, until options_clear */
+	OPTION_DURATION,  /* int64_t, milliseconds */
+};
+
+enum option_flag {
+	OPTION_PAGED = 1, /* in a body it is a member of the object "page" */
+	OPTION_NULL = 2,  /* null in a body leaves it unset */
 };
 
 struct option {
-	const char *name; /* in a body, "page.from" is from within page */
+	const char *name;
 	enum option_type type;
 	size_t offset; /* in the target */
-	bool body_only;
-	bool query_only;
-	const char *param; /* generic name in date errors; NULL: name */
+	unsigned flags;
+};
+
+#define OPTIONS_MAX 16 /* in one table */
+
+struct option_table {
+	const char *parser; /* named in errors about the body */
+	const struct option *option;
+	size_t n;
+	bool lenient; /* unknown fields of a body are passed over */
 };
 
 /* What was read, to see which options were given. */
 struct options {
-	const struct option *table;
-	size_t n;
-	uint64_t given; /* bit i: table[i] was in the request */
-	void *body;	/* owned: the parsed body */
+	const struct option_table *table;
+	uint64_t given;		  /* bit i: option[i] was in the request */
+	struct json_object *body; /* owned: what was read of the body */
 };
 
 /*
  * Read the options of a call into target, whose members keep their defaults
  * when not given. A body, if there is one, is read instead of the query, and
- * query options beside it are refused as unrecognized.
+ * options in the query beside it are refused as unrecognized. Every body may
+ * name the job, which the path does already: that is taken and forgotten.
  *
- * parser  names the parser in errors about the body
- *
- * Returns 0, or -1 with *e set (400). options_clear in both cases.
+ * Returns 0, or -1 with *e set (400, 503). options_clear in both cases.
  */
-int options_read(struct options *, const struct option *table, size_t n,
-    struct call *, const char *parser, void *target, struct apierr *e);
+int options_read(struct options *, const struct option_table *, struct call *,
+    void *target, struct apierr *e) MUST_CHECK;
 bool options_given(const struct options *, const char *name);
 void options_clear(struct options *);
+
+/*
+ * A date in whole seconds; NULL and "" leave it TIME_UNSET.
+ *
+ * param  named in the error
+ *
+ * Returns 0, or -1 with *e set (400).
+ */
+int options_seconds(
+    const char *param, const char *text, int64_t *s, struct apierr *e);
+/*
+ * The range from start to end, both as options_seconds. With a start, an end
+ * that is absent or the same is a second later. Errors name [start] and [end],
+ * whatever the parameters are called.
+ */
+int options_time_range(const char *start, const char *end, int64_t *start_s,
+    int64_t *end_s, struct apierr *e);
 
 #endif

@@ -197,8 +197,9 @@ params_check(const struct params *ps, const char *known, const char *path,
 		double score = 0.5;
 		int n;
 
-		if (list_has(
-			known, ps->item[i].name, &near, &nearlen, &score) ||
+		if ((known != NULL &&
+			list_has(known, ps->item[i].name, &near, &nearlen,
+			    &score)) ||
 		    list_has(common_params, ps->item[i].name, &near, &nearlen,
 			&score))
 			continue;
@@ -206,7 +207,7 @@ params_check(const struct params *ps, const char *known, const char *path,
 		    bad++ == 0 ? "" : ", ", ps->item[i].name);
 		if (n > 0)
 			used += (size_t)n;
-		if (near != NULL && used < sizeof(text)) {
+		if (near != NULL && known != NULL && used < sizeof(text)) {
 			n = snprintf(text + used, sizeof(text) - used,
 			    " -> did you mean [%.*s]?", (int)nearlen, near);
 			used += n > 0 ? (size_t)n : 0;

@@ -32,7 +32,8 @@ int params_bool(const struct params *, const char *name, bool fallback, bool *v,
 
 /*
  * Refuse names that are neither in known (comma list) nor common to all
- * routes, naming the near miss. path stands in the error. 0, or -1 with *e.
+ * routes, naming the near miss. known NULL: the route takes its own elsewhere,
+ * and a hint would mislead. path stands in the error. 0, or -1 with *e.
  */
 int params_check(const struct params *, const char *known, const char *path,
     struct apierr *e);

@@ -163,7 +163,8 @@ reader_down(struct reader *r, const char *why)
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
-		    "the process that reads results has ended: %s; try again", why);
+		    "the process that reads results has ended: %s; try again",
+		    why);
 		query_fail(q, &e);
 	}
 	pool_feed(r->pool);

@@ -33,24 +33,24 @@ watchdog_bark(struct job *job, const char *what, int64_t us)
 	job_process_kill(job, false, why);
 }
 
+static int64_t
+limit_us(const struct job *job)
+{
+	return (int64_t)job->srv->conf->watchdog_timeout_s * 1000000;
+}
+
 void
 watchdog_tick(struct job *job, int64_t now_us)
 {
-	int64_t limit_us =
-	    (int64_t)job->srv->conf->watchdog_timeout_s * 1000000;
-	int64_t every_us =
-	    limit_us / 4 < PING_EVERY_US ? limit_us / 4 : PING_EVERY_US;
+	int64_t every_us = limit_us(job) / 4 < PING_EVERY_US ? limit_us(job) / 4
+							     : PING_EVERY_US;
 	struct watch *w = &job->watch;
 	struct msg_ping ping;
 
 	if (job->child == NULL)
 		return;
-	if (w->pinged_us != 0 && now_us - w->pinged_us > limit_us) {
+	if (w->pinged_us != 0 && now_us - w->pinged_us > limit_us(job)) {
 		watchdog_bark(job, "did not answer", now_us - w->pinged_us);
-		return;
-	}
-	if (now_us - w->progress_us > limit_us && w->pinged_us == 0) {
-		watchdog_bark(job, "made no progress", now_us - w->progress_us);
 		return;
 	}
 	if (w->pinged_us != 0 || now_us < w->progress_us + every_us)
@@ -75,4 +75,15 @@ watchdog_pong(struct job *job, const struct msg_pong *m)
 	if (!m->busy || m->progress != w->progress)
 		w->progress_us = now_us;
 	w->progress = m->progress;
+	/* Judged by what it says now: time alone may be the daemon's own. */
+	if (now_us - w->progress_us > limit_us(job))
+		watchdog_bark(job, "made no progress", now_us - w->progress_us);
+}
+
+void
+watchdog_excuse(struct job *job, int64_t us)
+{
+	job->watch.progress_us += us;
+	if (job->watch.pinged_us != 0)
+		job->watch.pinged_us += us;
 }

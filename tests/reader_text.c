@@ -11,6 +11,8 @@
 #include "reader_text.h"
 
 #define MAX_FIELDS 32
+#define SLICE_OVERRUN 1024 /* bytes: a number may be as long */
+#define SLICED_MOST 100000 /* bytes: longer uploads are read once */
 
 struct jobconf *
 conf_new(const char *fields)
@@ -108,18 +110,26 @@ text_add_end(struct text *t, int rc, const struct apierr *e)
 		    e->link[0].reason);
 }
 
-char *
-read_bytes(struct reader *r, const char *data, size_t len)
+/* In slices of so many bytes. */
+static char *
+read_in_slices(struct reader *r, const char *data, size_t len, size_t slice)
 {
 	struct text t = { NULL, 0 };
 	const struct record *rec;
 	struct apierr e;
+	size_t was = 0;
 	int rc;
 
+	reader_set_slice(r, slice);
 	reader_begin(r, data, len);
-	while ((rc = reader_next(r, &rec, &e)) == 1) {
+	while ((rc = reader_next(r, &rec, &e)) > 0) {
 		cr_assert_leq(reader_bytes(r), len);
-		text_add_record(&t, rec);
+		cr_assert_geq(reader_bytes(r), was);
+		/* what was begun is gone through to its end, and looked at */
+		cr_assert_leq(reader_bytes(r) - was, slice + SLICE_OVERRUN);
+		was = reader_bytes(r);
+		if (rc == 1)
+			text_add_record(&t, rec);
 	}
 	text_add_end(&t, rc, &e);
 	cr_assert_leq(reader_bytes(r), len);
@@ -128,6 +138,21 @@ read_bytes(struct reader *r, const char *data, size_t len)
 		    reader_bytes(r), len);
 	cr_assert_eq(reader_next(r, &rec, &e), rc, "the end does not last");
 	return t.p;
+}
+
+char *
+read_bytes(struct reader *r, const char *data, size_t len)
+{
+	static const size_t slices[] = { 1, 2, 3, 7, 64 };
+	char *whole = read_in_slices(r, data, len, READER_SLICE), *out;
+
+	for (size_t i = 0; i < NELEM(slices) && len < SLICED_MOST; i++) {
+		out = read_in_slices(r, data, len, slices[i]);
+		cr_assert_str_eq(out, whole, "slices of %zu gave %s, not %s",
+		    slices[i], out, whole);
+		free(out);
+	}
+	return whole;
 }
 
 char *

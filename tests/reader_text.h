@@ -32,8 +32,9 @@ void text_add_record(struct text *, const struct record *);
 void text_add_end(struct text *, int rc, const struct apierr *);
 
 /*
- * Read a whole upload. Checks also that all bytes are consumed at the end, and
- * never more than there are. The caller frees it.
+ * Read a whole upload, and unless it is very long also in several small
+ * slices, which must not change anything. Checks also that all bytes are
+ * consumed at the end, and never more than there are. The caller frees it.
  */
 char *read_bytes(struct reader *, const char *data, size_t len);
 /* The same for a text, with a new reader for these fields. */

@@ -1,152 +1,238 @@
-/* What waits for a keeper: answered in time, bounded, in order. */
+/* The way to the keeper, and what becomes of requests when it dies. */
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
-#include <event2/event.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "supervisor/catalogue.h"
-#include "supervisor/child.h"
-#include "supervisor/conf.h"
-#include "supervisor/server.h"
+#include "tests/supervisor_fixture.h"
 
-static int64_t now_us;
-
-static int64_t
-fake_mono_us(void)
-{
-	return now_us;
-}
-
-struct seen {
-	unsigned answers;
-	int status; /* of the last error */
-	unsigned failed;
+struct answer {
+	unsigned n;
+	int status; /* 0: no error */
+	uint64_t incarnation;
 };
 
 static void
-answered(void *arg, const struct apierr *e, uint64_t incarnation)
+on_answer(void *arg, const struct apierr *e, uint64_t incarnation)
 {
-	struct seen *s = arg;
+	struct answer *a = arg;
 
-	(void)incarnation;
-	s->answers++;
-	s->status = e == NULL ? 0 : e->status;
+	a->n++;
+	a->status = e == NULL ? 0 : e->status;
+	a->incarnation = incarnation;
 }
 
 static void
-ignore_job(void *arg, const struct msg_keep_job *m)
+store(struct answer *a, const char *id)
 {
-	(void)arg;
-	(void)m;
+	struct msg_keep_create m = { .job_id = span_of(id),
+		.config = span_of("{}"),
+		.create_time_ms = 1 };
+
+	*a = (struct answer){ 0 };
+	catalogue_create(sv.catalogue, &m, on_answer, a);
+	fx_turn();
 }
 
 static void
-ignore_loaded(void *arg)
+done(struct child *keeper, uint32_t request, uint64_t incarnation)
 {
-	(void)arg;
+	struct msg_keep_done m = { .incarnation = incarnation };
+
+	fake_say(keeper, MSG_KEEP_DONE, request, &m);
 }
 
-static void
-note_failed(void *arg, const char *why)
+Test(catalogue, answers_find_their_requests_in_any_order)
 {
-	(void)why;
-	((struct seen *)arg)->failed++;
+	struct msg_keep_create m;
+	struct child *keeper;
+	struct answer a, b;
+	uint32_t first, second;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	store(&a, "a");
+	store(&b, "b");
+	cr_expect_eq(catalogue_pending(sv.catalogue), 2);
+	first = fake_expect(keeper, MSG_KEEP_CREATE, &m);
+	cr_expect(span_eq(m.job_id, "a"));
+	second = fake_expect(keeper, MSG_KEEP_CREATE, NULL);
+	done(keeper, second, 8);
+	cr_expect_eq(a.n, 0);
+	fake_say_failed(keeper, first, 400, E_STATUS, "no");
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 400);
+	cr_expect_eq(b.n, 1);
+	cr_expect_eq(b.status, 0);
+	cr_expect_eq(b.incarnation, 8);
+	cr_expect_eq(catalogue_pending(sv.catalogue), 0);
+	sv_end();
 }
 
-static const struct catalogue_handlers handlers = { ignore_job, ignore_loaded,
-	note_failed };
-
-struct fixture {
-	struct conf conf;
-	struct server srv;
-	struct catalogue *cat;
-	struct seen seen;
-};
-
-/* A catalogue whose keeper never comes. */
-static void
-setup(struct fixture *f)
+Test(catalogue, requests_under_way_fail_and_those_that_wait_survive)
 {
-	static char nowhere[] = "/nonexistent";
+	struct answer sent, waiting;
+	struct child *keeper;
+	uint32_t request;
 
-	memset(f, 0, sizeof(*f));
-	log_init("test", LOG_LEVEL_ERROR);
-	now_us = 1000000;
-	clock_fake(NULL, fake_mono_us);
-	f->conf.state_dir = f->conf.libexec_dir = nowhere;
-	f->srv.conf = &f->conf;
-	f->srv.base = event_base_new();
-	cr_assert_eq(child_init(f->srv.base), 0);
-	f->cat = catalogue_new(&f->srv, &handlers, &f->seen);
-	cr_assert_not_null(f->cat);
+	sv_start();
+	store(&sent, "sent");
+	fake_exit(fake_last(SV_KEEPER), 9);
+	cr_expect_eq(sent.n, 1);
+	cr_expect_eq(sent.status, 503);
+	sv_tick(1);
+	cr_expect_eq(fake_count(SV_KEEPER), 2, "restarted at the next tick");
+	store(&waiting, "waiting");
+	keeper = fake_last(SV_KEEPER);
+	fake_ready(keeper);
+	request = fake_expect(keeper, MSG_KEEP_LOAD, NULL);
+	cr_expect_eq(fake_next(keeper), 0, "nothing is sent while it loads");
+	done(keeper, request, 0);
+	cr_expect_eq(waiting.n, 0);
+	done(keeper, fake_expect(keeper, MSG_KEEP_CREATE, NULL), 3);
+	cr_expect_eq(waiting.n, 1);
+	cr_expect_eq(waiting.status, 0);
+	cr_expect_eq(waiting.incarnation, 3);
+	cr_expect_eq(sent.n, 1);
+	cr_expect_eq(sv_failed, 0);
+	sv_end();
 }
 
-static void
-teardown(struct fixture *f)
+Test(catalogue, one_that_waited_through_two_deaths_survives_both)
 {
-	catalogue_free(f->cat);
-	child_cleanup();
-	event_base_free(f->srv.base);
-	clock_fake(NULL, NULL);
+	struct answer a;
+
+	sv_start();
+	fake_exit(fake_last(SV_KEEPER), 9);
+	store(&a, "a");
+	fake_exit(fake_last(SV_KEEPER), 9); /* before READY */
+	sv_tick(2);
+	cr_expect_eq(a.n, 0);
+	sv_keeper_loads();
+	sv_store(MSG_KEEP_CREATE);
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 0);
+	sv_end();
 }
 
-static void
-ask_state(struct fixture *f)
+/* How many seconds pass before the next keeper is started. */
+static unsigned
+seconds_to_restart(void)
 {
-	struct msg_keep_state m = { .job_id = span_of("j"), .incarnation = 1 };
+	unsigned n = fake_count(SV_KEEPER), s = 0;
 
-	catalogue_state(f->cat, &m, answered, &f->seen);
+	fake_exit(fake_last(SV_KEEPER), 9);
+	while (fake_count(SV_KEEPER) == n && s < 100) {
+		sv_tick(1);
+		s++;
+	}
+	return s;
 }
 
-Test(catalogue, first_keeper_that_cannot_start_is_told)
+Test(catalogue, restarts_are_delayed_more_and_more_up_to_a_limit)
 {
-	struct fixture f;
+	static const unsigned delays[] = { 0, 1, 2, 4, 8, 16, 30, 30 };
 
-	setup(&f);
-	cr_expect_eq(f.seen.failed, 1);
-	teardown(&f);
+	sv_start();
+	for (size_t i = 0; i < NELEM(delays); i++) {
+		unsigned s = seconds_to_restart();
+
+		cr_expect(s == delays[i] || s == delays[i] + 1,
+		    "restart %zu after %u s, not %u", i, s, delays[i]);
+		sv_keeper_loads();
+	}
+	/* One that has held for a while is forgiven. */
+	sv_tick(31);
+	cr_expect_leq(seconds_to_restart(), 1);
+	sv_end();
 }
 
-Test(catalogue, request_without_a_keeper_is_answered_after_a_minute)
+Test(catalogue, a_keeper_that_cannot_be_started_is_tried_again)
 {
-	struct fixture f;
+	unsigned n;
 
-	setup(&f);
-	ask_state(&f);
-	now_us += 60000000;
-	catalogue_tick(f.cat);
-	cr_expect_eq(f.seen.answers, 0);
-	cr_expect_eq(catalogue_pending(f.cat), 1);
-	now_us += 1;
-	catalogue_tick(f.cat);
-	cr_expect_eq(f.seen.answers, 1);
-	cr_expect_eq(f.seen.status, 503);
-	cr_expect_eq(catalogue_pending(f.cat), 0);
-	teardown(&f);
+	sv_start();
+	n = fake_count(SV_KEEPER);
+	fake_failing = 2;
+	fake_exit(fake_last(SV_KEEPER), 9);
+	cr_expect_eq(fake_count(SV_KEEPER), n);
+	sv_tick(4);
+	cr_expect_eq(fake_count(SV_KEEPER), n + 1);
+	sv_keeper_loads();
+	cr_expect_eq(sv_loaded, 2);
+	sv_end();
 }
 
-/* Clients that leave do not take their jobs with them. */
-Test(catalogue, jobs_that_wait_to_be_created_are_bounded)
+Test(catalogue, the_first_keeper_must_come_up)
 {
-	size_t len = 512 * 1024, n = 0;
-	char *config = malloc(len);
-	struct msg_keep_create m = { .job_id = span_of("j") };
-	struct fixture f;
+	sv_begin();
+	fake_exit(fake_last(SV_KEEPER), 1);
+	cr_expect_eq(sv_failed, 1);
+	cr_expect_eq(fake_count(SV_KEEPER), 1);
+	sv_end();
+}
 
-	setup(&f);
-	cr_assert_not_null(config);
-	memset(config, ' ', len);
-	m.config = (struct span){ config, len };
-	while (f.seen.answers == 0 && n++ < 100)
-		catalogue_create(f.cat, &m, answered, &f.seen);
-	cr_expect_eq(f.seen.status, 503);
-	cr_expect_leq(n, 34, "%zu were taken", n);
-	ask_state(&f);
-	cr_expect_eq(f.seen.answers, 1, "states are stored all the same");
-	free(config);
-	teardown(&f);
+Test(catalogue, a_keeper_that_hangs_is_replaced)
+{
+	struct child *keeper;
+	struct answer a;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	store(&a, "a");
+	sv_tick(60);
+	cr_expect_eq(a.n, 0);
+	sv_tick(2);
+	cr_expect(keeper->killed);
+	cr_expect_eq(a.n, 1);
+	cr_expect_eq(a.status, 503);
+	/* So is one that never gets so far as to load. */
+	keeper = fake_last(SV_KEEPER);
+	cr_expect_not(keeper->killed);
+	sv_tick(62);
+	cr_expect(keeper->killed);
+	sv_end();
+}
+
+Test(catalogue, an_answer_that_was_not_asked_for_ends_the_keeper)
+{
+	struct child *keeper;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	done(keeper, 4711, 1);
+	cr_expect(keeper->killed);
+	sv_tick(1);
+	cr_expect_eq(fake_count(SV_KEEPER), 2);
+	sv_end();
+}
+
+Test(catalogue, stored_jobs_are_loaded_once)
+{
+	static const char config[] =
+	    "{\"job_id\":\"kept\",\"analysis_config\":{\"bucket_span\":\"5m\","
+	    "\"detectors\":[{\"function\":\"count\"}]},"
+	    "\"data_description\":{}}";
+	struct msg_keep_job m = { .job_id = span_of("kept"),
+		.incarnation = 7,
+		.config = span_of(config),
+		.finished_time_ms = TIME_UNSET };
+
+	sv_begin();
+	for (int i = 0; i < 2; i++) {
+		struct child *keeper = fake_last(SV_KEEPER);
+		uint32_t request;
+
+		fake_ready(keeper);
+		request = fake_expect(keeper, MSG_KEEP_LOAD, NULL);
+		fake_say(keeper, MSG_KEEP_JOB, request, &m);
+		done(keeper, request, 0);
+		cr_assert_not_null(jobs_find(sv.jobs, "kept"));
+		cr_expect_eq(jobs_find(sv.jobs, "kept")->incarnation, 7);
+		fake_exit(keeper, 9);
+		sv_tick(1);
+	}
+	cr_expect_eq(sv_loaded, 2);
+	sv_end();
 }

@@ -882,6 +882,44 @@ Test(engine, the_memory_limit_stops_new_series_not_known_ones)
 	feed_clear(&f);
 }
 
+static enum memory_status
+status_of(const struct engine *e)
+{
+	struct model_size size = { .log_time = 0 };
+
+	engine_size(e, &size);
+	return (enum memory_status)size.memory_status;
+}
+
+Test(engine, hard_limit_ends_when_the_job_is_opened_with_room)
+{
+	struct feed_detector by_host[] = {
+		{ .function = "count", .by = "host" }, { .function = NULL }
+	};
+	struct feed f;
+	char host[16];
+
+	feed_init(&f, SPAN, by_host, NULL);
+	f.conf.model_memory_limit_mb = 1;
+	feed_start(&f);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(host, sizeof(host), "host-%d", i);
+		feed_set(&f, "host", host);
+		cr_assert_eq(feed_add(&f, T0), 0);
+	}
+	cr_assert_eq(status_of(f.engine), MEMORY_HARD_LIMIT);
+	engine_opened(f.engine);
+	cr_expect_eq(status_of(f.engine), MEMORY_SOFT_LIMIT);
+	feed_set(&f, "host", "one more");
+	cr_assert_eq(feed_add(&f, T0), 0);
+	cr_expect_eq(status_of(f.engine), MEMORY_HARD_LIMIT);
+	f.conf.model_memory_limit_mb = 10;
+	cr_expect_eq(status_of(f.engine), MEMORY_HARD_LIMIT, "not by itself");
+	engine_opened(f.engine);
+	cr_expect_eq(status_of(f.engine), MEMORY_OK);
+	feed_clear(&f);
+}
+
 Test(engine, a_young_series_is_small)
 {
 	struct feed_detector split[] = {

@@ -68,8 +68,9 @@ upload_bytes(struct job *j, const char *data, size_t len)
 
 	reader_begin(j->reader, data, len);
 	intake_begin(j->intake, RECEIPT_MS);
-	while ((rc = reader_next(j->reader, &rec, &e)) == 1)
-		(void)intake_record(j->intake, rec, &j->last_s);
+	while ((rc = reader_next(j->reader, &rec, &e)) > 0)
+		if (rc == 1)
+			(void)intake_record(j->intake, rec, &j->last_s);
 	intake_end(j->intake, reader_bytes(j->reader), RECEIPT_MS, rc == -1);
 	return *intake_incremental(j->intake);
 }

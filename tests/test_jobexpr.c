@@ -1,144 +1,170 @@
-/* Which jobs a list of ids, groups and wildcards names. */
+/* Job id expressions (jobs-and-data 1.10). */
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/catalogue.h"
-#include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
-#include "supervisor/server.h"
-
-static struct server srv;
+#include "tests/supervisor_fixture.h"
 
 static void
-add_job(struct jobs *jobs, const char *id, const char *groups)
+start(void)
 {
-	char config[512];
-	struct msg_keep_job m = { .incarnation = 1 };
-
-	snprintf(config, sizeof(config),
-	    "{\"job_id\":\"%s\",\"groups\":[%s],\"analysis_config\":"
-	    "{\"bucket_span\":\"5m\",\"detectors\":[{\"function\":\"count\"}]},"
-	    "\"data_description\":{\"time_field\":\"time\"}}",
-	    id, groups);
-	m.job_id = span_of(id);
-	m.config = span_of(config);
-	jobs_load(jobs, &m);
-	cr_assert_not_null(jobs_find(jobs, id), "%s", id);
+	sv_start();
+	sv_job("foo-1", "[\"foo-group\",\"ones\"]");
+	sv_job("foo-2", "[\"foo-group\",\"twos\"]");
+	sv_job("bar-1", "[\"bar-group\",\"ones\"]");
+	sv_job("bar-2", "[\"bar-group\",\"twos\"]");
+	sv_job("nogroup", NULL);
+	sv_job("jobs-get", NULL);
+	sv_job("job-stats", NULL);
 }
 
-static struct jobs *
-some_jobs(void)
-{
-	struct jobs *jobs = jobs_new(&srv);
-
-	cr_assert_not_null(jobs);
-	srv.jobs = jobs;
-	add_job(jobs, "cpu-1", "\"cpu\",\"all-of-it\"");
-	add_job(jobs, "cpu-2", "\"cpu\"");
-	add_job(jobs, "net", "\"all-of-it\"");
-	return jobs;
-}
-
-/* The ids that the expression names, with a blank after each; or the error. */
+/* The ids, in the order of the result, with blanks between; or the error. */
 static const char *
-expand(struct jobs *jobs, const char *expr, bool lenient)
+expand(const char *expr, bool allow_no_match)
 {
-	static char out[2048];
+	static char text[4096];
 	struct job **list = NULL;
 	struct apierr e;
-	long n = jobexpr_expand(jobs, expr, lenient, &list, &e);
+	long n = jobexpr_expand(sv.jobs, expr, allow_no_match, &list, &e);
 
-	out[0] = '\0';
-	if (n == -1) {
-		snprintf(out, sizeof(out), "%d %s", e.status, e.link[0].reason);
-		cr_expect_null(list);
-	}
+	text[0] = '\0';
 	for (long i = 0; i < n; i++) {
-		strlcat(out, list[i]->id, sizeof(out));
-		strlcat(out, " ", sizeof(out));
+		strlcat(text, i == 0 ? "" : " ", sizeof(text));
+		strlcat(text, list[i]->id, sizeof(text));
 	}
 	free(list);
-	return out;
+	if (n == -1) {
+		cr_expect_eq(e.status, 404);
+		cr_expect_str_eq(e.link[0].type, E_NOT_FOUND);
+		strlcpy(text, e.link[0].reason, sizeof(text));
+	}
+	return text;
 }
 
-Test(jobexpr, names_each_job_once_in_their_order)
+#define ALL "bar-1 bar-2 foo-1 foo-2 job-stats jobs-get nogroup"
+
+Test(jobexpr, names_jobs_by_id_group_and_wildcard)
 {
 	static const struct {
-		const char *expr, *jobs;
+		const char *expr, *ids;
 	} cases[] = {
-		{ NULL, "cpu-1 cpu-2 net " },
-		{ "_all", "cpu-1 cpu-2 net " },
-		{ "*", "cpu-1 cpu-2 net " },
-		{ "net", "net " },
-		{ "cpu", "cpu-1 cpu-2 " },
-		{ "all-of-it", "cpu-1 net " },
-		{ "net, cpu-1 ,net", "cpu-1 net " },
-		{ "c*", "cpu-1 cpu-2 " },
-		{ "*-2,cpu*1", "cpu-1 cpu-2 " },
-		{ "*of*", "cpu-1 net " },
-		{ "nothing*", "" },
-		{ ",", "" },
+		{ "foo-1", "foo-1" },
+		{ "foo-2,foo-1", "foo-1 foo-2" },
+		{ "foo-1,foo-1", "foo-1" },
+		{ "ones", "bar-1 foo-1" },
+		{ "*-group", "bar-1 bar-2 foo-1 foo-2" },
+		{ "bar-group,nogroup", "bar-1 bar-2 nogroup" },
+		{ "foo-*", "foo-1 foo-2" },
+		{ "*-1", "bar-1 foo-1" },
+		{ "f*o*2", "foo-2" },
+		{ "job*", "job-stats jobs-get" },
+		{ "foo-**", "foo-1 foo-2" },
+		{ "foo-1*", "foo-1" },
+		{ " foo-1 ,, nogroup ,", "foo-1 nogroup" },
+		{ "foo-1,missing*", "foo-1" },
+		{ "missing*", "" },
+		{ "nogroup,*", ALL },
 	};
-	struct jobs *jobs = some_jobs();
 
+	start();
 	for (size_t i = 0; i < NELEM(cases); i++)
-		cr_expect_str_eq(expand(jobs, cases[i].expr, true),
-		    cases[i].jobs, "%s", cases[i].expr);
-	jobs_free(jobs);
+		cr_expect_str_eq(expand(cases[i].expr, true), cases[i].ids,
+		    "%s", cases[i].expr);
+	sv_end();
 }
 
-Test(jobexpr, what_names_nothing_is_an_error_that_says_which)
+Test(jobexpr, all_jobs_have_several_names)
 {
-	struct jobs *jobs = some_jobs();
+	static const char *const all[] = { NULL, "", "_all", "*", ",", " ",
+		" _all ", "*,", "_all,", "**" };
 
-	cr_expect_str_eq(expand(jobs, "net,x,cpu,yy", true),
-	    "404 No known job with id 'x,yy'");
+	start();
+	for (size_t i = 0; i < NELEM(all); i++)
+		cr_expect_str_eq(expand(all[i], true), ALL, "case %zu", i);
 	cr_expect_str_eq(
-	    expand(jobs, "x*,net", false), "404 No known job with id 'x*'");
-	cr_expect_str_eq(expand(jobs, "cp", true),
-	    "404 No known job with id 'cp'", "no prefix is a name");
-	jobs_free(jobs);
+	    expand("_all,foo-1", true), "No known job with id '_all'");
+	sv_end();
+}
+
+Test(jobexpr, what_has_no_wildcard_must_match_always)
+{
+	start();
+	for (int allow = 0; allow < 2; allow++) {
+		cr_expect_str_eq(
+		    expand("missing", allow), "No known job with id 'missing'");
+		cr_expect_str_eq(expand("foo-1,missing, gone ", allow),
+		    "No known job with id 'missing,gone'");
+	}
+	cr_expect_str_eq(
+	    expand("missing,gone*", true), "No known job with id 'missing'");
+	cr_expect_str_eq(expand("foo", true), "No known job with id 'foo'");
+	cr_expect_str_eq(expand("?oo-1", true), "No known job with id '?oo-1'");
+	sv_end();
+}
+
+Test(jobexpr, wildcards_must_match_where_no_match_is_not_allowed)
+{
+	start();
+	cr_expect_str_eq(expand("foo-*", false), "foo-1 foo-2");
+	cr_expect_str_eq(
+	    expand("missing-*", false), "No known job with id 'missing-*'");
+	cr_expect_str_eq(
+	    expand("foo-*,a*,b-*", false), "No known job with id 'a*,b-*'");
+	sv_end();
 }
 
 Test(jobexpr, without_jobs_all_is_nothing_or_an_error)
 {
-	struct jobs *jobs = jobs_new(&srv);
-
-	cr_expect_str_eq(expand(jobs, "_all", true), "");
-	cr_expect_str_eq(
-	    expand(jobs, "_all", false), "404 No known job with id '*'");
-	jobs_free(jobs);
+	sv_start();
+	cr_expect_str_eq(expand("_all", true), "");
+	cr_expect_str_eq(expand(NULL, true), "");
+	cr_expect_str_eq(expand("_all", false), "No known job with id '*'");
+	cr_expect_str_eq(expand("*", false), "No known job with id '*'");
+	sv_end();
 }
 
-/* One request may not keep the loop from all others. */
-Test(jobexpr, wildcards_are_bounded_and_plain_names_are_not)
+/* A name that is cut must not be cut within a character. */
+Test(jobexpr, very_long_names_are_cut_in_the_error)
 {
-	struct jobs *jobs = some_jobs();
-	char expr[8192] = "net";
+	char expr[3000];
 
-	for (int i = 0; i < 1000; i++)
-		strlcat(expr, ",cpu-1", sizeof(expr));
-	cr_expect_str_eq(expand(jobs, expr, true), "cpu-1 net ");
-	expr[0] = '\0';
-	for (int i = 0; i < 64; i++)
-		strlcat(expr, "*t,", sizeof(expr));
-	cr_expect_str_eq(expand(jobs, expr, true), "cpu-1 net ");
-	strlcat(expr, "*t", sizeof(expr));
-	cr_expect_eq(strncmp(expand(jobs, expr, true), "400 ", 4), 0);
-	jobs_free(jobs);
+	sv_start();
+	for (size_t shift = 0; shift < 4; shift++) {
+		memset(expr, 'a', shift);
+		for (size_t i = shift; i + 2 < sizeof(expr); i += 2)
+			memcpy(expr + i, "\303\251", 3);
+		expand(expr, true);
+		cr_expect(wire_utf8_ok(
+			      expand(expr, true), strlen(expand(expr, true))),
+		    "shift %zu", shift);
+	}
+	sv_end();
 }
 
-Test(jobexpr, overlong_token_is_no_job)
+Test(jobexpr, requests_use_it_with_both_names_of_the_parameter)
 {
-	struct jobs *jobs = some_jobs();
-	char expr[400];
-
-	memset(expr, 'a', sizeof(expr) - 1);
-	expr[sizeof(expr) - 1] = '\0';
-	cr_expect_eq(strncmp(expand(jobs, expr, true), "404 ", 4), 0);
-	jobs_free(jobs);
+	start();
+	sv_expect(sv_talk("GET", "/_ml/anomaly_detectors/missing-*", NULL), 200,
+	    "{\"count\":0,\"jobs\":[]}");
+	sv_expect(
+	    sv_talk("GET",
+		"/_ml/anomaly_detectors/missing-*?allow_no_match=false", NULL),
+	    404, "No known job with id 'missing-*'");
+	sv_expect(sv_talk("GET",
+		      "/_ml/anomaly_detectors/missing-*/_stats"
+		      "?allow_no_jobs=false",
+		      NULL),
+	    404, "No known job with id 'missing-*'");
+	sv_expect(
+	    sv_talk("POST", "/_ml/anomaly_detectors/missing-*/_close", NULL),
+	    200, "{\"closed\":true}");
+	sv_expect(sv_talk("POST", "/_ml/anomaly_detectors/missing-*/_close",
+		      "{\"allow_no_match\":false}"),
+	    404, "No known job with id 'missing-*'");
+	sv_expect(sv_talk("POST", "/_ml/anomaly_detectors/ones/_close", NULL),
+	    200, "{\"closed\":true}");
+	sv_end();
 }

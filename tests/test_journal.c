@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "common/clock.h"
 #include "common/crc32c.h"
@@ -17,6 +18,60 @@
 #define FIRST_SEGMENT JOURNAL_DIR "/00000000000000000001.seg"
 
 static char dir[TMPDIR_BYTES];
+
+/*
+ * The syncs of the code under test come here: what was synced is noted, and
+ * one of them can be made to fail.
+ */
+static char synced[16][64];
+static size_t nsynced;
+static const char *sync_fails_for; /* end of a path; NULL: none */
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static int
+sync_noted(int fd, long call)
+{
+	char link[64], path[256] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	cr_assert_gt(readlink(link, path, sizeof(path) - 1), 0);
+	if (nsynced < NELEM(synced))
+		strlcpy(synced[nsynced++], path + strlen(dir) + 1,
+		    sizeof(synced[0]));
+	if (sync_fails_for != NULL && ends_with(path, sync_fails_for)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(call, fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return sync_noted(fd, SYS_fdatasync);
+}
+
+int
+fsync(int fd)
+{
+	return sync_noted(fd, SYS_fsync);
+}
+
+static bool
+was_synced(const char *path)
+{
+	for (size_t i = 0; i < nsynced; i++)
+		if (strcmp(synced[i], path) == 0)
+			return true;
+	return false;
+}
 
 static void
 setup(void)
@@ -248,6 +303,52 @@ Test(journal, segment_without_a_head_is_set_aside)
 	cr_expect_eq(tmpdir_count("quarantine"), 1);
 }
 
+/* A torn end is a death; wrong bytes may be all that is left of something. */
+Test(journal, damaged_bytes_are_not_destroyed)
+{
+	uint8_t whole[4096], now[4096];
+	struct reading r;
+	size_t len;
+
+	write_three();
+	len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+	whole[JOURNAL_DATA_OFFSET + 3 + JOURNAL_HEADER_BYTES - 1] ^= 1;
+	spew(FIRST_SEGMENT, whole, len);
+	write_three(); /* 2 to 4 */
+	cr_expect_eq(slurp(FIRST_SEGMENT, now, sizeof(now)), len);
+	cr_expect_arr_eq(now, whole, len);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 4);
+}
+
+Test(journal, segment_damaged_from_its_start_on_is_set_aside_not_replaced)
+{
+	uint8_t whole[4096], now[4096];
+	struct reading r;
+	size_t len;
+
+	for (int i = 0; i < 2; i++) {
+		write_three();
+		len = slurp(FIRST_SEGMENT, whole, sizeof(whole));
+		whole[JOURNAL_DATA_OFFSET] ^= 1;
+		spew(FIRST_SEGMENT, whole, len);
+		journal_free(read_all(0, &r));
+		cr_expect_eq(r.n, 0);
+		cr_expect_eq(tmpdir_count(JOURNAL_DIR), 0);
+	}
+	cr_expect_eq(slurp("quarantine/journal-1", now, sizeof(now)), len);
+	cr_expect_eq(slurp("quarantine/journal-1.1", now, sizeof(now)), len);
+}
+
+Test(journal, only_a_segment_in_the_making_is_cleaned_up)
+{
+	spew(JOURNAL_DIR "/new", (const uint8_t *)"half", 4);
+	spew(JOURNAL_DIR "/1.seg.bak", (const uint8_t *)"mine", 4);
+	write_three();
+	cr_expect_eq(access(JOURNAL_DIR "/new", F_OK), -1);
+	cr_expect_eq(access(JOURNAL_DIR "/1.seg.bak", F_OK), 0);
+}
+
 Test(journal, damage_in_the_middle_does_not_hide_what_follows)
 {
 	uint8_t whole[4096];
@@ -431,6 +532,64 @@ Test(journal, failed_write_voids_its_entries_and_no_others)
 	cr_expect_eq(r.last.data_len, 8);
 }
 
+/* A worker that dies between write and sync leaves what is not yet on disk. */
+Test(journal, what_was_found_is_synced_before_it_counts)
+{
+	struct reading r;
+	struct journal *j;
+
+	write_three();
+	nsynced = 0;
+	j = read_all(0, &r);
+	cr_expect_eq(r.n, 3);
+	cr_expect(was_synced(FIRST_SEGMENT));
+	cr_expect(was_synced(JOURNAL_DIR));
+	journal_free(j);
+	nsynced = 0;
+	journal_free(read_all(3, &r));
+	cr_expect_eq(nsynced, 0, "nothing was found that is not in a snapshot");
+}
+
+Test(journal, what_cannot_be_synced_does_not_count)
+{
+	struct journal_entry e;
+	struct journal *j;
+	const char *data;
+	int rc;
+
+	write_three();
+	sync_fails_for = ".seg";
+	j = journal_open(0, SYNC_ALWAYS);
+	cr_assert_not_null(j);
+	while ((rc = journal_read(j, &e, &data)) > 0)
+		;
+	cr_expect_eq(rc, -1);
+	cr_expect_eq(errno, EIO);
+	journal_free(j);
+}
+
+Test(journal, failed_sync_voids_its_entries_and_is_not_retried)
+{
+	struct journal *j = read_end();
+	struct reading r;
+
+	append_text(j, "kept");
+	cr_assert_eq(journal_commit(j), 0);
+	sync_fails_for = "1.seg";
+	append_text(j, "lost");
+	cr_expect_eq(journal_commit(j), -1);
+	cr_expect_eq(errno, EIO);
+	nsynced = 0;
+	append_text(j, "kept too");
+	cr_assert_eq(journal_commit(j), 0);
+	cr_expect_not(was_synced(FIRST_SEGMENT));
+	journal_free(j);
+	sync_fails_for = NULL;
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 2);
+	cr_expect_eq(r.last.data_len, 8);
+}
+
 /* Even where the abandoned segment could not be cut. */
 Test(journal, next_segment_ends_an_abandoned_one)
 {
@@ -470,4 +629,35 @@ Test(journal, adopting_fails_without_a_trace)
 	journal_free(read_all(0, &r));
 	cr_expect_eq(r.n, 1);
 	cr_expect_eq(r.first, 1);
+}
+
+/* The disk may keep the name of what was given up, and forget its removal. */
+Test(journal, entry_is_not_hidden_by_an_adoption_that_failed_halfway)
+{
+	static const char ghost[] = JOURNAL_DIR "/00000000000000000002.seg";
+	struct spool *s = large_spool(SPOOL_MEMORY_MAX + 1);
+	struct journal *j = read_end();
+	struct journal_entry e;
+	struct reading r;
+
+	append_text(j, "before");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = spool_bytes(s);
+	e.data_crc = spool_crc(s);
+	cr_assert_eq(link(spool_path(s), "ghost"), 0);
+	sync_fails_for = "/" JOURNAL_DIR;
+	cr_expect_eq(journal_adopt(j, &e, spool_path(s), spool_fd(s)), -1);
+	cr_expect_eq(errno, EIO);
+	sync_fails_for = NULL;
+	spool_free(s);
+	cr_expect_eq(access(ghost, F_OK), -1);
+	cr_assert_eq(rename("ghost", ghost), 0);
+	append_text(j, "next");
+	cr_assert_eq(journal_commit(j), 0);
+	journal_free(j);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 2);
+	cr_expect_eq(r.last.seq, 2);
+	cr_expect_eq(r.last.data_len, 4);
 }

@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/detectorlist.h"
 #include "common/log.h"
@@ -418,6 +421,86 @@ Test(resultsdb, interim_results_are_dropped_from_a_time_on)
  * Every final record is either in both orders or after the last run; whatever
  * was dropped, replaced, or cut off by a restart in between.
  */
+/*
+ * A flush for interim results is not journaled, so replay ends before it: what
+ * it wrote must not survive the next results because replay dropped nothing.
+ */
+Test(resultsdb, what_was_dropped_while_muted_goes_with_the_next_write)
+{
+	struct writer w;
+
+	writer_open(&w);
+	write_bucket(&w, T0, 1, false);
+	cr_assert_eq(results_commit(w.results, 1, false), 0);
+	write_bucket(&w, T0 + SPAN_MS, 2, true);
+	cr_assert_eq(results_commit(w.results, 1, false), 0);
+	writer_close(&w);
+
+	writer_open(&w);
+	results_mute(w.results, true);
+	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	results_mute(w.results, false);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 2);
+	write_bucket(&w, T0 + 5 * SPAN_MS, 3, false);
+	cr_assert_eq(results_commit(w.results, 2, false), 0);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 2);
+	cr_expect_eq(
+	    number("SELECT count(*) FROM record WHERE is_interim = 1"), 0);
+	write_bucket(&w, T0 + 6 * SPAN_MS, 3, true);
+	cr_assert_eq(results_commit(w.results, 2, false), 0);
+	write_bucket(&w, T0 + 7 * SPAN_MS, 3, true);
+	cr_assert_eq(results_commit(w.results, 2, false), 0);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 4);
+	writer_close(&w);
+}
+
+/* Syncs of the WAL, by whoever. */
+static unsigned wal_syncs;
+
+int
+fdatasync(int fd)
+{
+	char link[64], path[256] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 4 &&
+	    strstr(path, RESULTSDB_FILE "-wal") != NULL)
+		wal_syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/*
+ * A snapshot ends the replay of what it holds, also where all of it was
+ * committed by a worker that died. A reader keeps SQLite from folding the WAL
+ * in, and so from syncing it, whenever the file is closed.
+ */
+Test(resultsdb, durable_commit_covers_what_a_dead_writer_committed)
+{
+	sqlite3 *reader;
+	struct writer w;
+	uint64_t seq;
+
+	writer_open(&w);
+	write_bucket(&w, T0, 1, false);
+	cr_assert_eq(results_commit(w.results, 1, false), 0);
+	reader = resultsdb_open_reader("results");
+	cr_assert_not_null(reader);
+	cr_assert_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM bucket",
+			 NULL, NULL, NULL),
+	    SQLITE_OK);
+	writer_close(&w);
+
+	writer_open(&w);
+	cr_assert_eq(results_applied_seq(w.results, &seq), 0);
+	cr_expect_eq(seq, 1);
+	wal_syncs = 0;
+	cr_assert_eq(results_commit(w.results, 2, true), 0);
+	cr_expect_gt(wal_syncs, 0);
+	resultsdb_close(reader);
+	writer_close(&w);
+	cr_expect_eq(number("SELECT applied_seq FROM meta"), 2);
+}
+
 Test(resultsdb, runs_hold_every_final_record_once)
 {
 	struct writer w;

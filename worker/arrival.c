@@ -14,6 +14,16 @@
 #define DECODE_BYTES (64 * 1024) /* decoded at once: well below a slice */
 #define RETRY_AFTER_S 10	 /* time for somebody to make room */
 
+int
+arrival_not_kept(struct apierr *e, int error)
+{
+	apierr_set(e, 503, E_EXCEPTION,
+	    "the request cannot be stored: %s; nothing of it was kept",
+	    strerror(error));
+	e->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
 struct arrival *
 arrival_new(uint32_t request, const struct msg_upload_begin *m,
     uint64_t max_bytes, bool flush)
@@ -59,11 +69,7 @@ spool_error(const struct arrival *a, struct apierr *e)
 		    "the request body is larger than max_body_size allows, "
 		    "after its Content-Encoding was undone");
 	log_warn("spool of request %" PRIu32, a->request);
-	apierr_set(e, 503, E_EXCEPTION,
-	    "the request cannot be stored: %s; nothing of it was kept",
-	    strerror(errno));
-	e->retry_after_s = RETRY_AFTER_S;
-	return -1;
+	return arrival_not_kept(e, errno);
 }
 
 int
@@ -71,11 +77,13 @@ arrival_data(
     struct arrival *a, const uint8_t *data, size_t len, struct apierr *e)
 {
 	a->wire_bytes += len;
+	if (a->decoder == NULL) {
+		if (spool_write(a->spool, data, len) == -1)
+			return spool_error(a, e);
+		a->wire_crc = spool_crc(a->spool); /* of the same bytes */
+		return 0;
+	}
 	a->wire_crc = crc32c(a->wire_crc, data, len);
-	if (a->decoder == NULL)
-		return spool_write(a->spool, data, len) == -1
-		    ? spool_error(a, e)
-		    : 0;
 	if (wire_put_bytes(&a->pending, data, len) == -1) {
 		errno = ENOMEM;
 		return spool_error(a, e);

@@ -2,19 +2,15 @@
 #include "common/compat.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "worker/answer.h"
 #include "worker/backlog.h"
 #include "worker/closing.h"
 #include "worker/entry.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
-#define RETRY_AFTER_S 10		/* time for somebody to make room */
 
 enum task_stage {
 	TASK_ARRIVING, /* sealed, and still to be decoded */
@@ -162,6 +158,18 @@ backlog_pending(const struct backlog *b)
 	return n;
 }
 
+unsigned
+backlog_windows(const struct backlog *b)
+{
+	const struct task *t;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (t, &b->tasks, link)
+		if (t->stage == TASK_ARRIVING)
+			n += t->arrival->windowed;
+	return n;
+}
+
 static int
 task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
@@ -221,10 +229,7 @@ task_fail_disk(struct backlog *b, struct task *t, int error)
 {
 	struct apierr e;
 
-	apierr_set(&e, 503, E_EXCEPTION,
-	    "the request cannot be stored: %s; nothing of it was kept",
-	    strerror(error));
-	e.retry_after_s = RETRY_AFTER_S;
+	arrival_not_kept(&e, error);
 	return task_fail(b, t, &e);
 }
 

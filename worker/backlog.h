@@ -40,6 +40,8 @@ bool backlog_is_busy(const struct backlog *);
 bool backlog_is_closed(const struct backlog *);
 /* Bytes of sealed uploads that wait to be decoded. */
 size_t backlog_pending(const struct backlog *);
+/* Sealed uploads that may still hold a window of zstd. */
+unsigned backlog_windows(const struct backlog *);
 
 /*
  * Decode, journal and process until the monotonic clock reaches deadline_us.

@@ -62,6 +62,12 @@ int engine_step(struct engine *) MUST_CHECK;
 int engine_add(
     struct engine *, int64_t time_s, const struct record *) MUST_CHECK;
 
+/*
+ * The job was opened (not: restarted), perhaps with a higher limit: the status
+ * of its memory is that of now. What was refused before stays counted.
+ */
+void engine_opened(struct engine *);
+
 /* Forget what open buckets of [start_s, end_s) have gathered (5.10). */
 void engine_reset_buckets(struct engine *, int64_t start_s, int64_t end_s);
 

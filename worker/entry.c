@@ -74,8 +74,14 @@ phase_records(struct entry_run *run)
 
 	if (run->record != NULL && (rc = record_give(run)) != 0)
 		return rc;
-	while ((rc = reader_next(a->reader, &run->record, &run->error)) == 1) {
+	while ((rc = reader_next(a->reader, &run->record, &run->error)) > 0) {
 		(*run->progress)++;
+		if (rc == 2) {
+			run->record = NULL;
+			if (is_over(run))
+				return 1;
+			continue;
+		}
 		if (intake_record(a->intake, run->record, &run->time_s) ==
 		    INTAKE_ACCEPTED) {
 			engine_target(a->engine, run->time_s);
@@ -149,6 +155,7 @@ static int
 phase_opened(struct entry_run *run)
 {
 	intake_opened(run->analysis->intake);
+	engine_opened(run->analysis->engine);
 	return phase_end(run);
 }
 

@@ -64,11 +64,11 @@ fieldset_init(struct fieldset *fs, const struct jobconf *jc)
 		fs->nslots *= 2;
 	fs->name = calloc(fs->n, sizeof(*fs->name));
 	fs->value = calloc(fs->n, sizeof(*fs->value));
-	fs->in_text = calloc(fs->n, sizeof(*fs->in_text));
+	fs->start = calloc(fs->n, sizeof(*fs->start));
 	fs->slot = calloc(fs->nslots, sizeof(*fs->slot));
 	fs->text_cap = TEXT_FIRST;
 	fs->text = malloc(fs->text_cap);
-	if (fs->name == NULL || fs->value == NULL || fs->in_text == NULL ||
+	if (fs->name == NULL || fs->value == NULL || fs->start == NULL ||
 	    fs->slot == NULL || fs->text == NULL) {
 		fieldset_clear(fs);
 		return -1;
@@ -89,7 +89,7 @@ fieldset_clear(struct fieldset *fs)
 {
 	free(fs->name);
 	free(fs->value);
-	free(fs->in_text);
+	free(fs->start);
 	free(fs->slot);
 	free(fs->text);
 	memset(fs, 0, sizeof(*fs));
@@ -114,7 +114,7 @@ void
 fieldset_reset(struct fieldset *fs)
 {
 	memset(fs->value, 0, fs->n * sizeof(*fs->value));
-	memset(fs->in_text, 0, fs->n * sizeof(*fs->in_text));
+	fs->built = false;
 	fs->text_len = 0;
 	fs->record.value_count = 0;
 }
@@ -136,22 +136,13 @@ fieldset_find(const struct fieldset *fs, const char *name, size_t len)
 	return FIELDSET_NONE;
 }
 
-void
-fieldset_set(struct fieldset *fs, size_t i, const char *p, size_t len)
-{
-	fs->value[i].p = p;
-	fs->value[i].len = len;
-	fs->value[i].present = true;
-	fs->in_text[i] = false;
-}
-
 size_t
 fieldset_mark(const struct fieldset *fs)
 {
 	return fs->text_len;
 }
 
-/* Values that were built move along with the text. */
+/* A long text is moved by its pages, not copied: realloc sees to that. */
 static void
 grow_text(struct fieldset *fs, size_t need)
 {
@@ -160,14 +151,9 @@ grow_text(struct fieldset *fs, size_t need)
 
 	while (cap < need)
 		cap *= 2;
-	text = malloc(cap);
+	text = realloc(fs->text, cap);
 	if (text == NULL)
 		fatal("record of %zu bytes", need);
-	memcpy(text, fs->text, fs->text_len);
-	for (size_t i = 0; i < fs->n; i++)
-		if (fs->in_text[i])
-			fs->value[i].p = text + (fs->value[i].p - fs->text);
-	free(fs->text);
 	fs->text = text;
 	fs->text_cap = cap;
 }
@@ -189,20 +175,25 @@ fieldset_add(struct fieldset *fs, size_t len)
 void
 fieldset_set_built(struct fieldset *fs, size_t i, size_t start)
 {
-	fieldset_set(fs, i, fs->text + start, fs->text_len - start);
-	fs->in_text[i] = true;
+	fieldset_set(fs, i, NULL, fs->text_len - start);
+	fs->start[i] = start;
+	fs->built = true;
 }
 
-void
-fieldset_count(struct fieldset *fs)
+/* Only now the text stays where it is. */
+static void
+locate_built(struct fieldset *fs)
 {
-	if (fs->record.value_count < UINT32_MAX)
-		fs->record.value_count++;
+	for (size_t i = 0; i < fs->n; i++)
+		if (fs->value[i].present && fs->start[i] != FIELDSET_NONE)
+			fs->value[i].p = fs->text + fs->start[i];
 }
 
 const struct record *
 fieldset_record(struct fieldset *fs)
 {
+	if (fs->built)
+		locate_built(fs);
 	if (fs->time_twin != FIELDSET_NONE)
 		fs->value[fs->time_twin] = fs->value[0];
 	return &fs->record;

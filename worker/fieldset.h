@@ -27,7 +27,9 @@ struct fieldset {
 	size_t n;		    /* 1 + jobconf's nfields */
 	struct fieldset_name *name; /* owned, n */
 	struct field_value *value;  /* owned, n */
-	bool *in_text;		    /* owned, n: the value points into text */
+	/* Owned, n: where a value is in text; FIELDSET_NONE: it is not. */
+	size_t *start;
+	bool built;	  /* a value is in text */
 	size_t time_twin; /* the analysis field that is the time field too */
 	size_t *slot;	  /* owned: hash table of first names */
 	size_t nslots;	  /* a power of two */
@@ -53,13 +55,19 @@ void fieldset_reset(struct fieldset *);
 size_t fieldset_find(const struct fieldset *, const char *name, size_t len);
 
 /* The value of field i is this text, which outlives the record. */
-void fieldset_set(struct fieldset *, size_t i, const char *p, size_t len);
+static inline void
+fieldset_set(struct fieldset *fs, size_t i, const char *p, size_t len)
+{
+	fs->value[i] = (struct field_value){ p, len, true };
+	fs->start[i] = FIELDSET_NONE;
+}
 
 /*
  * Build a value: fieldset_room gives memory for len more bytes behind those
  * that were added, fieldset_add says how many of them were used, and
  * fieldset_set_built makes all that was added since start (an earlier
- * fieldset_mark) the value of field i. Ends the process when memory is out.
+ * fieldset_mark) the value of field i. Growing is cheap however long the text
+ * is; it ends the process when memory is out.
  */
 size_t fieldset_mark(const struct fieldset *);
 char *fieldset_room(struct fieldset *, size_t len);
@@ -67,7 +75,12 @@ void fieldset_add(struct fieldset *, size_t len);
 void fieldset_set_built(struct fieldset *, size_t i, size_t start);
 
 /* One more value was seen, wanted or not. */
-void fieldset_count(struct fieldset *);
+static inline void
+fieldset_count(struct fieldset *fs)
+{
+	if (fs->record.value_count < UINT32_MAX)
+		fs->record.value_count++;
+}
 
 /* The record is complete; valid until the next fieldset_reset. */
 const struct record *fieldset_record(struct fieldset *);

@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/disk.h"
 #include "common/log.h"
 #include "worker/journal_segments.h"
 
 #define BATCH_BYTES (1024 * 1024) /* written when more is queued */
-#define NEW_SEGMENT JOURNAL_DIR "/new"
+#define NEW_SEGMENT JOURNAL_DIR "/" SEGMENT_NEW
 
 struct journal *
 journal_open(uint64_t base_seq, enum sync_policy policy)
@@ -40,11 +41,36 @@ journal_open(uint64_t base_seq, enum sync_policy policy)
 	return j;
 }
 
-void
+/*
+ * The worker that wrote the last segment may have died before its sync; those
+ * before it were synced when it was begun.
+ */
+static int
+sync_inherited(struct journal *j)
+{
+	char path[SEGMENT_PATH_BYTES];
+	int fd, rc;
+
+	if (j->policy == SYNC_NEVER || j->nsegments == 0 ||
+	    j->last_seq <= j->base_seq)
+		return 0;
+	segment_path(path, j->segment[j->nsegments - 1]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	rc = fd == -1 || fdatasync(fd) == -1 || fsync(j->dirfd) == -1 ? -1 : 0;
+	if (rc == -1)
+		log_warn("%s", path);
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+int
 journal_begin_writing(struct journal *j)
 {
 	uint64_t least = j->base_seq;
 
+	if (sync_inherited(j) == -1)
+		return -1;
 	/*
 	 * A torn last segment may be empty by now. Numbers before its first
 	 * are not used again: it would end the new segment too early.
@@ -55,6 +81,7 @@ journal_begin_writing(struct journal *j)
 		j->last_seq = least;
 	j->kept_seq = j->last_seq;
 	j->next_seq = j->last_seq + 1;
+	return 0;
 }
 
 uint64_t
@@ -76,23 +103,6 @@ journal_skip_to(struct journal *j, uint64_t seq)
 		return;
 	j->kept_seq = seq;
 	j->next_seq = seq + 1;
-}
-
-static int
-write_at(int fd, const uint8_t *p, size_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
 }
 
 static int
@@ -144,7 +154,7 @@ segment_create(struct journal *j, uint64_t first_seq)
 	wbuf_init(&head, 0);
 	fd = open(NEW_SEGMENT, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 	if (fd == -1 || journal_put_head(&head, first_seq) == -1 ||
-	    write_at(fd, head.data, head.len, 0) == -1 ||
+	    disk_write_at(fd, head.data, head.len, 0) == -1 ||
 	    rename(NEW_SEGMENT, segment_path(path, first_seq)) == -1)
 		goto fail;
 	if (segments_add(j, first_seq) == -1) {
@@ -174,7 +184,7 @@ batch_write(struct journal *j)
 		return -1;
 	if (j->fd == -1 && segment_create(j, j->batch_seq) == -1)
 		return -1;
-	if (write_at(j->fd, j->batch.data, j->batch.len, j->size) == -1)
+	if (disk_write_at(j->fd, j->batch.data, j->batch.len, j->size) == -1)
 		return -1;
 	j->size += j->batch.len;
 	j->dirty = true;
@@ -254,36 +264,46 @@ journal_commit(struct journal *j)
 	return -1;
 }
 
-/* Write what goes before the data, and make all of it last. */
+/* Write what goes before the data, and make both last. */
 static int
-adopt_finish(
-    struct journal *j, const struct journal_entry *e, int fd, const char *path)
+adopt_fill(struct journal *j, const struct journal_entry *e, int fd)
 {
-	char name[SEGMENT_PATH_BYTES];
 	struct wbuf head;
 	int rc = -1;
 
 	wbuf_init(&head, 0);
-	if (journal_put_head(&head, e->seq) == -1 ||
-	    journal_put_header(&head, e) == -1 ||
-	    write_at(fd, head.data, head.len, 0) == -1)
-		goto out;
-	if (j->policy == SYNC_ALWAYS && fdatasync(fd) == -1)
-		goto out;
-	if (rename(path, segment_path(name, e->seq)) == -1)
-		goto out;
-	if ((j->policy == SYNC_ALWAYS && fsync(j->dirfd) == -1) ||
-	    segments_add(j, e->seq) == -1) {
-		int saved = errno;
-
-		unlink(name);
-		errno = saved;
-		goto out;
-	}
-	rc = 0;
-out:
+	if (journal_put_head(&head, e->seq) == 0 &&
+	    journal_put_header(&head, e) == 0 &&
+	    disk_write_at(fd, head.data, head.len, 0) == 0)
+		rc = j->policy == SYNC_ALWAYS ? fdatasync(fd) : 0;
 	wbuf_clear(&head);
 	return rc;
+}
+
+/*
+ * Give it its place among the segments. After a failed sync nobody knows which
+ * names the disk holds. If it is this one, it must not end the present segment
+ * where the next entry, of the same number, would stand: so that entry starts
+ * a segment, which takes this very name.
+ */
+static int
+adopt_name(struct journal *j, uint64_t seq, const char *path)
+{
+	char name[SEGMENT_PATH_BYTES];
+	int saved;
+
+	if (rename(path, segment_path(name, seq)) == -1)
+		return -1;
+	if ((j->policy != SYNC_ALWAYS || fsync(j->dirfd) == 0) &&
+	    segments_add(j, seq) == 0)
+		return 0;
+	saved = errno;
+	if (unlink(name) == -1)
+		log_warn("%s", name);
+	if (segment_leave(j) == -1)
+		log_warn("journal: sync of the segment before %" PRIu64, seq);
+	errno = saved;
+	return -1;
 }
 
 int
@@ -291,7 +311,7 @@ journal_adopt(
     struct journal *j, struct journal_entry *e, const char *path, int fd)
 {
 	e->seq = j->next_seq;
-	if (adopt_finish(j, e, fd, path) == -1) {
+	if (adopt_fill(j, e, fd) == -1 || adopt_name(j, e->seq, path) == -1) {
 		log_warn("journal: entry %" PRIu64, e->seq);
 		return -1;
 	}

@@ -81,8 +81,11 @@ void journal_free(struct journal *);
  *   2   a part of the work is done: call again
  *   0   the end; now the journal can be written
  *  -1   with errno: a segment cannot be read
- * What is torn, missing or abandoned is logged and passed over; a torn last
- * segment is cut at the tear.
+ * What is torn, missing or abandoned is logged and passed over. Half an entry
+ * at the end of the last segment is cut away; a segment of which nothing can
+ * be read goes to quarantine/. At the end what was read is synced, unless the
+ * policy is never: whoever wrote it may have died before that, and entries,
+ * results and snapshots that last are going to be built on it.
  */
 int journal_read(
     struct journal *, struct journal_entry *e, const char **data) MUST_CHECK;
@@ -138,6 +141,7 @@ struct journal_cursor {
 	size_t check_at;   /* progress of journal_cursor_check */
 	uint32_t check_crc;
 	const char *why; /* after -1: static text */
+	bool is_short;	 /* after -1: it ends within the entry */
 };
 
 /* Returns 0, or -1 with EBADMSG when the head is not whole. */

@@ -70,7 +70,16 @@ static int
 cursor_fail(struct journal_cursor *c, const char *why)
 {
 	c->why = why;
+	c->is_short = false;
 	errno = EBADMSG;
+	return -1;
+}
+
+static int
+cursor_fail_short(struct journal_cursor *c, const char *why)
+{
+	cursor_fail(c, why);
+	c->is_short = true;
 	return -1;
 }
 
@@ -108,7 +117,7 @@ journal_cursor_next(
 		return 0;
 	rbuf_init(&rb, start, c->len - c->at);
 	if (rb.left < JOURNAL_HEADER_BYTES)
-		return cursor_fail(c, "short header");
+		return cursor_fail_short(c, "short header");
 	wire_get_u32(&rb, &magic);
 	if (magic != ENTRY_MAGIC)
 		return cursor_fail(c, "no entry");
@@ -120,7 +129,7 @@ journal_cursor_next(
 	if (e->seq != c->next_seq)
 		return cursor_fail(c, "number out of order");
 	if (e->data_len > rb.left)
-		return cursor_fail(c, "short data");
+		return cursor_fail_short(c, "short data");
 	*data = (const char *)rb.p;
 	c->check_at = 0;
 	c->check_crc = 0;

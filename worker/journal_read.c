@@ -1,19 +1,18 @@
 /* Owns reading the journal back, and what is done about damage in it. */
 #include "common/compat.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/disk.h"
 #include "common/log.h"
 #include "worker/journal_segments.h"
+#include "worker/quarantine.h"
 
 #define CHECK_BYTES (4 * 1024 * 1024) /* about a millisecond */
 #define SEGMENT_SUFFIX ".seg"
@@ -78,29 +77,30 @@ compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Only what a worker left unfinished goes; other names are not ours. */
+static int
+note_name(void *arg, const char *name)
+{
+	uint64_t n = segment_number(name);
+	struct journal *j = arg;
+
+	if (n != 0)
+		return segments_add(j, n);
+	if (strcmp(name, SEGMENT_NEW) == 0 &&
+	    unlink(JOURNAL_DIR "/" SEGMENT_NEW) == -1)
+		log_warn(JOURNAL_DIR "/" SEGMENT_NEW);
+	return 0;
+}
+
 int
 segments_list(struct journal *j)
 {
-	DIR *dir = opendir(JOURNAL_DIR);
-	struct dirent *de;
-	int rc = 0;
-
-	if (dir == NULL)
+	if (disk_each(JOURNAL_DIR, note_name, j) == -1)
 		return -1;
-	while (rc == 0 && (de = readdir(dir)) != NULL) {
-		uint64_t n = segment_number(de->d_name);
-
-		if (n != 0)
-			rc = segments_add(j, n);
-		else if (de->d_name[0] != '.')
-			/* A segment that was never finished. */
-			unlinkat(dirfd(dir), de->d_name, 0);
-	}
-	closedir(dir);
 	if (j->nsegments > 1)
 		qsort(j->segment, j->nsegments, sizeof(*j->segment),
 		    compare_numbers);
-	return rc;
+	return 0;
 }
 
 /* The first number that is not this segment's, whatever it holds. */
@@ -120,18 +120,15 @@ segment_close(struct journal *j)
 	j->reading++;
 }
 
-/* A file without a head says nothing: out of the way, but not destroyed. */
+/* Nothing in it can be read: out of the way, but not destroyed. */
 static void
 segment_quarantine(struct journal *j)
 {
 	uint64_t first_seq = j->segment[j->reading];
-	char from[SEGMENT_PATH_BYTES], to[64];
+	char path[SEGMENT_PATH_BYTES];
 
-	snprintf(to, sizeof(to), "quarantine/journal-%" PRIu64, first_seq);
-	log_warnx("%s: %s: moved to %s", segment_path(from, first_seq),
-	    j->cursor.why, to);
-	if (rename(from, to) == -1)
-		log_warn("%s", to);
+	quarantine_move(
+	    segment_path(path, first_seq), "journal", first_seq, j->cursor.why);
 	segment_close(j);
 	segments_drop(j, --j->reading);
 }
@@ -140,30 +137,15 @@ static int
 segment_map(struct journal *j)
 {
 	char path[SEGMENT_PATH_BYTES];
-	int saved, fd;
-	struct stat st;
+	void *map;
 
 	segment_path(path, j->segment[j->reading]);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) == -1)
-		goto fail;
-	j->maplen = (size_t)st.st_size;
-	if (j->maplen > 0) {
-		j->map = mmap(NULL, j->maplen, PROT_READ, MAP_SHARED, fd, 0);
-		if (j->map == MAP_FAILED) {
-			j->map = NULL;
-			goto fail;
-		}
+	if (disk_map(path, &map, &j->maplen) == -1) {
+		log_warn("%s", path);
+		return -1;
 	}
-	close(fd);
+	j->map = map;
 	return 0;
-fail:
-	saved = errno;
-	log_warn("%s", path);
-	if (fd != -1)
-		close(fd);
-	errno = saved;
-	return -1;
 }
 
 /* Say which entries should have come before this segment, but did not. */
@@ -197,17 +179,27 @@ segment_open(struct journal *j)
 	return 0;
 }
 
-/* What follows the tear is lost. In the last segment that is how one dies. */
+/*
+ * What follows the tear is lost. Half an entry at the very end is what a death
+ * leaves, and goes. Bytes that are all there and wrong are damage: they stay
+ * for whoever wants to look, also where the next segment would get this one's
+ * name because not even its first entry can be read.
+ */
 static void
 segment_tear(struct journal *j)
 {
-	char path[SEGMENT_PATH_BYTES];
 	bool last = j->reading + 1 == j->nsegments;
+	bool cut = last && j->cursor.is_short;
+	char path[SEGMENT_PATH_BYTES];
 
+	if (last && !cut && j->cursor.at == JOURNAL_HEAD_BYTES) {
+		segment_quarantine(j);
+		return;
+	}
 	segment_path(path, j->segment[j->reading]);
 	log_warnx("%s: torn at byte %zu of %zu: %s%s", path, j->cursor.at,
-	    j->cursor.len, j->cursor.why, last ? ": cut there" : "");
-	if (last && truncate(path, (off_t)j->cursor.at) == -1)
+	    j->cursor.len, j->cursor.why, cut ? ": cut there" : "");
+	if (cut && truncate(path, (off_t)j->cursor.at) == -1)
 		log_warn("%s", path);
 	segment_close(j);
 }
@@ -259,10 +251,8 @@ journal_read(struct journal *j, struct journal_entry *e, const char **data)
 {
 	int rc;
 
-	if (j->reading == j->nsegments) {
-		journal_begin_writing(j);
-		return 0;
-	}
+	if (j->reading == j->nsegments)
+		return journal_begin_writing(j);
 	if (j->map == NULL) {
 		if (segment_limit(j, j->reading) <= j->base_seq + 1) {
 			segment_close(j);

@@ -10,6 +10,7 @@
 #include "common/wire.h"
 #include "worker/journal.h"
 
+#define SEGMENT_NEW "new" /* of one that is being made */
 #define SEGMENT_PATH_BYTES (sizeof(JOURNAL_DIR) + 32)
 
 struct journal {
@@ -55,7 +56,10 @@ int segments_list(struct journal *) MUST_CHECK;
 int segments_add(struct journal *, uint64_t first_seq) MUST_CHECK;
 void segments_drop(struct journal *, size_t i);
 
-/* Reading is at its end: number the entries to come. */
-void journal_begin_writing(struct journal *);
+/*
+ * Reading is at its end: make what was read last, and number the entries to
+ * come. Returns 0, or -1 with errno (logged).
+ */
+int journal_begin_writing(struct journal *) MUST_CHECK;
 
 #endif

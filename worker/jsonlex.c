@@ -36,6 +36,17 @@ skip_space(const char *p, const char *end)
 	return p;
 }
 
+/* Where reading stands once a value is behind it, good or bad. */
+static inline void
+settle(struct jsonlex *lx)
+{
+	if (lx->depth == 0)
+		lx->place = JSON_AT_ROOT;
+	else
+		lx->place = lx->in_object[lx->depth] ? JSON_AFTER_MEMBER
+						     : JSON_AFTER_ELEMENT;
+}
+
 /* ---- strings ---- */
 
 static inline uint64_t
@@ -143,39 +154,69 @@ read_escape(const char *p, const char *end, uint32_t *cp)
 	return 12;
 }
 
-/* Behind the string that broke at p: its closing quote, or its line's end. */
-static const char *
-leave_string(const char *p, const char *end)
+/* The slice is used up at p, where more follows. */
+static enum json_token
+pause_at(struct jsonlex *lx, const char *p)
 {
-	while (p < end) {
-		char c = *p++;
-
-		if (c == '"' || c == '\n')
-			break;
-		if (c == '\\' && p < end && *p != '\n')
-			p++;
-	}
-	return p;
+	lx->p = p;
+	lx->paused = true;
+	return JSON_MORE;
 }
 
-/* A string whose first byte, behind the quote, is at p. */
-static inline bool
-read_string(struct jsonlex *lx, const char *p)
+static enum json_token
+pause_scan(struct jsonlex *lx, const char *p, enum json_scan scan)
+{
+	lx->scan = scan;
+	return pause_at(lx, p);
+}
+
+/* Go behind the string that broke at p: its closing quote or its line. */
+static enum json_token
+leave_string(struct jsonlex *lx, const char *p)
+{
+	char c = '\0';
+
+	while (p < lx->stop && c != '"' && c != '\n') {
+		c = *p++;
+		if (c == '\\' && p < lx->end && *p != '\n')
+			p++;
+	}
+	if (c != '"' && c != '\n' && p < lx->end)
+		return pause_scan(lx, p, JSON_SCAN_BROKEN);
+	lx->p = p;
+	settle(lx);
+	return JSON_ERROR;
+}
+
+static inline enum json_token
+end_string(struct jsonlex *lx, const char *p, enum json_token kind)
+{
+	lx->len = (size_t)(p - lx->text);
+	lx->p = p + 1;
+	if (kind == JSON_NAME)
+		lx->place = JSON_AFTER_NAME;
+	else
+		settle(lx);
+	return kind;
+}
+
+/* Go on at p with the string whose text has begun; it becomes this kind. */
+static enum json_token
+scan_string(struct jsonlex *lx, const char *p, enum json_token kind)
 {
 	uint32_t cp;
 	size_t n;
 
-	lx->text = p;
-	lx->escaped = false;
 	for (;;) {
-		p = find_special(p, lx->end);
+		p = find_special(p, lx->stop);
+		if (p >= lx->stop && p < lx->end) {
+			lx->kind = kind;
+			return pause_scan(lx, p, JSON_SCAN_STRING);
+		}
 		if (p == lx->end)
 			break;
-		if (*p == '"') {
-			lx->len = (size_t)(p - lx->text);
-			lx->p = p + 1;
-			return true;
-		}
+		if (*p == '"')
+			break;
 		if (*p == '\\') {
 			lx->escaped = true;
 			n = read_escape(p, lx->end, &cp);
@@ -187,32 +228,49 @@ read_string(struct jsonlex *lx, const char *p)
 			break;
 		p += n;
 	}
-	lx->p = leave_string(p, lx->end);
-	return false;
+	if (p == lx->end || *p != '"')
+		return leave_string(lx, p);
+	return end_string(lx, p, kind);
+}
+
+/* The string whose first byte, behind the quote, is at p. */
+static inline enum json_token
+read_string(struct jsonlex *lx, const char *p, enum json_token kind)
+{
+	lx->text = p;
+	lx->escaped = false;
+	p = find_special(p, lx->stop);
+	if (p < lx->stop && *p == '"')
+		return end_string(lx, p, kind);
+	return scan_string(lx, p, kind);
 }
 
 size_t
-jsonlex_decode(char *dst, const char *text, size_t len)
+jsonlex_decode(char *dst, const char **text, const char *end, size_t most)
 {
-	const char *end = text + len;
+	const char *p = *text, *stop = end;
 	char *to = dst;
 	uint32_t cp;
 
-	while (text < end) {
-		const char *stop = memchr(text, '\\', (size_t)(end - text));
-		size_t n = (size_t)((stop == NULL ? end : stop) - text);
+	if (most < (size_t)(end - p))
+		stop = p + most;
+	while (p < stop) {
+		const char *escape = memchr(p, '\\', (size_t)(stop - p));
+		size_t n = (size_t)((escape == NULL ? stop : escape) - p);
 
-		memmove(to, text, n);
+		memcpy(to, p, n);
 		to += n;
-		text += n;
-		if (text == end)
+		p += n;
+		if (p == stop)
 			break;
-		n = read_escape(text, end, &cp);
+		n = read_escape(p, end, &cp);
 		if (n == 0)
-			break; /* not a text of jsonlex_next */
-		to += utf8_put(to, cp);
-		text += n;
+			p = end; /* not a text of jsonlex_next */
+		else
+			to += utf8_put(to, cp);
+		p += n;
 	}
+	*text = p;
 	return (size_t)(to - dst);
 }
 
@@ -272,11 +330,31 @@ word_token(const char *p, size_t len)
 	return JSON_ERROR;
 }
 
+/* The end, or p + most if that is nearer. */
+static inline const char *
+near_end(const struct jsonlex *lx, const char *p, size_t most)
+{
+	return (size_t)(lx->end - p) > most ? p + most : lx->end;
+}
+
+static enum json_token
+read_number(struct jsonlex *lx, const char *p)
+{
+	bool good;
+
+	lx->text = p;
+	lx->p = scan_number(p, near_end(lx, p, JSON_MAX_NUMBER + 1), &good);
+	lx->len = (size_t)(lx->p - p);
+	return good && lx->len <= JSON_MAX_NUMBER ? JSON_NUMBER : JSON_ERROR;
+}
+
 static enum json_token
 read_word(struct jsonlex *lx, const char *p)
 {
+	const char *end = near_end(lx, p, JSON_MAX_WORD);
+
 	lx->text = p;
-	while (p < lx->end && is_word_byte(*p))
+	while (p < end && is_word_byte(*p))
 		p++;
 	lx->p = p;
 	lx->len = (size_t)(p - lx->text);
@@ -284,17 +362,6 @@ read_word(struct jsonlex *lx, const char *p)
 }
 
 /* ---- containers ---- */
-
-/* Where reading stands once a value is behind it, good or bad. */
-static inline void
-settle(struct jsonlex *lx)
-{
-	if (lx->depth == 0)
-		lx->place = JSON_AT_ROOT;
-	else
-		lx->place = lx->in_object[lx->depth] ? JSON_AFTER_MEMBER
-						     : JSON_AFTER_ELEMENT;
-}
 
 static enum json_token
 open_container(struct jsonlex *lx, const char *p, bool object)
@@ -331,62 +398,100 @@ refuse(struct jsonlex *lx, const char *p)
 	if (p == lx->end)
 		return JSON_ERROR;
 	if (*p == '"')
-		(void)read_string(lx, p + 1); /* an error either way */
-	else if (lx->depth == 0 || (*p != ',' && *p != close))
+		return read_string(lx, p + 1, JSON_ERROR);
+	if (lx->depth == 0 || (*p != ',' && *p != close))
 		lx->p = p + 1;
 	return JSON_ERROR;
 }
 
 /* ---- tokens ---- */
 
-static inline enum json_token
-read_value(struct jsonlex *lx, const char *p)
+/* Nothing is at p, where place is: because of the end, or of the slice's. */
+static enum json_token
+nothing_at(struct jsonlex *lx, const char *p, enum json_place place)
 {
-	enum json_token t;
-	bool good;
-
 	if (p == lx->end)
 		return refuse(lx, p);
+	lx->place = place;
+	return pause_at(lx, p);
+}
+
+static inline enum json_token
+read_value(struct jsonlex *lx, const char *p, enum json_place place)
+{
+	enum json_token t;
+
+	if (p == lx->stop)
+		return nothing_at(lx, p, place);
 	switch (*p) {
 	case '"':
-		t = read_string(lx, p + 1) ? JSON_STRING : JSON_ERROR;
-		break;
+		return read_string(lx, p + 1, JSON_STRING);
 	case '{':
 	case '[':
 		return open_container(lx, p, *p == '{');
 	default:
-		if (is_digit(*p) || *p == '-') {
-			lx->text = p;
-			lx->p = scan_number(p, lx->end, &good);
-			lx->len = (size_t)(lx->p - p);
-			lx->escaped = false;
-			t = good ? JSON_NUMBER : JSON_ERROR;
-		} else if (is_word_byte(*p)) {
-			lx->escaped = false;
+		lx->escaped = false;
+		if (is_digit(*p) || *p == '-')
+			t = read_number(lx, p);
+		else if (is_word_byte(*p))
 			t = read_word(lx, p);
-		} else {
+		else
 			return refuse(lx, p);
-		}
 	}
 	settle(lx);
 	return t;
 }
 
 static inline enum json_token
-read_name(struct jsonlex *lx, const char *p)
+read_name(struct jsonlex *lx, const char *p, enum json_place place)
 {
-	if (p == lx->end || *p != '"')
+	if (p == lx->stop)
+		return nothing_at(lx, p, place);
+	if (*p != '"')
 		return refuse(lx, p);
-	if (!read_string(lx, p + 1)) {
-		settle(lx);
-		return JSON_ERROR;
+	return read_string(lx, p + 1, JSON_NAME);
+}
+
+static void
+begin_slice(struct jsonlex *lx)
+{
+	lx->stop = near_end(lx, lx->p, lx->slice);
+	lx->paused = false;
+}
+
+/* Go on behind a pause. */
+static enum json_token
+resume(struct jsonlex *lx)
+{
+	enum json_scan scan = lx->scan;
+
+	begin_slice(lx);
+	lx->scan = JSON_SCAN_NONE;
+	switch (scan) {
+	case JSON_SCAN_STRING:
+		return scan_string(lx, lx->p, lx->kind);
+	case JSON_SCAN_BROKEN:
+		return leave_string(lx, lx->p);
+	case JSON_SCAN_NONE:
+		break;
 	}
-	lx->place = JSON_AFTER_NAME;
-	return JSON_NAME;
+	return jsonlex_next(lx);
+}
+
+/* The slice, which the input's end ends too, is used up between tokens. */
+static enum json_token
+reach_stop(struct jsonlex *lx, const char *p)
+{
+	if (lx->paused)
+		return resume(lx);
+	if (p < lx->end)
+		return pause_at(lx, p);
+	lx->p = p;
+	return lx->depth == 0 ? JSON_END : JSON_ERROR;
 }
 
 void
-jsonlex_init(struct jsonlex *lx, const char *data, size_t len)
+jsonlex_init(struct jsonlex *lx, const char *data, size_t len, size_t slice)
 {
 	size_t bom = sizeof(BYTE_ORDER_MARK) - 1;
 
@@ -394,6 +499,10 @@ jsonlex_init(struct jsonlex *lx, const char *data, size_t len)
 	lx->end = len == 0 ? data : data + len;
 	if (len >= bom && memcmp(data, BYTE_ORDER_MARK, bom) == 0)
 		lx->p += bom;
+	lx->slice = slice;
+	begin_slice(lx);
+	lx->scan = JSON_SCAN_NONE;
+	lx->kind = JSON_ERROR;
 	lx->text = data;
 	lx->len = 0;
 	lx->escaped = false;
@@ -405,39 +514,62 @@ jsonlex_init(struct jsonlex *lx, const char *data, size_t len)
 enum json_token
 jsonlex_next(struct jsonlex *lx)
 {
-	const char *p = skip_space(lx->p, lx->end);
+	const char *p = skip_space(lx->p, lx->stop);
 
-	if (p == lx->end) {
-		lx->p = p;
-		return lx->depth == 0 ? JSON_END : JSON_ERROR;
-	}
+	if (p >= lx->stop)
+		return reach_stop(lx, p);
 	switch (lx->place) {
-	case JSON_AT_ROOT:
-		return read_value(lx, p);
 	case JSON_AFTER_BRACE:
 		if (*p == '}')
 			return close_container(lx, p);
-		return read_name(lx, p);
+		return read_name(lx, p, JSON_AFTER_BRACE);
 	case JSON_AFTER_NAME:
 		if (*p != ':')
 			return refuse(lx, p);
-		return read_value(lx, skip_space(p + 1, lx->end));
+		p = skip_space(p + 1, lx->stop);
+		return read_value(lx, p, JSON_AFTER_COLON);
 	case JSON_AFTER_MEMBER:
 		if (*p == '}')
 			return close_container(lx, p);
 		if (*p != ',')
 			return refuse(lx, p);
-		return read_name(lx, skip_space(p + 1, lx->end));
-	case JSON_AFTER_BRACKET:
-		if (*p == ']')
-			return close_container(lx, p);
-		return read_value(lx, p);
+		p = skip_space(p + 1, lx->stop);
+		return read_name(lx, p, JSON_AFTER_MEMBER_COMMA);
+	case JSON_AFTER_MEMBER_COMMA:
+		return read_name(lx, p, JSON_AFTER_MEMBER_COMMA);
 	case JSON_AFTER_ELEMENT:
 		if (*p == ']')
 			return close_container(lx, p);
 		if (*p != ',')
 			return refuse(lx, p);
-		return read_value(lx, skip_space(p + 1, lx->end));
+		p = skip_space(p + 1, lx->stop);
+		return read_value(lx, p, JSON_AFTER_ELEMENT_COMMA);
+	case JSON_AFTER_BRACKET:
+		if (*p == ']')
+			return close_container(lx, p);
+		break;
+	case JSON_AT_ROOT:
+	case JSON_AFTER_COLON:
+	case JSON_AFTER_ELEMENT_COMMA:
+		break;
 	}
-	return JSON_ERROR;
+	return read_value(lx, p, lx->place);
+}
+
+bool
+jsonlex_pass_colon(struct jsonlex *lx)
+{
+	const char *p = skip_space(lx->p, lx->stop);
+
+	if (p >= lx->stop || *p != ':')
+		return false;
+	lx->p = skip_space(p + 1, lx->stop);
+	lx->place = JSON_AFTER_COLON;
+	return true;
+}
+
+enum json_token
+jsonlex_value(struct jsonlex *lx, const char *p)
+{
+	return read_value(lx, p, JSON_AFTER_COLON);
 }

@@ -57,7 +57,8 @@ on_upload_begin(struct session *s, const struct peer_frame *f)
 
 	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
 		return -1;
-	return uploads_begin(&s->uploads, f->request, &m);
+	return uploads_begin(
+	    &s->uploads, f->request, &m, backlog_windows(s->backlog));
 }
 
 static int
@@ -133,6 +134,36 @@ static handler *const handlers[] = {
 	[MSG_FLUSH] = on_flush,
 	[MSG_CLOSE] = on_close,
 };
+
+/* Messages to a worker are those to every child and these. */
+static bool
+is_for_worker(const struct msg_info *m)
+{
+	return (m->from & FROM_SUP) != 0 && m->type <= MSG_CLOSED;
+}
+
+/* Every message for this side has a handler, and every handler a message. */
+static bool
+handlers_are_complete(void)
+{
+	const struct msg_info *m;
+	size_t n = 0;
+
+	for (size_t i = 0; i < NELEM(handlers); i++)
+		n += handlers[i] != NULL;
+	for (size_t i = 0; (m = msg_at(i)) != NULL; i++) {
+		if (!is_for_worker(m))
+			continue;
+		if (m->type >= NELEM(handlers) || handlers[m->type] == NULL) {
+			log_warnx("no handler for %s", m->name);
+			return false;
+		}
+		n--;
+	}
+	if (n != 0)
+		log_warnx("a handler for what is no message");
+	return n == 0;
+}
 
 static int
 dispatch(struct session *s, const struct peer_frame *f)
@@ -232,6 +263,8 @@ loop_run(int fd)
 	struct session *s;
 	int rc = 0;
 
+	if (!handlers_are_complete())
+		return 1;
 	s = session_new(fd);
 	if (s == NULL) {
 		log_warn("channel");

@@ -21,6 +21,7 @@ reader_new(const struct jobconf *conf)
 	if (r == NULL)
 		return NULL;
 	r->conf = conf;
+	r->slice = READER_SLICE;
 	if (fieldset_init(&r->fields, conf) == -1) {
 		free(r);
 		return NULL;
@@ -44,27 +45,33 @@ reader_free(struct reader *r)
 }
 
 void
+reader_set_slice(struct reader *r, size_t bytes)
+{
+	r->slice = bytes;
+}
+
+void
 reader_begin(struct reader *r, const char *data, size_t len)
 {
 	fieldset_trim(&r->fields);
 	r->data = data;
 	r->len = len;
-	r->ended = 1;
+	r->last = 1;
 	format_of(r)->begin(r);
 }
 
 int
 reader_next(struct reader *r, const struct record **rec, struct apierr *e)
 {
-	if (r->ended == 1) {
+	if (r->last == 1)
 		fieldset_reset(&r->fields);
-		r->ended = format_of(r)->next(r, &r->error);
-	}
-	if (r->ended == 1)
+	if (r->last > 0)
+		r->last = format_of(r)->next(r, &r->error);
+	if (r->last == 1)
 		*rec = fieldset_record(&r->fields);
-	else if (r->ended == -1)
+	else if (r->last == -1)
 		*e = r->error;
-	return r->ended;
+	return r->last;
 }
 
 size_t

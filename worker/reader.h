@@ -37,14 +37,23 @@ struct record {
 struct reader *reader_new(const struct jobconf *);
 void reader_free(struct reader *);
 
+/*
+ * For tests: slices of so many bytes, at least 1, from the next reader_begin
+ * on. Records do not depend on it.
+ */
+void reader_set_slice(struct reader *, size_t bytes);
+
 /* Begin an upload: len bytes at data, which must stay until its end. */
 void reader_begin(struct reader *, const char *data, size_t len);
 
 /*
- * The next record. Returns 1: *rec is set; 0: the upload is at its end; -1:
+ * The next record. Returns 1: *rec is set; 2: none yet, a slice of the upload
+ * is used up and the next call goes on there; 0: the upload is at its end; -1:
  * it is malformed beyond tolerance, *e is set, and what was returned before
- * stands.
+ * stands. No call lasts much longer than READER_SLICE bytes take, whatever
+ * they are: a tenth of a millisecond.
  */
+#define READER_SLICE ((size_t)64 << 10)
 int reader_next(struct reader *, const struct record **rec, struct apierr *e);
 
 /* Bytes consumed so far: input_bytes. At the end: all of them. */

@@ -3,6 +3,10 @@
  * per line. The quote character may open and close anywhere in a field;
  * between the two, delimiters and line ends are text, and a doubled one is
  * itself. Lines end in LF or CRLF, empty ones are passed over.
+ *
+ * A slice of the upload may end anywhere, so the reader is a machine of steps
+ * whose state is in struct delimited_reader. A column that is longer than a
+ * slice is built, even where it stands in the upload as it is.
  */
 #include "common/compat.h"
 
@@ -15,21 +19,23 @@
 #define MAX_LINES 10000	    /* of one record; the API's number */
 #define REPLACEMENT 0xfffdu /* for bytes that are not UTF-8 */
 
-enum column_end {
-	COLUMN_MORE,   /* another one follows in this line */
-	COLUMN_LAST,   /* its line is at the end */
-	COLUMN_BROKEN, /* malformed; the error is set */
+/* How a step has ended; all but the last as reader_next answers. */
+enum outcome {
+	BROKEN = -1, /* malformed; the error is set */
+	ENDED = 0,
+	RECORD = 1, /* the record is complete */
+	PAUSED = 2, /* the slice is used up */
+	TURN,	    /* with what delimited_reader.doing says now */
 };
 
-/* Its text: in the upload where it stands so, else built, from mark on. */
-struct column {
-	const char *p; /* borrowed; built: until more is built */
-	size_t len;
-	bool built;
-	size_t mark;
-};
+static enum outcome
+turn_to(struct reader *r, enum delimited_doing doing)
+{
+	r->delimited.doing = doing;
+	return TURN;
+}
 
-/* ---- one column ---- */
+/* ---- the text of a column ---- */
 
 /* The line end at p: 0 when there is none, else its length. */
 static size_t
@@ -44,129 +50,49 @@ line_end(const struct delimited_reader *d, const char *p)
 	return p[1] == '\n' ? 2 : 0;
 }
 
-/*
- * Behind the text between quotes that begins at p, at the closing quote or at
- * the first of a doubled one; NULL with *e set when there is no such end.
- */
-static const char *
-find_quote(struct reader *r, const char *p, struct apierr *e)
-{
-	struct delimited_reader *d = &r->delimited;
-
-	for (; p < d->end; p++) {
-		if (*p == r->conf->quote_character)
-			return p;
-		if (*p == '\n' && ++d->lines > MAX_LINES) {
-			apierr_set(e, 400, E_PARSE,
-			    "A record of the input data has more than %d lines",
-			    MAX_LINES);
-			return NULL;
-		}
-	}
-	apierr_set(
-	    e, 400, E_PARSE, "A quoted field of the input data is not closed");
-	return NULL;
-}
-
-/* Behind plain text at p: at a quote, a delimiter or a line end. */
-static const char *
-find_plain_end(const struct reader *r, const char *p)
-{
-	const struct delimited_reader *d = &r->delimited;
-
-	while (p < d->end && *p != r->conf->field_delimiter &&
-	    *p != r->conf->quote_character && line_end(d, p) == 0)
-		p++;
-	return p;
-}
-
+/* From here on the column is not as it stands in the upload. */
 static void
-build(struct reader *r, const char *p, size_t len)
+begin_build(struct reader *r)
 {
-	if (len > 0)
-		memcpy(fieldset_room(&r->fields, len), p, len);
-	fieldset_add(&r->fields, len);
+	struct delimited_text *t = &r->delimited.text;
+
+	if (t->built)
+		return;
+	t->built = true;
+	t->mark = fieldset_mark(&r->fields);
 }
 
-/*
- * The quoted text whose opening quote is at *p; *p is then behind the closing
- * one. keep: build it.
- */
-static int
-read_quoted(struct reader *r, const char **p, bool keep, struct apierr *e)
-{
-	const char *end = r->delimited.end, *from, *to;
-
-	for (from = *p + 1;; from = to + 1) {
-		to = find_quote(r, from, e);
-		if (to == NULL)
-			return -1;
-		*p = to + 1;
-		if (*p == end || **p != *to) {
-			if (keep)
-				build(r, from, (size_t)(to - from));
-			return 0;
-		}
-		to++; /* doubled: the text goes on, with one of them */
-		if (keep)
-			build(r, from, (size_t)(to - from));
-	}
-}
-
-/* Step over what ended the column at p. */
-static enum column_end
-leave_column(struct reader *r, const char *p)
+/* Build what lies before p, which is the next byte. */
+static void
+build_to(struct reader *r, const char *p)
 {
 	struct delimited_reader *d = &r->delimited;
+	size_t len = (size_t)(p - d->from);
 
+	if (d->keep && len > 0) {
+		memcpy(fieldset_room(&r->fields, len), d->from, len);
+		fieldset_add(&r->fields, len);
+	}
+	d->from = p;
 	d->p = p;
-	if (p == d->end)
-		return COLUMN_LAST;
-	if (*p == r->conf->field_delimiter) {
-		d->p++;
-		return COLUMN_MORE;
-	}
-	d->p += line_end(d, p);
-	return COLUMN_LAST;
 }
 
-/* Read the next column; keep: *c is its text, else *c is undefined. */
-static enum column_end
-read_column(struct reader *r, bool keep, struct column *c, struct apierr *e)
+static enum outcome
+pause_text(struct reader *r, const char *p)
 {
-	struct delimited_reader *d = &r->delimited;
-	const char *p = find_plain_end(r, d->p), *from;
-
-	c->p = d->p;
-	c->len = (size_t)(p - d->p);
-	c->built = false;
-	if (p == d->end || *p != r->conf->quote_character)
-		return leave_column(r, p);
-	c->built = true;
-	c->mark = fieldset_mark(&r->fields);
-	if (keep)
-		build(r, c->p, c->len);
-	while (p < d->end && *p == r->conf->quote_character) {
-		if (read_quoted(r, &p, keep, e) == -1)
-			return COLUMN_BROKEN;
-		from = p;
-		p = find_plain_end(r, p);
-		if (keep)
-			build(r, from, (size_t)(p - from));
-	}
-	c->len = fieldset_mark(&r->fields) - c->mark;
-	c->p = fieldset_room(&r->fields, 0) - c->len;
-	return leave_column(r, p);
+	begin_build(r);
+	build_to(r, p);
+	return PAUSED;
 }
 
 /* ---- the header ---- */
 
 /* A column that comes twice counts where it comes first. */
 static void
-add_column(struct reader *r, const struct column *name)
+add_column(struct reader *r, const char *name, size_t len)
 {
 	struct delimited_reader *d = &r->delimited;
-	size_t field = fieldset_find(&r->fields, name->p, name->len);
+	size_t field = fieldset_find(&r->fields, name, len);
 
 	if (field == FIELDSET_NONE)
 		return;
@@ -208,56 +134,102 @@ check_header(const struct reader *r, struct apierr *e)
 	    "The header of the input data lacks the fields %s", list);
 }
 
-static int
-read_header(struct reader *r, struct apierr *e)
+/* ---- columns that are whole ---- */
+
+/* The column's text, for now: building more may move it. */
+static const char *
+text_at(const struct reader *r)
+{
+	const struct delimited_text *t = &r->delimited.text;
+
+	return t->built ? r->fields.text + t->mark : t->p;
+}
+
+static enum outcome
+take_name(struct reader *r, struct apierr *e)
 {
 	struct delimited_reader *d = &r->delimited;
-	struct column name;
-	enum column_end end;
 
-	d->lines = 1;
-	do {
-		fieldset_reset(&r->fields);
-		end = read_column(r, true, &name, e);
-		if (end == COLUMN_BROKEN)
-			return -1;
-		add_column(r, &name);
-		d->ncolumns++;
-	} while (end == COLUMN_MORE);
+	add_column(r, text_at(r), d->text.len);
+	d->ncolumns++;
+	fieldset_reset(&r->fields);
+	if (d->more)
+		return turn_to(r, DOING_COLUMN);
 	d->header_read = true;
 	if (check_header(r, e) == 0)
-		return 0;
+		return turn_to(r, DOING_LINE);
 	d->p = r->data;
-	return -1;
+	return BROKEN;
 }
 
-/* ---- records ---- */
-
-static bool
-is_utf8(const char *p, size_t len)
+/* The column was seen to; the value, if it was wanted, is set. */
+static enum outcome
+leave_column(struct reader *r)
 {
-	const char *end = p + len;
-	size_t n;
+	struct delimited_reader *d = &r->delimited;
 
-	for (; p < end; p += n) {
-		n = utf8_len(p, end);
-		if (n == 0)
-			return false;
+	d->at += d->keep ? 1 : 0;
+	d->column++;
+	if (d->more)
+		return turn_to(r, DOING_COLUMN);
+	r->fields.record.value_count =
+	    d->ncolumns < UINT32_MAX ? (uint32_t)d->ncolumns : UINT32_MAX;
+	(void)turn_to(r, DOING_LINE);
+	return RECORD;
+}
+
+static enum outcome
+take_column(struct reader *r)
+{
+	struct delimited_reader *d = &r->delimited;
+	size_t field = d->wanted[d->at].field;
+
+	if (d->text.built)
+		fieldset_set_built(&r->fields, field, d->text.mark);
+	else
+		fieldset_set(&r->fields, field, d->text.p, d->text.len);
+	return leave_column(r);
+}
+
+static enum outcome
+check_column(struct reader *r, struct apierr *e)
+{
+	struct delimited_reader *d = &r->delimited;
+	struct delimited_text *t = &d->text;
+	const char *text = text_at(r), *end = text + t->len;
+	size_t most = t->at + r->slice, n;
+
+	if (!d->header_read)
+		return take_name(r, e);
+	if (!d->keep)
+		return leave_column(r);
+	for (; t->at < t->len; t->at += n) {
+		if (t->at >= most)
+			return PAUSED;
+		n = utf8_len(text + t->at, end);
+		if (n > 0)
+			continue;
+		t->at = 0;
+		t->clean = fieldset_mark(&r->fields);
+		return turn_to(r, DOING_REPLACE);
 	}
-	return true;
+	return take_column(r);
 }
 
-/* Set a field to text that has bytes which are not UTF-8, these replaced. */
-static void
-set_replaced(struct reader *r, size_t field, const struct column *c)
+/* Set the field to the text with what is not UTF-8 in it replaced. */
+static enum outcome
+replace_column(struct reader *r, struct apierr *e)
 {
-	struct fieldset *fs = &r->fields;
-	size_t mark = fieldset_mark(fs), n;
-	char *to = fieldset_room(fs, 3 * c->len); /* bytes of REPLACEMENT */
-	const char *p = c->built ? fs->text + c->mark : c->p;
-	const char *end = p + c->len;
+	struct delimited_reader *d = &r->delimited;
+	struct delimited_text *t = &d->text;
+	size_t left = t->len - t->at, n;
+	size_t most = left < r->slice ? left : r->slice;
+	/* three bytes of REPLACEMENT; and no character is cut in two */
+	char *room = fieldset_room(&r->fields, 3 * (most + 4)), *to = room;
+	const char *p = text_at(r) + t->at, *end = p + left, *stop = p + most;
 
-	for (; p < end; p += n) {
+	(void)e;
+	for (; p < stop; p += n) {
 		n = utf8_len(p, end);
 		if (n > 0) {
 			memcpy(to, p, n);
@@ -267,68 +239,162 @@ set_replaced(struct reader *r, size_t field, const struct column *c)
 			to += utf8_put(to, REPLACEMENT);
 		}
 	}
-	fieldset_add(fs, (size_t)(to - (fs->text + mark)));
-	fieldset_set_built(fs, field, mark);
+	fieldset_add(&r->fields, (size_t)(to - room));
+	t->at = t->len - (size_t)(end - p);
+	if (p < end)
+		return PAUSED;
+	fieldset_set_built(&r->fields, d->wanted[d->at].field, t->clean);
+	return leave_column(r);
 }
 
-static void
-set_column(struct reader *r, size_t field, const struct column *c)
-{
-	if (!is_utf8(c->p, c->len))
-		set_replaced(r, field, c);
-	else if (c->built)
-		fieldset_set_built(&r->fields, field, c->mark);
-	else
-		fieldset_set(&r->fields, field, c->p, c->len);
-}
+/* ---- columns in the upload ---- */
 
-/* The line at hand, which is not empty. */
-static int
-read_line(struct reader *r, struct apierr *e)
+/* Step over what ended the column at p. */
+static enum outcome
+end_column(struct reader *r, const char *p, struct apierr *e)
 {
 	struct delimited_reader *d = &r->delimited;
-	enum column_end end = COLUMN_MORE;
-	struct column c;
-	size_t at = 0;
+	struct delimited_text *t = &d->text;
 
-	d->lines = 1;
-	for (size_t column = 0; end == COLUMN_MORE; column++) {
-		bool keep = at < d->nwanted && d->wanted[at].column == column;
-
-		end = read_column(r, keep, &c, e);
-		if (end == COLUMN_BROKEN)
-			return -1;
-		if (keep)
-			set_column(r, d->wanted[at++].field, &c);
+	t->len = (size_t)(p - t->p);
+	if (t->built) {
+		build_to(r, p);
+		t->len = fieldset_mark(&r->fields) - t->mark;
 	}
-	r->fields.record.value_count =
-	    d->ncolumns < UINT32_MAX ? (uint32_t)d->ncolumns : UINT32_MAX;
-	return 1;
+	t->at = 0;
+	d->more = p < d->end && *p == r->conf->field_delimiter;
+	d->p = p;
+	if (p < d->end)
+		d->p += d->more ? 1 : line_end(d, p);
+	d->doing = DOING_CHECK;
+	return check_column(r, e);
 }
+
+/* Text outside of quotes: up to a quote, a delimiter or a line end. */
+static enum outcome
+read_plain(struct reader *r, struct apierr *e)
+{
+	struct delimited_reader *d = &r->delimited;
+	const char *p = d->p;
+
+	while (p < d->stop && *p != r->conf->field_delimiter &&
+	    *p != r->conf->quote_character && line_end(d, p) == 0)
+		p++;
+	if (p == d->end)
+		return end_column(r, p, e);
+	if (p >= d->stop)
+		return pause_text(r, p);
+	if (*p != r->conf->quote_character)
+		return end_column(r, p, e);
+	begin_build(r);
+	build_to(r, p);
+	d->from = d->p = p + 1;
+	return turn_to(r, DOING_QUOTED);
+}
+
+/* The quote at p ends the quoted text, or is the first of a doubled one. */
+static enum outcome
+take_quote(struct reader *r, const char *p)
+{
+	struct delimited_reader *d = &r->delimited;
+
+	if (p + 1 < d->end && p[1] == *p) {
+		build_to(r, p + 1); /* with one of them */
+		d->from = d->p = p + 2;
+		return TURN;
+	}
+	build_to(r, p);
+	d->from = d->p = p + 1;
+	return turn_to(r, DOING_PLAIN);
+}
+
+static enum outcome
+read_quoted(struct reader *r, struct apierr *e)
+{
+	struct delimited_reader *d = &r->delimited;
+	const char *p = d->p;
+
+	for (; p < d->stop; p++) {
+		if (*p == r->conf->quote_character)
+			return take_quote(r, p);
+		if (*p == '\n' && ++d->lines > MAX_LINES)
+			return (enum outcome)apierr_set(e, 400, E_PARSE,
+			    "A record of the input data has more than %d lines",
+			    MAX_LINES);
+	}
+	if (p < d->end)
+		return pause_text(r, p);
+	return (enum outcome)apierr_set(
+	    e, 400, E_PARSE, "A quoted field of the input data is not closed");
+}
+
+static enum outcome
+begin_column(struct reader *r, struct apierr *e)
+{
+	struct delimited_reader *d = &r->delimited;
+
+	d->keep = !d->header_read ||
+	    (d->at < d->nwanted && d->wanted[d->at].column == d->column);
+	d->from = d->p;
+	d->text.p = d->p;
+	d->text.built = false;
+	d->doing = DOING_PLAIN;
+	return read_plain(r, e);
+}
+
+/* ---- records ---- */
 
 static void
-skip_empty_lines(struct delimited_reader *d)
+begin_slice(struct reader *r)
 {
+	struct delimited_reader *d = &r->delimited;
+
+	d->stop = d->end;
+	if ((size_t)(d->end - d->p) > r->slice)
+		d->stop = d->p + r->slice;
+}
+
+static enum outcome
+begin_line(struct reader *r, struct apierr *e)
+{
+	struct delimited_reader *d = &r->delimited;
 	size_t n;
 
-	while (d->p < d->end && (n = line_end(d, d->p)) > 0)
+	(void)e;
+	while (d->p < d->stop && (n = line_end(d, d->p)) > 0)
 		d->p += n;
+	if (d->p == d->end)
+		return ENDED;
+	if (d->p >= d->stop)
+		return PAUSED;
+	d->lines = 1;
+	d->column = 0;
+	d->at = 0;
+	return turn_to(r, DOING_COLUMN);
 }
+
+typedef enum outcome delimited_step(struct reader *, struct apierr *);
+
+static delimited_step *const steps[] = {
+	[DOING_LINE] = begin_line,
+	[DOING_COLUMN] = begin_column,
+	[DOING_PLAIN] = read_plain,
+	[DOING_QUOTED] = read_quoted,
+	[DOING_CHECK] = check_column,
+	[DOING_REPLACE] = replace_column,
+};
 
 static int
 delimited_next(struct reader *r, struct apierr *e)
 {
 	struct delimited_reader *d = &r->delimited;
+	enum outcome outcome = TURN;
 
-	skip_empty_lines(d);
-	if (d->p == d->end)
-		return 0;
-	if (d->header_read)
-		return read_line(r, e);
-	if (read_header(r, e) == -1)
-		return -1;
-	fieldset_reset(&r->fields);
-	return delimited_next(r, e);
+	if (d->p >= d->stop)
+		begin_slice(r);
+	while (outcome == TURN)
+		outcome = steps[d->doing](r, e);
+	return (int)outcome;
 }
 
 /* ---- life ---- */
@@ -355,6 +421,8 @@ delimited_begin(struct reader *r)
 
 	d->p = r->data;
 	d->end = r->len == 0 ? r->data : r->data + r->len;
+	begin_slice(r);
+	d->doing = DOING_LINE;
 	d->header_read = false;
 	d->ncolumns = 0;
 	d->nwanted = 0;

@@ -7,6 +7,7 @@
 #include "worker/fieldset.h"
 #include "worker/jsonlex.h"
 #include "worker/reader.h"
+#include "worker/shape.h"
 
 /* The prefix "outer.inner." of the object that is being read. */
 struct json_path {
@@ -17,11 +18,40 @@ struct json_path {
 	size_t len[JSON_MAX_DEPTH + 1];
 };
 
+/* What the tokens to come are taken for. */
+enum json_doing {
+	DOING_MEMBERS,
+	DOING_VALUE, /* of a member whose name was read */
+	DOING_JOIN,  /* the elements of an array that is wanted */
+	DOING_COPY,  /* of a scalar */
+	DOING_SKIP_ARRAY,
+	DOING_SKIP_MALFORMED,
+};
+
 struct json_reader {
 	struct jsonlex lex;
 	struct json_path path;
 	char *name;	  /* owned: a name whose escapes are undone */
 	unsigned nerrors; /* while skipping, in this upload */
+	struct shape shape;
+	unsigned nmembers; /* of the record so far, outside of nested objects */
+
+	/* What a slice may end in the midst of. */
+	enum json_doing doing;
+	const char *member; /* VALUE: its name; borrowed, or jr->name */
+	size_t member_len;
+	size_t field; /* VALUE, JOIN, COPY: where the value goes */
+	size_t mark;  /* where it begins in the fields' text */
+	bool joining; /* COPY: of an element of an array */
+	bool first;   /* JOIN: no element was seen yet */
+	struct {
+		const char *p; /* COPY: what is still to be copied; borrowed */
+		const char *end;
+		bool escaped;
+	} rest;
+	unsigned arrays; /* SKIP_ARRAY: how many are open */
+	unsigned ends;	 /* SKIP_MALFORMED: of objects, still to be met */
+	bool merged;	 /* the record goes on into the next document */
 };
 
 /* A column of the header that is a wanted field. */
@@ -30,15 +60,44 @@ struct delimited_column {
 	size_t field;
 };
 
+/* What the bytes to come are taken for. */
+enum delimited_doing {
+	DOING_LINE,   /* between records */
+	DOING_COLUMN, /* at the beginning of one */
+	DOING_PLAIN,
+	DOING_QUOTED,
+	DOING_CHECK,  /* a column is whole: is it UTF-8? */
+	DOING_REPLACE /* what in it is not */
+};
+
+/* The text of a column: in the upload as it stands, or built. */
+struct delimited_text {
+	bool built;
+	const char *p; /* not built: where it begins; borrowed */
+	size_t len;    /* of the whole column */
+	size_t mark;   /* built: where it begins in the fields' text */
+	size_t at;     /* what was checked or replaced so far */
+	size_t clean;  /* where it begins once replaced */
+};
+
 struct delimited_reader {
 	const char *p; /* next byte; borrowed */
 	const char *end;
+	const char *stop; /* where the slice ends; not past end */
+	enum delimited_doing doing;
 	bool header_read;
 	unsigned lines;	 /* of the present record */
 	size_t ncolumns; /* of the header */
 	/* In the order of the header. Owned; every field has room. */
 	struct delimited_column *wanted;
 	size_t nwanted;
+
+	size_t column;	  /* of the record, the present one */
+	size_t at;	  /* of wanted, the next one */
+	bool keep;	  /* the text of the column is asked for */
+	bool more;	  /* another column follows in the line */
+	const char *from; /* what is not built of it begins there */
+	struct delimited_text text;
 };
 
 struct reader {
@@ -46,8 +105,9 @@ struct reader {
 	struct fieldset fields;
 	const char *data; /* the upload; borrowed */
 	size_t len;
-	int ended; /* what reader_next answers from now on; 1: not yet */
-	struct apierr error; /* when ended is -1 */
+	size_t slice;
+	int last; /* what reader_next has answered; 0 and -1 stay so */
+	struct apierr error; /* when last is -1 */
 	struct json_reader json;
 	struct delimited_reader delimited;
 };

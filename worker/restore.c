@@ -57,6 +57,7 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy)
 	r->policy = policy;
 	if (spool_clean() == -1)
 		log_warn("spool");
+	snapdir_clean();
 	if (load_snapshot(a, job_id) == 0)
 		r->journal = journal_open(a->applied_seq, policy);
 	if (r->journal == NULL) {

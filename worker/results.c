@@ -54,6 +54,9 @@ struct results {
 	struct resultnames *names;
 	struct wbuf scratch;
 	bool muted;
+	bool drop_owed;	  /* asked for while muted: the next write begins so */
+	int64_t owed_ms;  /* from this time on */
+	bool inherited;	  /* commits of an earlier process may lack a sync */
 	bool under_way;	  /* a transaction is open */
 	int error;	  /* errno that spoilt what is under way; 0: none */
 	uint64_t seq;	  /* last one handed to results_commit */
@@ -195,6 +198,17 @@ spoil(struct results *r)
 }
 
 static int
+interim_delete(struct results *r, int64_t from_ms)
+{
+	sqlite3_bind_int64(r->st[ST_DROP_RECORDS], 1, from_ms);
+	sqlite3_bind_int64(r->st[ST_DROP_BUCKETS], 1, from_ms);
+	if (sqlx_run(r->st[ST_DROP_RECORDS]) == -1 ||
+	    sqlx_run(r->st[ST_DROP_BUCKETS]) == -1)
+		return spoil(r);
+	return 0;
+}
+
+static int
 transaction_begin(struct results *r)
 {
 	if (r->error != 0)
@@ -205,7 +219,7 @@ transaction_begin(struct results *r)
 		return spoil(r);
 	r->under_way = true;
 	r->now = TIME_UNSET;
-	return 0;
+	return r->drop_owed ? interim_delete(r, r->owed_ms) : 0;
 }
 
 /*
@@ -278,23 +292,33 @@ sink_bucket(void *arg, const struct bucket_result *b)
 	return 0;
 }
 
+/*
+ * The replayed entry had dropped what there was then. Interim results of a
+ * flush after it, which is no entry, may be there still; they stand until the
+ * next results come, as they would have without a death.
+ */
+static void
+drop_owe(struct results *r, int64_t from_ms)
+{
+	if (!r->drop_owed || from_ms < r->owed_ms)
+		r->owed_ms = from_ms;
+	r->drop_owed = true;
+}
+
 static int
 sink_drop_interim(void *arg, int64_t from_ms)
 {
 	struct results *r = arg;
 
-	if (r->muted)
+	if (r->muted) {
+		drop_owe(r, from_ms);
 		return 0;
+	}
 	if (!r->under_way && r->error == 0 && file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : spoil(r);
 	if (transaction_begin(r) == -1)
 		return -1;
-	sqlite3_bind_int64(r->st[ST_DROP_RECORDS], 1, from_ms);
-	sqlite3_bind_int64(r->st[ST_DROP_BUCKETS], 1, from_ms);
-	if (sqlx_run(r->st[ST_DROP_RECORDS]) == -1 ||
-	    sqlx_run(r->st[ST_DROP_BUCKETS]) == -1)
-		return spoil(r);
-	return 0;
+	return interim_delete(r, from_ms);
 }
 
 void
@@ -323,6 +347,7 @@ results_applied_seq(struct results *r, uint64_t *seq)
 			errno = EIO;
 			return -1;
 		}
+		r->inherited = true;
 		*seq = r->seq_in;
 		/* A job that gets no data needs no open database. */
 		file_close(r);
@@ -357,6 +382,7 @@ transaction_commit(struct results *r)
 	if (sqlx_run(r->st[ST_COMMIT]) == -1)
 		return -1;
 	r->under_way = false;
+	r->drop_owed = false;
 	r->seq_in = r->seq;
 	return 0;
 }
@@ -386,8 +412,10 @@ results_commit(struct results *r, uint64_t seq, bool durable)
 		r->seq = seq;
 	if (r->under_way && transaction_commit(r) == -1)
 		goto fail;
-	if (!durable || r->db == NULL)
+	if (!durable || (r->db == NULL && !r->inherited))
 		return 0;
+	if (file_open(r, false) == -1)
+		goto fail;
 	if (r->seq < r->seq_in)
 		r->seq = r->seq_in;
 	if (commit_sync(r) == -1)

@@ -29,7 +29,8 @@ int results_applied_seq(struct results *, uint64_t *seq) MUST_CHECK;
 
 /*
  * The sink for an engine. While muted is set (replay of entries at or below
- * applied_seq) everything is taken and nothing is written.
+ * applied_seq) everything is taken and nothing is written; interim results
+ * that were to be dropped then are dropped with the next write.
  */
 void results_sink(struct results *, struct result_sink *);
 void results_mute(struct results *, bool muted);
@@ -37,8 +38,10 @@ void results_mute(struct results *, bool muted);
 /*
  * Commit what came since the last commit, and seq with it. With nothing to
  * write the file stays unopened, and seq is kept for the next commit.
- * durable: as synchronous=FULL, before a snapshot. 0, or -1 with EIO, ENOSPC
- * (logged); what was under way is then gone and may be produced again.
+ * durable: as synchronous=FULL, before a snapshot; with what an earlier
+ * process committed, once results_applied_seq has asked for it. 0, or -1 with
+ * EIO, ENOSPC (logged); what was under way is then gone and may be produced
+ * again.
  */
 int results_commit(struct results *, uint64_t seq, bool durable) MUST_CHECK;
 

@@ -18,9 +18,9 @@
 
 #define LOCK_FILE "lock"
 #define LOCK_RETRY_MS 20
-#define OUTPUT_BYTES                                                           \
-	(4u * 1024 * 1024) /* unsent answers: then stop reading                \
-			    */
+#define REASON_BYTES 512 /* of a reason in the log: it may quote a client */
+/* Unsent answers: then stop reading. */
+#define OUTPUT_BYTES (4u * 1024 * 1024)
 
 struct session *
 session_new(int fd)
@@ -61,12 +61,15 @@ session_free(struct session *s)
 static int
 session_refuse(struct session *s, const struct apierr *e)
 {
+	const char *reason = e->link[0].reason;
+	char text[REASON_BYTES];
 	int saved = errno;
 
 	/* The supervisor writes it, with what becomes of the job. */
 	s->refused = answer_failed(s->peer, 0, e) == 0;
 	if (!s->refused)
-		log_warnx("%s", e->link[0].reason);
+		log_warnx("%s",
+		    log_escape(text, sizeof(text), reason, strlen(reason)));
 	errno = saved;
 	return -1;
 }

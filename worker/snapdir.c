@@ -1,7 +1,6 @@
 /* Owns the files of snapshots/. */
 #include "common/compat.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/disk.h"
 #include "common/log.h"
+#include "worker/quarantine.h"
 #include "worker/snapdir.h"
 
 #define SNAPDIR "snapshots"
@@ -39,66 +39,43 @@ file_number(const char *name)
 	return strtoull(name, NULL, 10);
 }
 
+struct search {
+	uint64_t limit;
+	uint64_t seq; /* greatest number below limit so far; 0: none */
+};
+
+static int
+search_name(void *arg, const char *name)
+{
+	uint64_t n = file_number(name);
+	struct search *s = arg;
+
+	if (n > s->seq && n < s->limit)
+		s->seq = n;
+	return 0;
+}
+
 /* *seq: the greatest number below limit, 0 for none. */
 static int
 file_before(uint64_t limit, uint64_t *seq)
 {
-	DIR *dir = opendir(SNAPDIR);
-	struct dirent *de;
+	struct search s = { .limit = limit };
 
 	*seq = 0;
-	if (dir == NULL) {
+	if (disk_each(SNAPDIR, search_name, &s) == -1) {
 		log_warn(SNAPDIR);
 		return -1;
 	}
-	while ((de = readdir(dir)) != NULL) {
-		uint64_t n = file_number(de->d_name);
-
-		if (n > *seq && n < limit)
-			*seq = n;
-	}
-	closedir(dir);
+	*seq = s.seq;
 	return 0;
 }
 
 static void
 set_aside(uint64_t seq, const char *why)
 {
-	char from[PATH_BYTES], to[64];
-
-	snprintf(to, sizeof(to), "quarantine/snapshot-%" PRIu64, seq);
-	log_warnx("%s: %s: moved to %s", file_path(from, seq), why, to);
-	if (rename(from, to) == -1)
-		log_warn("%s", to);
-}
-
-static int
-file_map(struct snapdir_file *f)
-{
 	char path[PATH_BYTES];
-	int saved, fd;
-	struct stat st;
 
-	fd = open(file_path(path, f->seq), O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, &st) == -1)
-		goto fail;
-	f->map = NULL;
-	f->maplen = (size_t)st.st_size;
-	if (f->maplen > 0) {
-		f->map = mmap(NULL, f->maplen, PROT_READ, MAP_SHARED, fd, 0);
-		if (f->map == MAP_FAILED)
-			goto fail;
-	}
-	close(fd);
-	return 0;
-fail:
-	saved = errno;
-	f->map = NULL;
-	close(fd);
-	errno = saved;
-	return -1;
+	quarantine_move(file_path(path, seq), "snapshot", seq, why);
 }
 
 /* NULL when it is whole and this job's, else what is wrong. */
@@ -120,9 +97,18 @@ file_judge(struct snapdir_file *f, const char *job_id)
 	return NULL;
 }
 
+void
+snapdir_clean(void)
+{
+	if (unlink(NEW_FILE) == -1 && errno != ENOENT)
+		log_warn(NEW_FILE);
+}
+
 int
 snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 {
+	char path[PATH_BYTES];
+
 	memset(f, 0, sizeof(*f));
 	for (;;) {
 		const char *why;
@@ -131,8 +117,9 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 			return -1;
 		if (f->seq == 0)
 			return 0;
-		if (file_map(f) == -1) {
-			log_warn("snapshot %" PRIu64, f->seq);
+		if (disk_map(file_path(path, f->seq), &f->map, &f->maplen) ==
+		    -1) {
+			log_warn("%s", path);
 			return -1;
 		}
 		why = file_judge(f, job_id);
@@ -161,19 +148,6 @@ snapdir_refuse(struct snapdir_file *f)
 }
 
 static int
-sync_directory(void)
-{
-	int fd = open(SNAPDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc;
-
-	if (fd == -1)
-		return -1;
-	rc = fsync(fd);
-	close(fd);
-	return rc;
-}
-
-static int
 file_fill(int fd, const struct snapshot_head *head,
     int (*save)(void *, struct snapshot_writer *), void *arg)
 {
@@ -198,7 +172,7 @@ snapdir_write(const struct snapshot_head *head,
 	file_path(path, head->applied_seq);
 	fd = open(NEW_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 	if (fd != -1 && file_fill(fd, head, save, arg) == 0 &&
-	    rename(NEW_FILE, path) == 0 && sync_directory() == 0) {
+	    rename(NEW_FILE, path) == 0 && disk_sync_dir(SNAPDIR) == 0) {
 		close(fd);
 		return 0;
 	}

@@ -22,6 +22,9 @@ struct snapdir_file {
 	size_t maplen;
 };
 
+/* Remove what a worker left that died while it wrote one. */
+void snapdir_clean(void);
+
 /*
  * Find the newest whole snapshot of this job with a number below limit. What
  * is damaged or another job's is set aside in quarantine/ and logged. Returns

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/disk.h"
 #include "worker/snapshot.h"
 
 #define MAGIC "ANOMSNAP"
@@ -49,28 +49,11 @@ writer_fail(struct snapshot_writer *w, int error)
 }
 
 static int
-write_at(int fd, const uint8_t *p, size_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, (off_t)at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-static int
 writer_flush(struct snapshot_writer *w)
 {
 	if (w->fd == -1)
 		return 0;
-	if (write_at(w->fd, w->buf.data, w->buf.len, w->flushed) == -1)
+	if (disk_write_at(w->fd, w->buf.data, w->buf.len, w->flushed) == -1)
 		return writer_fail(w, errno);
 	w->flushed += w->buf.len;
 	wbuf_reset(&w->buf);
@@ -140,7 +123,7 @@ writer_patch_length(struct snapshot_writer *w, uint64_t length)
 		return 0;
 	}
 	/* Buffered sections never straddle: the head is flushed whole. */
-	if (write_at(w->fd, b, sizeof(b), at) == -1)
+	if (disk_write_at(w->fd, b, sizeof(b), at) == -1)
 		return writer_fail(w, errno);
 	return 0;
 }

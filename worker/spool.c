@@ -1,16 +1,17 @@
 /* Owns where the bytes of an unsealed upload are. */
 #include "common/compat.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/disk.h"
 #include "common/wire.h"
 #include "worker/journal.h"
 #include "worker/spool.h"
@@ -68,21 +69,7 @@ spool_free(struct spool *s)
 static int
 file_write(struct spool *s, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	uint64_t at = JOURNAL_DATA_OFFSET + s->bytes;
-
-	while (len > 0) {
-		ssize_t n = pwrite(s->fd, p, len, (off_t)at);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
+	return disk_write_at(s->fd, data, len, JOURNAL_DATA_OFFSET + s->bytes);
 }
 
 /* Without this the one sync at the end would wait for all of a large body. */
@@ -198,19 +185,22 @@ spool_moved(struct spool *s)
 	s->fd = -1;
 }
 
+static int
+file_remove(void *arg, const char *name)
+{
+	char path[sizeof(SPOOL_DIR) + NAME_MAX + 2];
+	int *rc = arg;
+
+	snprintf(path, sizeof(path), SPOOL_DIR "/%s", name);
+	if (unlink(path) == -1)
+		*rc = -1;
+	return 0;
+}
+
 int
 spool_clean(void)
 {
-	DIR *dir = opendir(SPOOL_DIR);
-	struct dirent *de;
 	int rc = 0;
 
-	if (dir == NULL)
-		return -1;
-	while ((de = readdir(dir)) != NULL)
-		if (de->d_name[0] != '.' &&
-		    unlinkat(dirfd(dir), de->d_name, 0) == -1)
-			rc = -1;
-	closedir(dir);
-	return rc;
+	return disk_each(SPOOL_DIR, file_remove, &rc) == -1 ? -1 : rc;
 }

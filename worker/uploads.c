@@ -115,9 +115,10 @@ refuse(struct uploads *u, uint32_t request)
 }
 
 int
-uploads_begin(
-    struct uploads *u, uint32_t request, const struct msg_upload_begin *m)
+uploads_begin(struct uploads *u, uint32_t request,
+    const struct msg_upload_begin *m, unsigned sealed_windows)
 {
+	bool windowed = m->encoding == ENCODING_ZSTD;
 	struct arrival *a;
 
 	if (request == 0 || find(u, request) != NULL) {
@@ -125,7 +126,7 @@ uploads_begin(
 		return -1;
 	}
 	if (u->n >= LOOP_ARRIVALS_MAX ||
-	    (m->encoding == ENCODING_ZSTD && u->nwindowed >= LOOP_WINDOWS_MAX))
+	    (windowed && u->nwindowed + sealed_windows >= LOOP_WINDOWS_MAX))
 		return refuse(u, request);
 	a = arrival_new(request, m, u->max_bytes, u->flush);
 	if (a == NULL)

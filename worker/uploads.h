@@ -34,9 +34,11 @@ void uploads_free(struct uploads *);
  * Frames of an upload. What is wrong with the upload is answered to its
  * client here. Each returns 0, or -1 with errno; EBADMSG: no such upload, or
  * not the bytes that were sealed.
+ *
+ * sealed_windows  of sealed uploads, which count as well: LOOP_WINDOWS_MAX
  */
 int uploads_begin(struct uploads *, uint32_t request,
-    const struct msg_upload_begin *) MUST_CHECK;
+    const struct msg_upload_begin *, unsigned sealed_windows) MUST_CHECK;
 int uploads_data(
     struct uploads *, uint32_t request, const uint8_t *, size_t) MUST_CHECK;
 /* *a: sealed, the caller's now; NULL when it had failed before. */

@@ -144,7 +144,11 @@ class Daemon:
     # ---- life
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, kind, value, trace):

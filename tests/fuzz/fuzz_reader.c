@@ -4,7 +4,8 @@
  * the intake behind them: what it counts adds up.
  *
  * The first byte chooses: bit 0 the delimited format, bits 1 and 2 its
- * delimiter, bit 3 a job whose time field is an analysis field too.
+ * delimiter, bit 3 a job whose time field is an analysis field too, the others
+ * in how small slices the upload is read a second time.
  */
 #include "common/compat.h"
 
@@ -15,6 +16,8 @@
 #include "worker/intake.h"
 #include "worker/reader.h"
 #include "worker/utf8.h"
+
+#define SLICE_OVERRUN 1024 /* bytes: a number may be as long */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -68,8 +71,8 @@ check_counts(const struct data_counts *dc, uint64_t records, size_t len)
 
 /* One upload; its checksum, so that two can be compared. */
 static uint32_t
-read_upload(
-    struct reader *r, const struct jobconf *jc, const char *data, size_t len)
+read_upload(struct reader *r, const struct jobconf *jc, const char *data,
+    size_t len, size_t slice)
 {
 	struct intake *in = intake_new(jc);
 	const struct record *rec;
@@ -81,12 +84,16 @@ read_upload(
 	int rc;
 
 	require(in != NULL);
+	reader_set_slice(r, slice);
 	reader_begin(r, data, len);
 	intake_begin(in, 1700000000000);
-	while ((rc = reader_next(r, &rec, &e)) == 1) {
+	while ((rc = reader_next(r, &rec, &e)) > 0) {
 		require(reader_bytes(r) >= bytes);
+		require(reader_bytes(r) - bytes <= slice + SLICE_OVERRUN);
 		bytes = reader_bytes(r);
 		require(bytes <= len);
+		if (rc == 2)
+			continue;
 		sum = check_record(rec, jc->nfields, sum);
 		(void)intake_record(in, rec, &time_s);
 		require(++records <= len);
@@ -122,8 +129,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	size_t body_len = len > 0 ? len - 1 : 0;
 
 	require(r != NULL);
-	require(read_upload(r, &jc, body, body_len) ==
-	    read_upload(r, &jc, body, body_len));
+	/* bits 4 to 7: small slices, which must not change anything */
+	require(read_upload(r, &jc, body, body_len, READER_SLICE) ==
+	    read_upload(r, &jc, body, body_len, 1 + (mode >> 4)));
 	reader_free(r);
 	return 0;
 }

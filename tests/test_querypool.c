@@ -1,0 +1,290 @@
+/* The processes that read results, and what becomes of queries. */
+#include "common/compat.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/supervisor_fixture.h"
+
+#define BUCKETS "/_ml/anomaly_detectors/j/results/buckets"
+#define LINE_MAX_QUERIES 1000
+
+static void
+start(void)
+{
+	sv_start();
+	sv_job("j", NULL);
+}
+
+static int
+ask(void)
+{
+	return sv_ask("GET", BUCKETS, NULL);
+}
+
+/*
+ * One whose leaving will be seen before anything is written to it: what it has
+ * not read makes its close a reset, not the end of its half.
+ */
+static int
+ask_without_reading(void)
+{
+	int fd = fx_connect();
+
+	fx_say(fd,
+	    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	    "GET " BUCKETS " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+	return fd;
+}
+
+/* The process that was started last, with a query under way. */
+static struct child *
+ready_reader(uint32_t *request)
+{
+	struct child *c = fake_last(SV_QUERY);
+
+	cr_assert_not_null(c);
+	fake_ready(c);
+	*request = fake_expect(c, MSG_QUERY, NULL);
+	return c;
+}
+
+static void
+end_answer(struct child *c, uint32_t request)
+{
+	struct msg_query_end end = { .bytes = 0 };
+
+	fake_say(c, MSG_QUERY_END, request, &end);
+}
+
+Test(querypool, a_process_is_started_on_demand_and_kept)
+{
+	struct child *c;
+	uint32_t request;
+	int fd;
+
+	start();
+	cr_expect_eq(fake_count(SV_QUERY), 0);
+	fd = ask();
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{\"count\":0}", 11);
+	cr_expect_str_empty(fx_hear(fd), "more might follow");
+	end_answer(c, request);
+	sv_expect(fx_hear(fd), 200, "Content-Length: 11\r\n");
+	close(fd);
+	fd = ask();
+	request = fake_expect(c, MSG_QUERY, NULL);
+	fake_say_failed(c, request, 404, E_NOT_FOUND, "no such bucket");
+	sv_expect(fx_hear(fd), 404, "no such bucket");
+	cr_expect_eq(fake_count(SV_QUERY), 1);
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, a_query_whose_process_dies_is_given_to_another_one)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{\"half\":", 8);
+	fake_exit(c, 9);
+	cr_expect_str_empty(fx_hear(fd));
+	cr_expect_eq(fake_count(SV_QUERY), 2);
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(fd), 200, "\r\n\r\n{}");
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, a_query_that_ends_two_processes_fails)
+{
+	uint32_t request;
+	int fd;
+
+	start();
+	fd = ask();
+	fake_exit(ready_reader(&request), 9);
+	fake_exit(ready_reader(&request), 9);
+	sv_expect(fx_hear(fd), 500, "the process that reads results");
+	cr_expect_eq(fake_count(SV_QUERY), 2, "nobody waits for a third one");
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, an_answer_that_had_begun_is_visibly_cut_off)
+{
+	const char *heard;
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{\"a\":", 5);
+	fake_say_raw(c, MSG_QUERY_PART, request, "1,", 2);
+	fake_exit(c, 9);
+	heard = fx_hear(fd);
+	sv_expect(heard, 200, "{\"a\":");
+	cr_expect_null(strstr(heard, "\r\n0\r\n"), "%s", heard);
+	cr_expect(fx_is_closed(fd));
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, a_client_that_leaves_in_the_middle_holds_nobody_up)
+{
+	static char part[MSG_DATA_MAX];
+	struct child *c;
+	uint32_t request;
+	int fd, next;
+
+	memset(part, ' ', sizeof(part));
+	start();
+	fd = ask();
+	next = ask();
+	c = ready_reader(&request);
+	/* More than the client takes: the process is held back. */
+	for (int i = 0; i < 3; i++)
+		fake_say_raw(c, MSG_QUERY_PART, request, part, sizeof(part));
+	close(fd);
+	fx_turn();
+	fake_say_raw(c, MSG_QUERY_PART, request, part, sizeof(part));
+	end_answer(c, request);
+	request = fake_expect(c, MSG_QUERY, NULL);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(next), 200, "{}");
+	cr_expect_eq(fake_count(SV_QUERY), 1);
+	close(next);
+	sv_end();
+}
+
+Test(querypool, clients_that_leave_the_line_leave_no_gap)
+{
+	struct child *c;
+	uint32_t request;
+	int fd[3];
+
+	start();
+	for (int i = 0; i < 3; i++)
+		fd[i] = i == 1 ? ask_without_reading() : ask();
+	c = ready_reader(&request);
+	close(fd[1]);
+	fx_turn();
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(fd[0]), 200, "{}");
+	request = fake_expect(c, MSG_QUERY, NULL);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(fd[2]), 200, "{}");
+	cr_expect_eq(fake_next(c), 0);
+	close(fd[0]);
+	close(fd[2]);
+	sv_end();
+}
+
+Test(querypool, a_full_line_answers_429)
+{
+	int *fd = calloc(LINE_MAX_QUERIES + 1, sizeof(*fd));
+	const char *heard;
+	uint32_t request;
+
+	start();
+	fd[0] = ask();
+	ready_reader(&request);
+	for (int i = 1; i < LINE_MAX_QUERIES; i++)
+		fd[i] = ask();
+	fd[LINE_MAX_QUERIES] = ask_without_reading();
+	heard = sv_talk("GET", BUCKETS, NULL);
+	sv_expect(heard, 429, "es_rejected_execution_exception");
+	cr_expect_not_null(strstr(heard, "Retry-After: 1\r\n"));
+	/* Who leaves makes room. */
+	close(fd[LINE_MAX_QUERIES]);
+	fx_turn();
+	fd[LINE_MAX_QUERIES] = ask();
+	cr_expect_str_empty(fx_hear(fd[LINE_MAX_QUERIES]));
+	for (int i = 0; i <= LINE_MAX_QUERIES; i++)
+		close(fd[i]);
+	free(fd);
+	sv_end();
+}
+
+Test(querypool, three_starts_that_fail_answer_503)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	for (int i = 0; i < 3; i++) {
+		fake_exit(fake_last(SV_QUERY), 127); /* before READY */
+		sv_tick(1); /* a start that failed is not repeated at once */
+	}
+	sv_expect(
+	    fx_hear(fd), 503, "no process that reads results could be started");
+	cr_expect_eq(fake_count(SV_QUERY), 3);
+	close(fd);
+	fake_failing = 3;
+	fd = ask();
+	sv_tick(3);
+	sv_expect(fx_hear(fd), 503, "could be started");
+	close(fd);
+	fd = ask(); /* and the next one is tried afresh */
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(fd), 200, "{}");
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, a_process_that_hangs_is_ended_also_in_the_middle)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	sv_tick(62);
+	cr_expect(c->killed);
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{\"a\":", 5);
+	fake_say_raw(c, MSG_QUERY_PART, request, "1,", 2);
+	sv_expect(fx_hear(fd), 200, "{\"a\":");
+	sv_tick(62);
+	cr_expect(c->killed);
+	cr_expect(fx_is_closed(fd));
+	close(fd);
+	sv_end();
+}
+
+Test(querypool, an_answer_that_nobody_asked_for_ends_the_process)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	end_answer(c, request);
+	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	cr_expect(c->killed);
+	sv_expect(fx_hear(fd), 200, "{}");
+	close(fd);
+	sv_end();
+}
