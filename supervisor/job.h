@@ -45,6 +45,7 @@ enum job_event {
 	EV_EXIT_UNEXPECTED,
 	EV_DELETE,
 	EV_DELETE_FAILED,
+	EV_LOADED, /* at the start of the daemon; not worth a line each */
 	JOB_NEVENTS
 };
 

@@ -243,7 +243,7 @@ load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
 		log_warn("job %s: the id of its snapshot is not shown", id);
 	if (load_totals(job, m->totals) == -1)
 		log_warnx("job %s: its stored counts are not valid", id);
-	job_event(job, EV_CREATED, "loaded");
+	job_event(job, EV_LOADED, "loaded");
 }
 
 void

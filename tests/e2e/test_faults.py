@@ -302,6 +302,23 @@ def test_killed_keeper_is_started_again():
         assert d.get("/_ml/anomaly_detectors/two").status == 200
 
 
+def test_signals_of_a_terminal_end_the_daemon_in_order():
+    for sig in (signal.SIGINT, signal.SIGHUP):
+        with Daemon() as d:
+            d.make_job("j", job())
+            d.post("j", [at(0, v=1)])
+            assert d.results("j", "buckets")["count"] == 0
+            for pid in d.children():
+                os.kill(pid, sig)
+            time.sleep(0.2)
+            d.get("/")
+            os.kill(d.pid, sig)
+            assert d.wait() == 0
+            log = d.log()
+            assert "job j: CLOSING -> CLOSED: closed" in log, log
+            assert "warning" not in log, log
+
+
 def test_killed_query_process_is_started_again():
     with Daemon() as d:
         d.make_job("j", job())
