@@ -52,8 +52,8 @@ def test_first_job_of_the_readme():
         text = open(os.path.join(TOP, "README.md")).read()
         answers = [run(d, command, directory)
             for command in commands("README.md")]
-        assert len(answers) == 5, answers
-        for answer in answers[:4]:
+        assert len(answers) >= 4, answers
+        for answer in answers[:-1]:
             assert "\n    %s\n" % answer in text, answer
-        [record] = json.loads(answers[4])["records"]
+        [record] = json.loads(answers[-1])["records"]
         assert record["actual"] == [425.0], record
