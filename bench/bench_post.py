@@ -13,10 +13,10 @@ the name of the machine beside it; it judges nothing.
 import argparse
 import http.client
 import json
+import multiprocessing
 import os
 import socket
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
@@ -73,39 +73,43 @@ def post(port, name, data):
     return sent, took, json.loads(answer.split(b"\r\n\r\n", 1)[1])
 
 
-class Asker(threading.Thread):
-    """Asks for pages until stopped, and keeps how long each took."""
+def ask(port, path, what, stop, out):
+    """Asks for the page until stopped; then says how long each took."""
+    took = []
+    rows = 0
+    c = http.client.HTTPConnection("127.0.0.1", port)
+    while not stop.is_set():
+        start = time.monotonic()
+        c.request("GET", path)
+        answer = c.getresponse()
+        page = answer.read()
+        took.append(1000 * (time.monotonic() - start))
+        rows = len(json.loads(page)[what])
+        time.sleep(0.002)
+    out.put((what, rows, sorted(took)))
 
-    def __init__(self, port, name, what, query):
-        super().__init__()
-        self.port = port
-        self.path = "/_ml/anomaly_detectors/%s/results/%s?%s" % (
-            name, what, query)
-        self.what = what
-        self.took = []
-        self.rows = 0
-        self.stopped = False
 
-    def run(self):
-        c = http.client.HTTPConnection("127.0.0.1", self.port)
-        while not self.stopped:
-            start = time.monotonic()
-            c.request("GET", self.path)
-            answer = c.getresponse()
-            page = answer.read()
-            self.took.append(time.monotonic() - start)
-            if answer.status != 200:
-                sys.exit(page.decode())
-            self.rows = len(json.loads(page)[self.what])
-            time.sleep(0.002)
+class Askers:
+    """A process for each kind of page: the poster should not slow them."""
+
+    def __init__(self, port, name):
+        self.stop = multiprocessing.Event()
+        self.out = multiprocessing.Queue()
+        self.crowd = [multiprocessing.Process(target=ask, args=(port,
+            "/_ml/anomaly_detectors/%s/results/%s?size=100" % (name, what),
+            what, self.stop, self.out)) for what in ("buckets", "records")]
+        for p in self.crowd:
+            p.start()
 
     def report(self):
-        self.stopped = True
-        self.join()
-        t = sorted(1000 * x for x in self.took)
-        print("%-8s pages of %3d rows: %4d asked, p50 %.1f ms, p99 %.1f ms, "
-            "longest %.1f ms" % (self.what, self.rows, len(t), t[len(t) // 2],
-            t[len(t) * 99 // 100], t[-1]))
+        self.stop.set()
+        for _ in self.crowd:
+            what, rows, t = self.out.get()
+            print("%-8s pages of %3d rows: %4d asked, p50 %.1f ms, p99 %.1f "
+                "ms, longest %s ms" % (what, rows, len(t), t[len(t) // 2],
+                t[len(t) * 99 // 100], " ".join("%.1f" % x for x in t[-4:])))
+        for p in self.crowd:
+            p.join()
 
 
 def main():
@@ -123,14 +127,11 @@ def main():
             field="responsetime", **more))
         d.open_job("j")
         start = START
-        askers = []
+        askers = None
         for n in range(args.n):
             data, count, start = body(args.m, start)
             if n == args.n // 2:
-                askers = [Asker(d.port, "j", "buckets", "size=100"),
-                    Asker(d.port, "j", "records", "size=100")]
-                for a in askers:
-                    a.start()
+                askers = Askers(d.port, "j")
             family = {d.pid: "anomd", **d.children()}
             before = {p: cpu_seconds(p) for p in family}
             sent, took, counts = post(d.port, "j", data)
@@ -140,8 +141,11 @@ def main():
             print("%d records, %.2f s (sent after %.2f): %.2f million a "
                 "second; processor seconds: %s" % (count, took, sent,
                 count / took / 1e6, cpu), flush=True)
-        for a in askers:
-            a.report()
+        askers.report()
+        print("and while nothing is posted:")
+        askers = Askers(d.port, "j")
+        time.sleep(args.n / 4)
+        askers.report()
 
 
 if __name__ == "__main__":
