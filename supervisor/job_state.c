@@ -287,6 +287,7 @@ deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
+	/* A keeper that ended before it answered has done it all the same. */
 	if (e != NULL && e->status != 404) {
 		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
 		job_wake(job, WAIT_DELETED, e);

@@ -152,7 +152,14 @@ static void
 created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 {
 	struct job *job = arg;
+	struct apierr none;
 
+	if (e == NULL && incarnation == 0) {
+		apierr_set(&none, 500, E_EXCEPTION,
+		    "the keeper of the catalogue gave job [%s] no number",
+		    job->id);
+		e = &none;
+	}
 	if (e != NULL) {
 		job_wake(job, WAIT_CREATED, e);
 		job_forget(job);

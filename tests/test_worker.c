@@ -5,414 +5,17 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
-#include <sqlite3.h>
-#include <stdarg.h>
-#include <sys/resource.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
-#include "common/crc32c.h"
-#include "common/frame.h"
-#include "common/jobconf.h"
-#include "common/msg.h"
-#include "common/totals.h"
-#include "tests/tmpdir.h"
+#include "tests/worker_fixture.h"
 
-#define JOB_ID "job-1"
-#define ANSWER_TIMEOUT_MS 30000
-#define BASE_TIME 1455000000 /* of the records; a multiple of the span */
-#define SPAN 3600
-
-static const char job[] =
-    "{\"analysis_config\":{\"bucket_span\":\"1h\",\"detectors\":[{"
-    "\"function\":\"mean\",\"field_name\":\"value\"}]},"
-    "\"data_description\":{\"time_field\":\"time\",\"time_format\":\"epoch\"}}";
-
-static char dir[TMPDIR_BYTES];
-static char program[PATH_MAX];
-
-/* The supervisor's end of a worker. */
-struct worker {
-	pid_t pid;
-	int fd;
-	struct job_totals totals; /* last ones that came */
-	struct wbuf payload;	  /* of the frame that came last */
-};
-
-static void
-setup(void)
-{
-	cr_assert_not_null(realpath("anomd-worker", program));
-	tmpdir_enter(dir);
-}
-
-static void
-teardown(void)
-{
-	tmpdir_purge(dir);
-}
-
-TestSuite(worker, .init = setup, .fini = teardown, .timeout = 120);
-
-/* ---- the channel ---- */
-
-static void
-send_bytes(struct worker *w, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = send(w->fd, p, len, MSG_NOSIGNAL);
-
-		if (n == -1) /* it has ended: the test will see how */
-			return;
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
-static void
-send_msg(struct worker *w, uint16_t type, uint32_t request, const void *obj)
-{
-	struct wbuf wb;
-
-	wbuf_init(&wb, 0);
-	cr_assert_eq(frame_put(&wb, type, request, obj), 0);
-	send_bytes(w, wb.data, wb.len);
-	wbuf_clear(&wb);
-}
-
-static void
-send_raw(struct worker *w, uint16_t type, uint32_t request, const void *data,
-    size_t len)
-{
-	struct wbuf wb;
-
-	wbuf_init(&wb, 0);
-	cr_assert_eq(frame_put_raw(&wb, type, request, data, len), 0);
-	send_bytes(w, wb.data, wb.len);
-	wbuf_clear(&wb);
-}
-
-/* Returns false at the end of the stream. */
-static bool
-recv_bytes(struct worker *w, void *data, size_t len)
-{
-	char *p = data;
-
-	while (len > 0) {
-		struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
-		ssize_t n;
-
-		cr_assert_eq(poll(&pfd, 1, ANSWER_TIMEOUT_MS), 1,
-		    "the worker does not answer");
-		n = recv(w->fd, p, len, 0);
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* The next frame that is not TOTALS; false at the end of the stream. */
-static bool
-recv_frame(struct worker *w, struct frame_header *h)
-{
-	do {
-		uint8_t head[FRAME_HEADER_BYTES];
-		const char *why = "";
-
-		if (!recv_bytes(w, head, sizeof(head)))
-			return false;
-		cr_assert_eq(frame_get_header(head, FROM_WRK, IN_ANY, h, &why),
-		    0, "%s", why);
-		wbuf_reset(&w->payload);
-		cr_assert_not_null(wbuf_reserve(&w->payload, h->len + 1));
-		cr_assert(recv_bytes(w, w->payload.data, h->len));
-		w->payload.len = h->len;
-		if (h->type == MSG_TOTALS) {
-			struct msg_totals m;
-			struct rbuf rb;
-
-			cr_assert_eq(msg_decode(h->type, w->payload.data,
-					 h->len, &m, NULL),
-			    0);
-			rbuf_init(&rb, m.totals.p, m.totals.len);
-			cr_assert_eq(job_totals_decode(&rb, &w->totals), 0);
-		}
-	} while (h->type == MSG_TOTALS);
-	return true;
-}
-
-/* The next frame must be this one. */
-static void
-expect_msg(struct worker *w, uint16_t type, uint32_t request, void *obj)
-{
-	struct frame_header h;
-
-	cr_assert(recv_frame(w, &h), "the worker has ended");
-	cr_assert_eq(h.type, type, "%s in place of %s", msg_name(h.type),
-	    msg_name(type));
-	cr_assert_eq(h.request, request);
-	cr_assert_eq(msg_decode(type, w->payload.data, h.len, obj, NULL), 0);
-}
-
-/* ---- its life ---- */
-
-static void
-child_run(int fd, rlim_t file_bytes)
-{
-	struct rlimit rl = { file_bytes, file_bytes };
-
-	if (fd != 3)
-		dup2(fd, 3);
-	else
-		fcntl(fd, F_SETFD, 0);
-	closefrom(4);
-	setrlimit(RLIMIT_FSIZE, &rl);
-	execl(program, program, JOB_ID, (char *)NULL);
-	_exit(127);
-}
-
-static struct worker *
-worker_spawn_limited(rlim_t file_bytes)
-{
-	struct worker *w = calloc(1, sizeof(*w));
-	int fd[2];
-
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-	w->pid = fork();
-	cr_assert_neq(w->pid, -1);
-	if (w->pid == 0)
-		child_run(fd[1], file_bytes);
-	close(fd[1]);
-	w->fd = fd[0];
-	wbuf_init(&w->payload, 0);
-	return w;
-}
-
-static struct worker *
-worker_spawn(void)
-{
-	return worker_spawn_limited(RLIM_INFINITY);
-}
-
-/* HELLO and the configuration; max_bytes of a decoded body, 0: any. */
-static void
-worker_greet(struct worker *w, uint64_t max_bytes)
-{
-	struct jobconf *conf;
-	struct apierr e;
-	struct msg_hello hello = { .version = MSG_VERSION,
-		.log_level = 0,
-		.path = span_of(dir),
-		.job_id = span_of(JOB_ID),
-		.max_expanded_bytes = max_bytes,
-		.sync_policy = SYNC_ALWAYS };
-	char *text;
-
-	conf = jobconf_parse(JOB_ID, job, strlen(job), false, &e);
-	cr_assert_not_null(conf);
-	text = jobconf_print(conf);
-	send_msg(w, MSG_HELLO, 0, &hello);
-	send_raw(w, MSG_JOB_CONFIG, 0, text, strlen(text));
-	free(text);
-	jobconf_free(conf);
-}
-
-/* READY, and the totals right behind it. */
-static void
-worker_ready(struct worker *w)
-{
-	struct msg_ping ping = { .token = 1 };
-	struct msg_ready ready;
-	struct msg_pong pong;
-
-	expect_msg(w, MSG_READY, 0, &ready);
-	cr_expect_eq(ready.version, MSG_VERSION);
-	send_msg(w, MSG_PING, 0, &ping);
-	expect_msg(w, MSG_PONG, 0, &pong);
-}
-
-static struct worker *
-worker_open(void)
-{
-	struct worker *w = worker_spawn();
-
-	worker_greet(w, 0);
-	worker_ready(w);
-	return w;
-}
-
-/* Wait for its end. Returns its wait status. */
-static int
-worker_end(struct worker *w)
-{
-	struct frame_header h;
-	int status;
-
-	while (recv_frame(w, &h))
-		;
-	cr_assert_eq(waitpid(w->pid, &status, 0), w->pid);
-	close(w->fd);
-	wbuf_clear(&w->payload);
-	free(w);
-	return status;
-}
-
-static void
-expect_exit(struct worker *w, int code)
-{
-	int status = worker_end(w);
-
-	cr_assert(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
-	cr_expect_eq(
-	    WEXITSTATUS(status), code, "exit status %d", WEXITSTATUS(status));
-}
-
-static void
-worker_kill(struct worker *w)
-{
-	kill(w->pid, SIGKILL);
-	cr_expect(WIFSIGNALED(worker_end(w)));
-}
-
-/* Close in order, and see the id of the snapshot. */
-static void
-worker_close(struct worker *w, bool has_snapshot)
-{
-	struct msg_close close = { .keep = true };
-	struct msg_closed closed;
-
-	send_msg(w, MSG_CLOSE, 0, &close);
-	expect_msg(w, MSG_CLOSED, 0, &closed);
-	cr_expect_eq(closed.model_snapshot_id.len > 0, has_snapshot);
-	expect_exit(w, 0);
-}
-
-/* ---- uploads ---- */
-
-/* n records, one a minute, from minute first on. The caller frees. */
-static char *
-records(int first, int n, size_t *len)
-{
-	size_t cap = (size_t)n * 64 + 1;
-	char *text = malloc(cap);
-	size_t at = 0;
-
-	for (int i = first; i < first + n; i++)
-		at += (size_t)snprintf(text + at, cap - at,
-		    "{\"time\":%d,\"value\":%d.5}\n", BASE_TIME + 60 * i,
-		    i % 100);
-	*len = at;
-	return text;
-}
-
-static void
-upload_begin(struct worker *w, uint32_t request, enum upload_encoding encoding)
-{
-	struct msg_upload_begin m = { .encoding = (uint8_t)encoding,
-		.reset_start_s = TIME_UNSET,
-		.reset_end_s = TIME_UNSET };
-
-	send_msg(w, MSG_UPLOAD_BEGIN, request, &m);
-}
-
-static void
-upload_data(struct worker *w, uint32_t request, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		size_t n = len < MSG_DATA_MAX ? len : MSG_DATA_MAX;
-
-		send_raw(w, MSG_UPLOAD_DATA, request, p, n);
-		p += n;
-		len -= n;
-	}
-}
-
-static void
-upload_seal(struct worker *w, uint32_t request, const void *data, size_t len)
-{
-	struct msg_upload_seal m = { .wire_bytes = len,
-		.wire_crc = crc32c(0, data, len),
-		.receipt_ms = 1700000000000 };
-
-	send_msg(w, MSG_UPLOAD_SEAL, request, &m);
-}
-
-static void
-upload(struct worker *w, uint32_t request, enum upload_encoding encoding,
-    const void *data, size_t len)
-{
-	upload_begin(w, request, encoding);
-	upload_data(w, request, data, len);
-	upload_seal(w, request, data, len);
-}
-
-static struct data_counts
-expect_counts(struct worker *w, uint32_t request)
-{
-	struct data_counts counts;
-	struct msg_counts m;
-	struct rbuf rb;
-
-	expect_msg(w, MSG_COUNTS, request, &m);
-	rbuf_init(&rb, m.counts.p, m.counts.len);
-	cr_assert_eq(schema_decode(&data_counts_schema, &rb, &counts, NULL), 0);
-	return counts;
-}
-
-static void
-expect_failed(struct worker *w, uint32_t request, int status)
-{
-	struct msg_failed m;
-	struct apierr e;
-	struct rbuf rb;
-
-	expect_msg(w, MSG_FAILED, request, &m);
-	rbuf_init(&rb, m.error.p, m.error.len);
-	cr_assert_eq(apierr_decode(&rb, &e), 0);
-	cr_expect_eq(e.status, status, "%s", e.link[0].reason);
-}
-
-/* Post n records from minute first on and see them counted. */
-static void
-post(struct worker *w, uint32_t request, int first, int n)
-{
-	size_t len;
-	char *text = records(first, n, &len);
-	struct data_counts c;
-
-	upload(w, request, ENCODING_IDENTITY, text, len);
-	c = expect_counts(w, request);
-	cr_assert_eq(c.processed_record_count, (uint64_t)n);
-	cr_expect_eq(c.input_bytes, len);
-	free(text);
-}
-
-static void
-flush(struct worker *w, uint32_t request, int64_t advance_time_s)
-{
-	struct msg_flush m = { .calc_interim = true,
-		.start_s = TIME_UNSET,
-		.end_s = TIME_UNSET,
-		.advance_time_s = advance_time_s,
-		.skip_time_s = TIME_UNSET,
-		.receipt_ms = 1700000000000 };
-
-	send_msg(w, MSG_FLUSH, request, &m);
-}
-
-/* ---- tests ---- */
+TestSuite(worker, .init = worker_begin, .fini = worker_finish, .timeout = 120);
 
 Test(worker, opens_and_closes_an_empty_job)
 {
@@ -591,7 +194,7 @@ Test(worker, damaged_snapshot_is_no_loss)
 	post(w, 1, 1000, 500);
 	worker_close(w, true);
 	snprintf(cmd, sizeof(cmd),
-	    "truncate -s -1 $(ls %s/snapshots/* | tail -1)", dir);
+	    "truncate -s -1 $(ls %s/snapshots/* | tail -1)", worker_dir);
 	cr_assert_eq(system(cmd), 0);
 	w = worker_open();
 	cr_expect_eq(w->totals.counts.processed_record_count, 1500);
@@ -617,31 +220,6 @@ Test(worker, answered_counts_survive_a_kill)
 	worker_close(w, true);
 }
 
-/* All that results.db shows, but for wall time. The caller frees. */
-static char *
-results_dump(void)
-{
-	static const char sql[] =
-	    "SELECT group_concat(row, char(10)) FROM ("
-	    "SELECT printf('%lld %.17g %.17g %d', timestamp, anomaly_score,"
-	    " initial_anomaly_score, event_count) AS row FROM bucket"
-	    " UNION ALL SELECT printf('%lld %.17g %.17g %.17g', timestamp,"
-	    " probability, record_score, actual) FROM record ORDER BY 1)";
-	sqlite3_stmt *st;
-	sqlite3 *db;
-	char *dump;
-
-	cr_assert_eq(sqlite3_open_v2("results/results.db", &db,
-			 SQLITE_OPEN_READWRITE, NULL),
-	    SQLITE_OK);
-	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	cr_assert_eq(sqlite3_step(st), SQLITE_ROW);
-	dump = strdup((const char *)sqlite3_column_text(st, 0));
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return dump;
-}
-
 /* Twenty uploads, every one of them the worker's last if it is to die. */
 static char *
 results_of_a_life(bool deaths, struct data_counts *counts)
@@ -659,10 +237,7 @@ results_of_a_life(bool deaths, struct data_counts *counts)
 	*counts = w->totals.counts;
 	worker_close(w, true);
 	dump = results_dump();
-	for (size_t i = 0; i < NELEM(tmpdir_parts); i++) {
-		tmpdir_purge(tmpdir_parts[i]);
-		mkdir(tmpdir_parts[i], 0700);
-	}
+	worker_forget();
 	return dump;
 }
 
@@ -851,6 +426,21 @@ Test(worker, too_many_uploads_at_once_are_put_off)
 		upload_begin(w, n, ENCODING_GZIP);
 	upload_begin(w, n, ENCODING_IDENTITY);
 	expect_failed(w, n, 429);
+	worker_close(w, false);
+}
+
+/* The supervisor may have sent on before it read that they are put off. */
+Test(worker, late_data_of_any_number_of_refused_uploads_is_no_fault)
+{
+	struct worker *w = worker_open();
+	const uint32_t most = 512, last = 2000;
+
+	for (uint32_t n = 1; n <= last; n++)
+		upload_begin(w, n, ENCODING_IDENTITY);
+	for (uint32_t n = most + 1; n <= last; n++)
+		expect_failed(w, n, 429);
+	upload_data(w, most + 1, "late", 4);
+	upload_data(w, last, "late", 4);
 	worker_close(w, false);
 }
 

@@ -87,8 +87,9 @@ session_fail(struct session *s, const char *what)
 static int
 session_enter_directory(struct session *s)
 {
+	/* Clients read the reason: it says nothing of where things are. */
 	if (chdir(s->path) == -1)
-		return session_fail(s, s->path);
+		return session_fail(s, "directory of the job");
 	s->lockfd = open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	if (s->lockfd == -1)
 		return session_fail(s, LOCK_FILE);
@@ -150,6 +151,7 @@ work_locking(struct session *s)
 		if (errno != EWOULDBLOCK ||
 		    clock_mono_us() >= s->lock_deadline_us)
 			return session_fail(s, "lock of the job's directory");
+		s->progress++; /* it waits within bounds of its own */
 		return 0;
 	}
 	if (sandbox_enter(SANDBOX_WORKER, &home, 1) == -1)

@@ -662,11 +662,13 @@ def test_job_without_its_directory_says_so_in_one_line():
         d.start()
         response = d.request("POST", "/_ml/anomaly_detectors/j/_open")
         assert response.status == 500, response
-        assert directory in response.error["reason"], response
+        reason = response.error["reason"]
+        assert "directory of the job" in reason, response
+        assert directory not in reason, response
         lines = [line for line in d.log().split("\n")
             if "No such file" in line]
         assert lines == ["anomd: warning: job j: OPENING -> FAILED: worker "
-            "failed: %s: No such file or directory" % directory], lines
+            "failed: directory of the job: No such file or directory"], lines
         assert d.delete_job("j", query="?force=true")
 
 

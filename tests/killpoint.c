@@ -1,0 +1,141 @@
+/* Owns the tracer that counts calls and kills. */
+#include "common/compat.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/killpoint.h"
+
+#define EXIT_TRACE 98 /* the tracer itself failed */
+#define CALL_STOP (SIGTRAP | 0x80)
+
+/* Calls that always count; some machines have only the newer half. */
+static const long changing[] = {
+#ifdef SYS_rename
+	SYS_rename,
+	SYS_unlink,
+	SYS_mkdir,
+	SYS_rmdir,
+#endif
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+	SYS_renameat2,
+	SYS_unlinkat,
+	SYS_mkdirat,
+	SYS_pwrite64,
+	SYS_truncate,
+	SYS_ftruncate,
+	SYS_fallocate,
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_flock,
+};
+
+static bool
+changes_something(long call, const uint64_t *arg)
+{
+	for (size_t i = 0; i < NELEM(changing); i++)
+		if (call == changing[i])
+			return true;
+	if (call == SYS_openat)
+		return (arg[2] & O_CREAT) != 0;
+#ifdef SYS_open
+	if (call == SYS_open)
+		return (arg[1] & O_CREAT) != 0;
+#endif
+	/* Not a line of the log. */
+	return call == SYS_write && arg[0] != STDERR_FILENO;
+}
+
+/* Is it at the entry of a call that counts? */
+static bool
+is_at_call(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0)
+		_exit(EXIT_TRACE);
+	return info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+	    changes_something((long)info.entry.nr, info.entry.args);
+}
+
+static void
+finish(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	_exit(KILLPOINT_HIT);
+}
+
+/* From one stop to the next. Returns the signal that it stopped for. */
+static int
+go_on(pid_t pid, int signal)
+{
+	int status;
+
+	if (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(intptr_t)signal) == -1 ||
+	    waitpid(pid, &status, 0) != pid)
+		_exit(EXIT_TRACE);
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	if (!WIFSTOPPED(status))
+		_exit(EXIT_TRACE);
+	return WSTOPSIG(status);
+}
+
+static pid_t
+trace(const char *path, char *const argv[])
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+			execv(path, argv);
+		_exit(127);
+	}
+	/* It stops when it has become the program. */
+	if (pid == -1 || waitpid(pid, &status, 0) != pid ||
+	    !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		(void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) == -1)
+		_exit(EXIT_TRACE);
+	return pid;
+}
+
+void
+killpoint_exec(const char *path, char *const argv[], unsigned n)
+{
+	pid_t pid;
+	int stop = 0;
+
+	/* The sanitizers' search for leaks wants to trace, too. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	pid = trace(path, argv);
+	for (;;) {
+		stop = go_on(pid, stop == CALL_STOP ? 0 : stop);
+		if (stop == CALL_STOP && is_at_call(pid) && --n == 0)
+			finish(pid);
+	}
+}
+
+bool
+killpoint_works(void)
+{
+	char name[] = "true", *argv[] = { name, NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		killpoint_exec("/bin/true", argv, 1000000);
+	return pid != -1 && waitpid(pid, &status, 0) == pid &&
+	    WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}

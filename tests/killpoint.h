@@ -1,0 +1,27 @@
+/*
+ * Death between two system calls, not by chance: a program is run under a
+ * tracer that kills it right before the n-th of those of its calls which
+ * change what others can see (files, names, what is on the disk, what the
+ * channel carries). With n from 1 on until the program comes to its end, no
+ * window between two of them is left out.
+ */
+#ifndef TESTS_KILLPOINT_H
+#define TESTS_KILLPOINT_H
+
+#include <stdbool.h>
+
+#include "common/compat.h"
+
+#define KILLPOINT_HIT 99 /* exit status: it was killed there */
+
+/*
+ * Take the place of the calling process, a child of the test: run the program
+ * and kill it before its n-th such call, n >= 1. Exits with KILLPOINT_HIT, or
+ * with the program's status when it made fewer of them.
+ */
+void killpoint_exec(const char *path, char *const argv[], unsigned n) NO_RETURN;
+
+/* False where a process may not trace its child. */
+bool killpoint_works(void);
+
+#endif
