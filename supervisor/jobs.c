@@ -286,6 +286,7 @@ jobs_tick(struct jobs *jobs)
 	struct job *job;
 
 	RB_FOREACH (job, job_tree, &jobs->tree) {
+		job_waiters_tick(job, now_us);
 		if (job->chan == NULL)
 			continue;
 		if (gap_us > STALL_US)

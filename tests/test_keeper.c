@@ -13,6 +13,7 @@
 #include "keeper/catalog.h"
 #include "keeper/jobdirs.h"
 #include "tests/childproc.h"
+#include "tests/killpoint.h"
 #include "tests/tmpdir.h"
 
 static char state[TMPDIR_BYTES];
@@ -522,4 +523,154 @@ Test(keeper, names_of_directories_hold_their_number)
 	cr_expect_eq(jobdirs_incarnation("a.1x"), 0);
 	cr_expect_eq(jobdirs_incarnation(".1"), 0);
 	cr_expect_eq(jobdirs_incarnation("a.99999999999999999999"), 0);
+}
+
+/* ---- deaths ---- */
+
+/* As childproc_spawn, but killed before its call n. */
+static void
+spawn_doomed(struct childproc *c, unsigned n)
+{
+	char *argv[] = { program, NULL };
+	int sv[2];
+
+	memset(c, 0, sizeof(*c));
+	c->from = FROM_KPR;
+	c->state = IN_START;
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	c->pid = fork();
+	cr_assert_neq(c->pid, -1);
+	if (c->pid == 0) {
+		if (dup2(sv[1], 3) != 3)
+			_exit(127);
+		closefrom(4); /* our end: the tracer must not hold it */
+		killpoint_exec(program, argv, n);
+	}
+	close(sv[1]);
+	c->fd = sv[0];
+}
+
+/* What a doomed keeper has answered. */
+struct answered {
+	uint64_t first;	 /* incarnation of the job "a"; 0: none */
+	bool deleted;	 /* that one */
+	uint64_t second; /* of "b" */
+	bool whole;	 /* it came to its end */
+};
+
+/* A message may go to a keeper that is dead already. */
+static bool
+ask_doomed(struct childproc *c, uint16_t type, const void *m, uint16_t answer)
+{
+	struct wbuf wb;
+	bool sent;
+
+	wbuf_init(&wb, 0);
+	cr_assert_eq(frame_put(&wb, type, 9, m), 0);
+	sent = send(c->fd, wb.data, wb.len, MSG_NOSIGNAL) == (ssize_t)wb.len;
+	wbuf_clear(&wb);
+	return sent && childproc_next(c) == answer;
+}
+
+static uint64_t
+create_doomed(struct childproc *c, const char *id)
+{
+	struct msg_keep_create m = { span_of(id), span_of("{}"), 1 };
+	struct msg_keep_done done;
+
+	if (!ask_doomed(c, MSG_KEEP_CREATE, &m, MSG_KEEP_DONE))
+		return 0;
+	childproc_decode(c, &done);
+	return done.incarnation;
+}
+
+/* Start, create "a", delete it, create "b": as far as it comes. */
+static struct answered
+live_until(unsigned n)
+{
+	struct msg_hello hello = { .version = MSG_VERSION,
+		.path = span_of(state) };
+	struct answered a = { .first = 0 };
+	struct msg_keep_delete drop;
+	struct childproc c;
+	int status;
+
+	spawn_doomed(&c, n);
+	if (ask_doomed(&c, MSG_HELLO, &hello, MSG_READY)) {
+		c.state = IN_OPEN;
+		a.first = create_doomed(&c, "a");
+	}
+	if (a.first > 0) {
+		drop = (struct msg_keep_delete){ span_of("a"), a.first };
+		a.deleted =
+		    ask_doomed(&c, MSG_KEEP_DELETE, &drop, MSG_KEEP_DONE);
+	}
+	if (a.deleted)
+		a.second = create_doomed(&c, "b");
+	status = childproc_end(&c);
+	cr_assert(WIFEXITED(status));
+	a.whole = WEXITSTATUS(status) == 0;
+	cr_assert(a.whole || WEXITSTATUS(status) == KILLPOINT_HIT, "status %d",
+	    WEXITSTATUS(status));
+	return a;
+}
+
+/*
+ * What was answered holds; what was not is done whole or not at all, and jobs
+ * and directories are the same again.
+ */
+static void
+expect_consistent(const struct answered *a, unsigned n)
+{
+	struct msg_keep_job last;
+	struct childproc c;
+	uint64_t next;
+	char ids[64];
+	bool ok;
+
+	start(&c);
+	load(&c, ids, sizeof(ids), &last);
+	if (a->second > 0)
+		ok = strcmp(ids, "b ") == 0;
+	else if (a->deleted)
+		ok = strcmp(ids, "") == 0 || strcmp(ids, "b ") == 0;
+	else /* created, or deleted, but not told */
+		ok = strcmp(ids, "") == 0 || strcmp(ids, "a ") == 0;
+	cr_expect(ok, "call %u: jobs \"%s\"", n, ids);
+	cr_expect_eq(
+	    tmpdir_count("jobs"), ids[0] == '\0' ? 0 : 1, "call %u", n);
+	if (ids[0] != '\0')
+		cr_expect(exists(job_path(
+		    ids[0] == 'a' ? "a" : "b", last.incarnation, "/results")));
+	next = create(&c, "c");
+	cr_expect_gt(next, a->first);
+	cr_expect_gt(next, a->second);
+	wait_until_empty("trash");
+	stop(&c);
+}
+
+/*
+ * What makes each window safe: a number that was reserved and not used is
+ * that of a directory at most, which goes to the trash; the row is there with
+ * its directory or not at all; a deletion is finished from its mark on.
+ */
+Test(keeper, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
+{
+	struct answered a = { .whole = false };
+	unsigned n = 0;
+
+	if (!killpoint_works())
+		cr_skip_test("a process may not trace its child here");
+	while (!a.whole) {
+		static const char *const left[] = { "jobs", "trash" };
+
+		for (size_t i = 0; i < NELEM(left); i++)
+			tmpdir_purge(left[i]);
+		unlink("catalog.db");
+		unlink("catalog.db-wal");
+		unlink("catalog.db-shm");
+		a = live_until(++n);
+		expect_consistent(&a, n);
+	}
+	cr_expect_gt(n, 50, "%u calls", n);
 }
