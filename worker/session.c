@@ -84,13 +84,30 @@ session_fail(struct session *s, const char *what)
 	return session_refuse(s, &e);
 }
 
+/* A link in its place leads out of the state directory. */
+static int
+enter_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc, saved;
+
+	if (fd == -1)
+		return -1;
+	rc = fchdir(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
+}
+
 static int
 session_enter_directory(struct session *s)
 {
 	/* Clients read the reason: it says nothing of where things are. */
-	if (chdir(s->path) == -1)
+	if (enter_directory(s->path) == -1)
 		return session_fail(s, "directory of the job");
-	s->lockfd = open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	s->lockfd =
+	    open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lockfd == -1)
 		return session_fail(s, LOCK_FILE);
 	s->lock_deadline_us =

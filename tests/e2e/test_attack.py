@@ -246,3 +246,99 @@ put(DONE, request, u64(1))
             answer = d.request("PUT", JOBS + "/j", job())
             assert answer.status == status, answer
             assert d.get(JOBS).json["count"] == 0
+
+
+# ---- the state directory
+
+def job_directory(d, job_id):
+    base = os.path.join(d.state_dir, "jobs")
+    [name] = [n for n in os.listdir(base) if n.startswith(job_id + ".")]
+    return os.path.join(base, name)
+
+
+def test_empty_catalogue_does_not_make_rubbish_of_data():
+    with Daemon() as d:
+        d.make_job("j", job())
+        d.post("j", [at(i * 60, v=i) for i in range(200)])
+        data = job_directory(d, "j")
+        parts = sorted(os.listdir(data))
+        d.stop()
+        for name in os.listdir(d.state_dir):
+            if name.startswith("catalog.db"):
+                os.unlink(os.path.join(d.state_dir, name))
+        d.start()
+        assert d.get(JOBS).json["count"] == 0
+        d.make_job("j", job())
+        assert len(os.listdir(os.path.dirname(data))) == 2
+        d.restart()
+        assert sorted(os.listdir(data)) == parts
+        assert os.listdir(os.path.join(data, "snapshots")), "it is gone"
+        assert "left alone" in d.log()
+
+
+def test_what_is_planted_in_the_state_directory_keeps_nobody_from_starting():
+    with Daemon() as d, tempfile.TemporaryDirectory() as outside:
+        with open(os.path.join(outside, "file"), "w"):
+            pass
+        d.make_job("j", job())
+        d.make_job("linked", job())
+        d.stop()
+        shutil.rmtree(job_directory(d, "linked"))
+        os.makedirs(os.path.join(d.state_dir, "trash", "deep", "er"))
+        for name in ("jobs/x.7", "jobs/linked.2", "trash/y",
+                "trash/deep/er/z"):
+            os.symlink(outside, os.path.join(d.state_dir, name))
+        os.mkfifo(os.path.join(d.state_dir, "jobs", "pipe.8"))
+        d.start()
+        wait_until(lambda: d.stats("linked")["state"] == "failed", 10,
+            "the job without a directory to fail")
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
+        d.delete_job("linked", query="?force=true")
+        d.restart()
+        assert os.listdir(outside) == ["file"], os.listdir(outside)
+        assert d.get(JOBS).json["count"] == 1
+
+
+def test_pipe_in_place_of_results_holds_up_nobody():
+    with Daemon(max_query_processes=1) as d:
+        d.put_job("piped", job())
+        d.put_job("other", job())
+        os.mkfifo(os.path.join(job_directory(d, "piped"), "results",
+            "results.db"))
+        answer = d.get(JOBS + "/piped/results/buckets", seconds=10)
+        assert answer.status == 500, answer
+        assert d.results("other", "buckets")["count"] == 0
+
+
+# ---- many clients
+
+@timeout(120)
+def test_late_data_of_refused_uploads_does_not_end_the_worker():
+    """512 that stall, more than that put off while the worker is busy."""
+    with Daemon(max_connections=3000, prefix=["prlimit", "--nofile=8192"],
+            max_inflight_size="1mb") as d:
+        d.make_job("j", job())
+        pid = d.worker_pid("j")
+        part = b"x" * 300000
+
+        def begin():
+            s = d.socket(20)
+            s.sendall(b"POST %s/j/_data HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\n"
+                b"Content-Length: %d\r\n\r\n" % (JOBS.encode(),
+                len(part) + 1) + part)
+            return s
+
+        crowd = [begin() for _ in range(512)]
+        time.sleep(1)
+        os.kill(pid, signal.SIGSTOP)
+        late = [in_background(begin) for _ in range(900)]
+        time.sleep(3 * SCALE)
+        os.kill(pid, signal.SIGCONT)
+        crowd += [s for s in (begun() for begun in late)
+            if isinstance(s, socket.socket)]
+        assert d.stats("j")["state"] == "opened", d.log()[-2000:]
+        for s in crowd:
+            s.close()
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
+        assert d.worker_pid("j") == pid
