@@ -99,6 +99,7 @@ struct job {
 	struct child *child;
 	struct chan *chan;
 	bool expect_exit; /* CLOSED was said, or it was killed by request */
+	bool killed;	  /* what it said before may still be read */
 	char death[200];  /* why the process ended or was ended */
 	bool delete_when_closed;
 	bool close_asked; /* by a client: it stays closed after a restart */

@@ -215,7 +215,7 @@ on_closed(struct job *job, uint32_t request, const void *msg)
 
 	(void)request;
 	/* It closes behind all else: whoever waits now would wait for ever. */
-	if (job->nline > 0 || job->expect_exit) {
+	if (job->nline > 0 || (job->expect_exit && !job->killed)) {
 		worker_bad(job, "closed with answers outstanding", "");
 		return;
 	}
@@ -318,6 +318,7 @@ process_spawn(struct job *job)
 	int fd;
 
 	job->expect_exit = false;
+	job->killed = false;
 	job->death[0] = '\0';
 	snprintf(
 	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
@@ -383,6 +384,10 @@ job_process_kill(struct job *job, bool expected, const char *why)
 		job_event(job, EV_EXIT_EXPECTED, why);
 		return;
 	}
+	/* Answers to what was failed with the kill are no fault of it. */
+	if (job->killed && !expected)
+		return;
+	job->killed = true;
 	/* What it said of a good end does not hold once it is ended. */
 	if (job->death[0] == '\0' || expected || job->expect_exit)
 		strlcpy(job->death, why, sizeof(job->death));

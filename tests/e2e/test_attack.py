@@ -5,6 +5,7 @@ request without an answer or gave it another's, or held up those beside it.
 """
 
 from harness import *
+from harness import command_line
 from hostile import *
 from test_faults import at, in_background
 
@@ -34,6 +35,41 @@ if kind == CLOSE: put(CLOSED, 0, span(b"")); os._exit(0)
         assert d.stats("j")["state"] == "failed"
         d.close_job("j", query="?force=true")
         d.delete_job("j")
+
+
+def test_answers_that_cross_a_forced_close_do_not_fail_the_job():
+    """They are on their way when the worker is killed by request."""
+    program = reacting(WORKER_OPEN, """
+if kind == PING: pong(payload)
+if kind == SEAL: sealed = request
+if kind == CLOSE:
+    time.sleep(0.5)
+    one = span(totals())
+    # More than the daemon reads at a time: the request comes in between.
+    channel.sendall((HEAD.pack(len(one), TOTALS, 0, 0) + one) *
+        (300000 // (len(one) + HEAD.size)))
+    put(COUNTS, sealed, span(counts()))
+    hang()
+""")
+    with libexec(worker=program) as where, Daemon(libexec_dir=where) as d:
+        d.make_job("j", job())
+        [pid] = [p for p in d.children() if "j" in command_line(p)[1:]]
+        waiting = in_background(post_one, d)
+        time.sleep(0.2)
+        closing = in_background(d.request, "POST", JOBS + "/j/_close")
+        time.sleep(0.2)
+        # Both the answers and the request to kill wait for the daemon.
+        os.kill(d.pid, signal.SIGSTOP)
+        with d.socket() as s:
+            s.sendall(b"POST %s/j/_close?force=true HTTP/1.1\r\n"
+                b"Host: localhost\r\nContent-Length: 0\r\n\r\n" %
+                JOBS.encode())
+            time.sleep(1)
+            os.kill(d.pid, signal.SIGCONT)
+            assert s.recv(100).startswith(b"HTTP/1.1 200 "), d.log()
+        assert waiting().status in (202, 409), waiting()
+        assert closing().status == 200, closing()
+        assert d.stats("j")["state"] == "closed", d.log()
 
 
 def test_worker_that_says_it_is_idle_but_owes_an_answer():
