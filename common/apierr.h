@@ -51,7 +51,7 @@ int apierr_wrap(struct apierr *e, const char *type, const char *fmt, ...)
  */
 struct json_object *apierr_json(const struct apierr *e);
 
-/* The form that travels between processes. */
+/* The form that travels between processes; no status below 400 arrives. */
 int apierr_encode(const struct apierr *e, struct wbuf *) MUST_CHECK;
 int apierr_decode(struct rbuf *, struct apierr *e) MUST_CHECK;
 

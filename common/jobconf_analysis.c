@@ -9,7 +9,8 @@
 #include "common/units.h"
 
 #define PRUNE_WINDOW_NS (UNITS_NS_PER_S * 86400 * 30)
-#define PRUNE_WINDOW_SPANS 20 /* when that is longer */
+#define PRUNE_WINDOW_SPANS 20	 /* when that is longer */
+#define LATENCY_SPANS_MOST 10000 /* each is held in memory, open */
 
 static int
 bad(struct objparse *op, const char *reason)
@@ -43,6 +44,11 @@ check_span(struct objparse *op, struct json_object *obj)
 		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
 		    "latency has to be a multiple of 1s; actual was '%s'",
 		    shown);
+	if (latency / span > LATENCY_SPANS_MOST)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "latency cannot be longer than %d times the bucket_span. "
+		    "Value = %s",
+		    LATENCY_SPANS_MOST, shown);
 	return 0;
 }
 

@@ -39,6 +39,18 @@ log_level(void)
 static void log_line(enum log_level, bool, const char *, va_list)
     PRINTF_LIKE(3, 0);
 
+/*
+ * Texts from outside end up in reasons: a line stays one line, and no terminal
+ * obeys it.
+ */
+static void
+make_plain(char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+}
+
 /* One write per line, so that lines of several processes never mix. */
 static void
 log_line(enum log_level level, bool with_errno, const char *fmt, va_list ap)
@@ -71,6 +83,7 @@ log_line(enum log_level level, bool with_errno, const char *fmt, va_list ap)
 	}
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	make_plain(line, len);
 	line[len++] = '\n';
 	/* A log that cannot be written has nobody left to tell. */
 	if (write(STDERR_FILENO, line, len) == -1) {

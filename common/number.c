@@ -290,7 +290,7 @@ number_parse(const char *text, size_t len, double *v)
 	struct cursor c;
 	bool negative = false;
 
-	if (len == 0)
+	if (len == 0 || len > NUMBER_TEXT_MAX)
 		return fail();
 	c.p = text;
 	c.end = text + len;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,17 @@ struct peer {
 	struct wbuf out;
 	size_t out_pos;
 };
+
+void
+peer_ignore_signals(void)
+{
+	static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE,
+		SIGXFSZ };
+
+	for (size_t i = 0; i < NELEM(ignored); i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			fatal("signal %d", ignored[i]);
+}
 
 struct peer *
 peer_new(int fd, unsigned role)

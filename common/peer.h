@@ -14,6 +14,13 @@
 
 struct peer;
 
+/*
+ * What every child does first. A signal to the whole group, as of ^C, is for
+ * the supervisor: it ends its children in order, and the channel tells when it
+ * is gone. Broken pipes and limits of files show where they are written to.
+ */
+void peer_ignore_signals(void);
+
 struct peer_frame {
 	uint16_t type;
 	uint32_t request;

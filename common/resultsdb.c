@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/crc32c.h"
@@ -341,9 +342,17 @@ resultsdb_open_reader(const char *dir)
 	char path[PATH_MAX];
 	sqlite3 *db;
 
+	struct stat st;
+
 	if (path_join(path, dir, RESULTSDB_FILE) == -1 ||
-	    access(path, F_OK) == -1)
+	    lstat(path, &st) == -1)
 		return NULL;
+	/* Opening a pipe would wait for its other end, and others for us. */
+	if (!S_ISREG(st.st_mode)) {
+		log_warnx("%s is no file", path);
+		errno = EBADMSG;
+		return NULL;
+	}
 	db = file_open(path, SQLITE_OPEN_READONLY);
 	if (db == NULL)
 		return NULL;

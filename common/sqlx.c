@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/sqlx.h"
@@ -43,11 +44,23 @@ sqlx_fail(sqlite3 *db, const char *what)
 	return -1;
 }
 
+/* A whole statement would hide in a log line what went wrong. */
+static int
+statement_fail(sqlite3 *db, const char *sql)
+{
+	char verb[16];
+	size_t n = strcspn(sql, " ;");
+
+	strlcpy(verb, sql, n + 1 < sizeof(verb) ? n + 1 : sizeof(verb));
+	log_debug("%s", sql);
+	return sqlx_fail(db, verb);
+}
+
 int
 sqlx_exec(sqlite3 *db, const char *sql)
 {
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return sqlx_fail(db, sql);
+		return statement_fail(db, sql);
 	return 0;
 }
 
@@ -58,7 +71,7 @@ sqlx_prepare(sqlite3 *db, const char *sql)
 
 	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st,
 		NULL) != SQLITE_OK) {
-		sqlx_fail(db, sql);
+		statement_fail(db, sql);
 		return NULL;
 	}
 	return st;
@@ -70,7 +83,7 @@ sqlx_run(sqlite3_stmt *st)
 	int rc = sqlite3_step(st);
 
 	if (rc != SQLITE_DONE)
-		sqlx_fail(sqlite3_db_handle(st), sqlite3_sql(st));
+		statement_fail(sqlite3_db_handle(st), sqlite3_sql(st));
 	if (sqlite3_reset(st) != SQLITE_OK || rc != SQLITE_DONE)
 		return -1;
 	return 0;

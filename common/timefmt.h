@@ -42,8 +42,10 @@ int timefmt_parse(const struct timefmt *, const char *text, size_t len,
 /*
  * What Java's Double.parseDouble takes (blanks around, sign, exponent, NaN,
  * Infinity, hexadecimal, trailing d or f), as the nearest double. Returns 0,
- * or -1 with EINVAL. Exact, and without the locale.
+ * or -1 with EINVAL. Exact, and without the locale. A longer text than
+ * NUMBER_TEXT_MAX is none, for nobody should wait for its end.
  */
+#define NUMBER_TEXT_MAX ((size_t)1 << 16) /* bytes */
 int number_parse(const char *text, size_t len, double *v);
 
 #endif

@@ -144,6 +144,10 @@ jobdirs_create(struct jobdirs *d, const char *name)
 int
 jobdirs_discard(struct jobdirs *d, const char *name)
 {
+	/* A link that was put in its place is not what the job has. */
+	if (!jobdirs_has(d, name))
+		return unlinkat(d->jobs, name, 0) == -1 && errno != ENOENT ? -1
+									   : 0;
 	if (renameat(d->jobs, name, d->trash, name) == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (fsync(d->trash) == -1 || fsync(d->jobs) == -1)
@@ -197,6 +201,60 @@ each_name(int fd, jobdirs_each_cb *cb, void *arg)
 		rc = -1;
 	closedir(dir);
 	return rc;
+}
+
+/* Stops at the first name that is not one of the parts of a job. */
+static int
+refuse_foreign(void *arg, const char *name)
+{
+	(void)arg;
+	for (size_t i = 0; i < NELEM(parts); i++)
+		if (strcmp(name, parts[i]) == 0)
+			return 0;
+	return -1;
+}
+
+static int
+refuse_any(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return -1;
+}
+
+/* Has it nothing but empty parts? */
+static bool
+holds_no_file(int fd)
+{
+	if (each_name(fd, refuse_foreign, NULL) == -1)
+		return false;
+	for (size_t i = 0; i < NELEM(parts); i++) {
+		int part = openat(fd, parts[i], DIR_FLAGS);
+		int rc = part == -1 ? 0 : each_name(part, refuse_any, NULL);
+
+		if (part == -1 && errno != ENOENT)
+			return false;
+		if (part != -1)
+			close(part);
+		if (rc == -1)
+			return false;
+	}
+	return true;
+}
+
+bool
+jobdirs_remove_empty(struct jobdirs *d, const char *name)
+{
+	int fd = openat(d->jobs, name, DIR_FLAGS);
+	bool empty;
+
+	if (fd == -1)
+		return false;
+	empty = holds_no_file(fd);
+	close(fd);
+	if (empty)
+		parts_remove(d->jobs, name);
+	return empty;
 }
 
 int

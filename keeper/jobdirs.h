@@ -42,7 +42,11 @@ int jobdirs_create(struct jobdirs *, const char *name) MUST_CHECK;
  */
 int jobdirs_discard(struct jobdirs *, const char *name) MUST_CHECK;
 
+/* Is there such a directory? A link to one is none. */
 bool jobdirs_has(struct jobdirs *, const char *name);
+
+/* Remove one that holds no file. False: it does, and stays, or cannot go. */
+bool jobdirs_remove_empty(struct jobdirs *, const char *name);
 
 /* Call cb for each name in jobs/ or in trash/. 0, or -1 with errno. */
 typedef int jobdirs_each_cb(void *arg, const char *name);

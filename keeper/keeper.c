@@ -106,8 +106,11 @@ collect_deleted(void *arg, const struct msg_keep_job *job, bool deleted)
 	if (!deleted)
 		return 0;
 	jobdirs_name(name, job->job_id.p, job->job_id.len, job->incarnation);
-	if (jobdirs_discard(d->k->dirs, name) == -1)
-		return -1;
+	/* One that stays must not keep all others from being served. */
+	if (jobdirs_discard(d->k->dirs, name) == -1) {
+		log_warn("jobs/%s stays until the next start", name);
+		return 0;
+	}
 	list = reallocarray(d->incarnation, d->n + 1, sizeof(*list));
 	if (list == NULL)
 		return -1;
@@ -139,8 +142,10 @@ skip_number(void *arg, const char *name)
 }
 
 /*
- * A directory without a row was made by a creation that was cut off. What is
- * not named like a job's directory (lost+found) is none of ours.
+ * A directory without a row was made by a creation that was cut off, and has
+ * nothing in it. With data in it, it is the catalogue that has lost something:
+ * nobody has asked to delete that job. What is no directory or not named like
+ * a job's (lost+found) is none of ours.
  */
 static int
 check_directory(void *arg, const char *name)
@@ -149,7 +154,7 @@ check_directory(void *arg, const char *name)
 	struct keeper *k = arg;
 	bool has;
 
-	if (incarnation == 0) {
+	if (incarnation == 0 || !jobdirs_has(k->dirs, name)) {
 		char text[NAME_MAX + 1];
 
 		log_info("jobs/%s is not the directory of a job",
@@ -161,8 +166,13 @@ check_directory(void *arg, const char *name)
 		return -1;
 	if (has)
 		return 0;
-	log_warnx("jobs/%s belongs to no job: moved to the trash", name);
-	return jobdirs_discard(k->dirs, name);
+	if (jobdirs_remove_empty(k->dirs, name))
+		log_info("jobs/%s was left by a creation: removed", name);
+	else
+		log_warnx("jobs/%s has data and belongs to no job in "
+			  "catalog.db: it is left alone",
+		    name);
+	return 0;
 }
 
 static int

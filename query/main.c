@@ -2,7 +2,6 @@
 #include "common/compat.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "common/log.h"
@@ -15,7 +14,6 @@ main(void)
 	log_init("anomd-query", LOG_LEVEL_INFO);
 	if (fcntl(PEER_FD, F_GETFD) == -1)
 		fatalx("started by hand: this program is run by anomd");
-	/* A supervisor that is gone shows as an error of write. */
-	signal(SIGPIPE, SIG_IGN);
+	peer_ignore_signals();
 	return query_main(PEER_FD);
 }

@@ -13,6 +13,8 @@
 
 /* ---- open ---- */
 
+#define OPEN_TIMEOUT_MS (30 * 60 * 1000) /* as the API says */
+
 struct open_options {
 	int64_t timeout_ms;
 };
@@ -45,7 +47,7 @@ void
 api_job_open(struct call *c)
 {
 	struct job *job = jobs_find(c->srv->jobs, c->job_id);
-	struct open_options opts = { 0 };
+	struct open_options opts = { .timeout_ms = OPEN_TIMEOUT_MS };
 	struct options os;
 	struct apierr e;
 	int rc = options_read(&os, &open_table, c, &opts, &e);
@@ -58,7 +60,7 @@ api_job_open(struct call *c)
 	} else if (job->srv->stopping ||
 	    job_edge(job->state, EV_OPEN) == JOB_NSTATES) {
 		open_refused(c, job);
-	} else if (job_wait(job, c, WAIT_OPENED) == 0) {
+	} else if (job_wait_opened(job, c, opts.timeout_ms) == 0) {
 		job_event(job, EV_OPEN, "opened by request");
 	}
 }

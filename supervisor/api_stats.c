@@ -58,7 +58,7 @@ job_stats(const struct job *job)
 
 	jsonmake_string(&o, "job_id", job->id);
 	jsonmake_add(&o, "data_counts",
-	    data_counts_json(&t->counts, job->id, TIME_UNSET));
+	    data_counts_json(&t->counts, job->id, t->size.log_time));
 	jsonmake_add(
 	    &o, "model_size_stats", model_size_json(&t->size, job->id));
 	jsonmake_add(&o, "forecasts_stats", forecasts_json());

@@ -65,15 +65,16 @@ request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
 	free(r);
 }
 
+/*
+ * The keeper answers in order. Who asks relies on it: nothing of a job is
+ * answered behind the deletion that ends it.
+ */
 static struct request *
 request_find(struct catalogue *cat, uint32_t id)
 {
-	struct request *r;
+	struct request *r = TAILQ_FIRST(&cat->requests);
 
-	TAILQ_FOREACH (r, &cat->requests, entry)
-		if (r->id == id && r->sent_us != 0)
-			return r;
-	return NULL;
+	return r != NULL && r->id == id && r->sent_us != 0 ? r : NULL;
 }
 
 /* One that cannot be queued times out as one that is not answered. */
@@ -172,8 +173,10 @@ on_ready(struct catalogue *cat, uint32_t request, const void *msg)
 static void
 on_job(struct catalogue *cat, uint32_t request, const void *msg)
 {
-	(void)request;
-	cat->handlers->job(cat->arg, msg);
+	if (cat->load_id == 0 || request != cat->load_id)
+		keeper_down(cat, "sent a job that was not asked for");
+	else
+		cat->handlers->job(cat->arg, msg);
 }
 
 static void

@@ -38,11 +38,12 @@ struct daemon {
 	struct event *stop_poll;
 	struct event *sigterm;
 	struct event *sigint;
-	int64_t stop_us;  /* when the end was asked for */
-	int64_t quiet_us; /* when the last job had ended */
-	rlim_t nofile;	  /* descriptors that this process may have */
-	bool watchdog;	  /* systemd wants signs of life */
-	char shown[96];	  /* to systemd, as the status */
+	struct event *sighup; /* NULL when it is ignored, as nohup(1) wants */
+	int64_t stop_us;      /* when the end was asked for */
+	int64_t quiet_us;     /* when the last job had ended */
+	rlim_t nofile;	      /* descriptors that this process may have */
+	bool watchdog;	      /* systemd wants signs of life */
+	char shown[96];	      /* to systemd, as the status */
 	bool serving;
 	int status;
 };
@@ -206,6 +207,7 @@ static void
 keeper_loaded(void *arg)
 {
 	struct daemon *d = arg;
+	struct jobs_count n;
 
 	if (d->serving)
 		return;
@@ -214,8 +216,10 @@ keeper_loaded(void *arg)
 		return;
 	}
 	d->serving = true;
+	log_init("anomd", (enum log_level)d->srv.conf->log_level);
 	jobs_reopen(d->srv.jobs);
-	log_info("ready");
+	jobs_count(d->srv.jobs, &n);
+	log_info("ready: %zu jobs", n.all);
 	notify_state("READY=1");
 	status_show(d);
 }
@@ -348,6 +352,14 @@ http_start(struct daemon *d)
 	return srv->http == NULL ? -1 : 0;
 }
 
+static bool
+is_ignored(int sig)
+{
+	struct sigaction sa;
+
+	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
+}
+
 static int
 daemon_start(struct daemon *d)
 {
@@ -361,6 +373,10 @@ daemon_start(struct daemon *d)
 	d->sigint = evsignal_new(srv->base, SIGINT, stop_cb, d);
 	d->tick = event_new(srv->base, -1, EV_PERSIST, tick_cb, d);
 	d->stop_poll = evtimer_new(srv->base, stop_poll_cb, d);
+	if (!is_ignored(SIGHUP))
+		d->sighup = evsignal_new(srv->base, SIGHUP, stop_cb, d);
+	if (d->sighup != NULL && event_add(d->sighup, NULL) == -1)
+		return -1;
 	if (d->sigterm == NULL || d->sigint == NULL || d->tick == NULL ||
 	    d->stop_poll == NULL || event_add(d->sigterm, NULL) == -1 ||
 	    event_add(d->sigint, NULL) == -1 ||
@@ -379,8 +395,8 @@ daemon_start(struct daemon *d)
 static void
 daemon_free(struct daemon *d)
 {
-	struct event *events[] = { d->tick, d->stop_poll, d->sigterm,
-		d->sigint };
+	struct event *events[] = { d->tick, d->stop_poll, d->sigterm, d->sigint,
+		d->sighup };
 
 	http_free(d->srv.http);
 	querypool_free(d->srv.queries);
@@ -394,12 +410,21 @@ daemon_free(struct daemon *d)
 		event_base_free(d->srv.base);
 }
 
+/* What keeps the daemon from starting is shown whatever log_level says. */
+static enum log_level
+start_level(const struct conf *conf)
+{
+	return conf->log_level < LOG_LEVEL_WARN
+	    ? LOG_LEVEL_WARN
+	    : (enum log_level)conf->log_level;
+}
+
 int
 daemon_run(const struct conf *conf)
 {
 	struct daemon d = { .srv = { .conf = conf } };
 
-	log_init("anomd", (enum log_level)conf->log_level);
+	log_init("anomd", start_level(conf));
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
 	/* For the children too, whose sandboxes need it anyway. */
@@ -416,6 +441,7 @@ daemon_run(const struct conf *conf)
 		event_base_dispatch(d.srv.base);
 	}
 	daemon_free(&d);
-	log_info("ended with status %d", d.status);
+	if (d.status == 0)
+		log_info("ended with status 0");
 	return d.status;
 }

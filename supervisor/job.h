@@ -45,6 +45,7 @@ enum job_event {
 	EV_EXIT_UNEXPECTED,
 	EV_DELETE,
 	EV_DELETE_FAILED,
+	EV_LOADED, /* at the start of the daemon; not worth a line each */
 	JOB_NEVENTS
 };
 
@@ -139,7 +140,7 @@ struct job *job_next(struct job *);
 void jobs_load(struct jobs *, const struct msg_keep_job *);
 /* Open again what was open when the daemon ended. */
 void jobs_reopen(struct jobs *);
-/* Every second: the watchdog of each worker. */
+/* Every second: the watchdog of each worker, the time limits of requests. */
 void jobs_tick(struct jobs *);
 /* Close all in order. */
 void jobs_stop(struct jobs *);
@@ -174,6 +175,13 @@ enum job_state job_edge(enum job_state, enum job_event);
  * of memory, the call was answered.
  */
 int job_wait(struct job *, struct call *, enum wait_kind) MUST_CHECK;
+/*
+ * The same for WAIT_OPENED, for timeout_ms at the longest (negative: for ever);
+ * then the call is answered 408.
+ */
+int job_wait_opened(struct job *, struct call *, int64_t timeout_ms) MUST_CHECK;
+/* Answer those whose time is over. */
+void job_waiters_tick(struct job *, int64_t now_us);
 /* Answer everybody who waits for kind; e NULL: it has come about. */
 void job_wake(struct job *, enum wait_kind kind, const struct apierr *e);
 

@@ -214,6 +214,11 @@ on_closed(struct job *job, uint32_t request, const void *msg)
 	char *id;
 
 	(void)request;
+	/* It closes behind all else: whoever waits now would wait for ever. */
+	if (job->nline > 0 || job->expect_exit) {
+		worker_bad(job, "closed with answers outstanding", "");
+		return;
+	}
 	job->expect_exit = true;
 	strlcpy(job->death, "closed", sizeof(job->death));
 	if (m->model_snapshot_id.len == 0)
@@ -309,7 +314,7 @@ send_start(struct job *job)
 static void
 process_spawn(struct job *job)
 {
-	char path[MSG_PATH_MAX], why[128];
+	char path[MSG_PATH_MAX], why[sizeof(job->death)];
 	int fd;
 
 	job->expect_exit = false;
@@ -318,7 +323,8 @@ process_spawn(struct job *job)
 	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
 	job->child = child_spawn(path, job->id, &fd, worker_exited, job);
 	if (job->child == NULL) {
-		snprintf(why, sizeof(why), "worker cannot be started: %s",
+		snprintf(why, sizeof(why),
+		    "worker cannot be started: %.130s: %s", path,
 		    strerror(errno));
 		job_event(job, EV_EXIT_UNEXPECTED, why);
 		return;
@@ -377,9 +383,10 @@ job_process_kill(struct job *job, bool expected, const char *why)
 		job_event(job, EV_EXIT_EXPECTED, why);
 		return;
 	}
-	job->expect_exit = expected;
-	if (job->death[0] == '\0' || expected)
+	/* What it said of a good end does not hold once it is ended. */
+	if (job->death[0] == '\0' || expected || job->expect_exit)
 		strlcpy(job->death, why, sizeof(job->death));
+	job->expect_exit = expected;
 	/* Once it is reaped only what is left in its channel is missing. */
 	if (job->child != NULL)
 		child_kill(job->child);

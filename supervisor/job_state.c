@@ -29,6 +29,7 @@ struct edge {
 /* clang-format off */
 static const struct edge edges[] = {
 	{ JOB_CREATING, EV_CREATED,         JOB_CLOSED,   act_created },
+	{ JOB_CREATING, EV_LOADED,          JOB_CLOSED,   NULL },
 	{ JOB_CLOSED,   EV_OPEN,            JOB_OPENING,  job_process_start },
 	{ JOB_CLOSED,   EV_CLOSE,           JOB_CLOSED,   act_closed },
 	{ JOB_CLOSED,   EV_FORCE,           JOB_CLOSED,   act_closed },
@@ -82,18 +83,20 @@ job_edge(enum job_state from, enum job_event event)
 
 /* Part of why may be a child's: neither log nor answers take it raw. */
 static void
-state_change(struct job *job, enum job_state to, const char *why)
+state_change(struct job *job, const struct edge *e, const char *why)
 {
-	const char *from = internal_names[job->state];
+	const char *from = internal_names[e->from];
 
 	log_escape(job->cause, sizeof(job->cause), why, strlen(why));
-	if (to == JOB_FAILED)
+	if (e->to == JOB_FAILED)
 		log_warnx(
 		    "job %s: %s -> FAILED: %s", job->id, from, job->cause);
+	else if (e->event == EV_LOADED)
+		log_debug("job %s: loaded", job->id);
 	else
 		log_info("job %s: %s -> %s: %s", job->id, from,
-		    internal_names[to], job->cause);
-	job->state = to;
+		    internal_names[e->to], job->cause);
+	job->state = e->to;
 	job->since_ms = clock_wall_ms();
 }
 
@@ -105,7 +108,7 @@ job_event(struct job *job, enum job_event event, const char *why)
 	if (e == NULL)
 		return -1;
 	if (e->to != e->from)
-		state_change(job, e->to, why);
+		state_change(job, e, why);
 	if (e->act != NULL)
 		e->act(job);
 	return 0;
@@ -284,6 +287,7 @@ deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
+	/* A keeper that ended before it answered has done it all the same. */
 	if (e != NULL && e->status != 404) {
 		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
 		job_wake(job, WAIT_DELETED, e);

@@ -152,7 +152,14 @@ static void
 created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 {
 	struct job *job = arg;
+	struct apierr none;
 
+	if (e == NULL && incarnation == 0) {
+		apierr_set(&none, 500, E_EXCEPTION,
+		    "the keeper of the catalogue gave job [%s] no number",
+		    job->id);
+		e = &none;
+	}
 	if (e != NULL) {
 		job_wake(job, WAIT_CREATED, e);
 		job_forget(job);
@@ -236,7 +243,7 @@ load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
 		log_warn("job %s: the id of its snapshot is not shown", id);
 	if (load_totals(job, m->totals) == -1)
 		log_warnx("job %s: its stored counts are not valid", id);
-	job_event(job, EV_CREATED, "loaded");
+	job_event(job, EV_LOADED, "loaded");
 }
 
 void
@@ -279,6 +286,7 @@ jobs_tick(struct jobs *jobs)
 	struct job *job;
 
 	RB_FOREACH (job, job_tree, &jobs->tree) {
+		job_waiters_tick(job, now_us);
 		if (job->chan == NULL)
 			continue;
 		if (gap_us > STALL_US)

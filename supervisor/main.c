@@ -106,7 +106,7 @@ main(int argc, char *argv[])
 {
 	struct request req = { 0 };
 	struct conf *conf;
-	int status = 1;
+	int status = -1;
 
 	stdio_fill();
 	log_init("anomd", LOG_LEVEL_INFO);
@@ -118,5 +118,9 @@ main(int argc, char *argv[])
 		status = req.check ? show(conf, req.print) : daemon_run(conf);
 	conf_free(conf);
 	free(req.option);
-	return status;
+	/* Of the level that the service manager's tools look for. */
+	if (status != 0)
+		fatalx(status == -1 ? "the configuration is not valid"
+				    : "ended with status 1");
+	return 0;
 }

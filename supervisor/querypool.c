@@ -25,17 +25,20 @@
  * failed.
  */
 #define START_REST_US 500000
-#define TRIES_MAX 2 /* a query that ends two processes is at fault */
+#define TRIES_MAX 2	     /* a query that ends two processes is at fault */
+#define STALL_MAX_US 5000000 /* a client may hold up others who wait */
 
 struct query {
 	TAILQ_ENTRY(query) entry;
 	struct querypool *pool;
 	struct reader *reader; /* that works on it; NULL: it waits */
 	struct call *call;     /* NULL: the client left */
-	struct wbuf frame;     /* of the query, whole; owned */
-	uint8_t *first;	       /* owned: the first part, until it is known
-				  whether more follows */
+	uint32_t request;
+	struct wbuf frame; /* of the query, whole; owned */
+	uint8_t *first;	   /* owned: the first part, until it is known
+			      whether more follows */
 	size_t first_len;
+	uint64_t bytes; /* of the answer, so far */
 	bool begun;	/* the answer is under way */
 	unsigned tries; /* processes that it was given to */
 };
@@ -47,6 +50,7 @@ struct reader {
 	struct query *query; /* under way; owned */
 	bool ready;	     /* it has said so */
 	int64_t sign_us;     /* of life */
+	int64_t stalled_us;  /* since when its client is full; 0: it is not */
 };
 
 struct querypool {
@@ -92,10 +96,11 @@ query_unqueue(struct query *q)
 	q->pool->nwaiting--;
 }
 
-/* It may have lost its channel, and be about to be reaped. */
+/* Its process may have closed the channel and not be reaped yet. */
 static void
 reader_resume(struct reader *r)
 {
+	r->stalled_us = 0;
 	if (r->chan != NULL)
 		chan_resume(r->chan);
 }
@@ -122,6 +127,7 @@ query_again(struct query *q)
 {
 	free(q->first);
 	q->first = NULL;
+	q->bytes = 0;
 	q->reader = NULL;
 	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
 	q->pool->nwaiting++;
@@ -148,7 +154,6 @@ reader_down(struct reader *r, const char *why)
 
 	if (!r->ready)
 		start_failed(r->pool);
-	r->ready = false;
 	chan_free(r->chan);
 	r->chan = NULL;
 	if (r->child != NULL) {
@@ -157,6 +162,7 @@ reader_down(struct reader *r, const char *why)
 		r->child = NULL;
 	}
 	r->query = NULL;
+	r->stalled_us = 0;
 	log_warnx("query process: %s", why);
 	if (q != NULL && q->call == NULL) {
 		query_free(q);
@@ -164,7 +170,8 @@ reader_down(struct reader *r, const char *why)
 		query_again(q);
 	} else if (q != NULL) {
 		apierr_set(&e, 500, E_EXCEPTION,
-		    "the process that reads results %s; try again", why);
+		    "the process that reads results has ended: %s; try again",
+		    why);
 		query_fail(q, &e);
 	}
 	pool_feed(r->pool);
@@ -186,8 +193,10 @@ query_part(struct reader *r, const uint8_t *data, size_t len)
 
 	if (q->call == NULL)
 		return;
-	if (http_reply_part(q->call->req, data, len, part_drained, q))
+	if (http_reply_part(q->call->req, data, len, part_drained, q)) {
 		chan_pause(r->chan);
+		r->stalled_us = clock_mono_us();
+	}
 }
 
 static void
@@ -195,10 +204,7 @@ on_part(struct reader *r, const uint8_t *data, size_t len)
 {
 	struct query *q = r->query;
 
-	if (q == NULL) {
-		reader_down(r, "sent an answer that nobody waits for");
-		return;
-	}
+	q->bytes += len;
 	if (q->call == NULL)
 		return;
 	if (!q->begun && q->first == NULL) {
@@ -221,16 +227,12 @@ on_part(struct reader *r, const uint8_t *data, size_t len)
 }
 
 static void
-on_end(struct reader *r)
+on_end(struct reader *r, const struct msg_query_end *m)
 {
 	struct query *q = r->query;
 
-	if (q == NULL) {
-		reader_down(r, "ended an answer that nobody waits for");
-		return;
-	}
-	if (q->call != NULL && !q->begun && q->first == NULL) {
-		reader_down(r, "gave an answer without a byte");
+	if (q->bytes == 0 || q->bytes != m->bytes) {
+		reader_down(r, "sent an answer of another length");
 		return;
 	}
 	r->query = NULL;
@@ -258,10 +260,6 @@ on_failed(struct reader *r, const struct msg_failed *m)
 		reader_down(r, "sent an error that cannot be read");
 		return;
 	}
-	if (q == NULL) {
-		reader_down(r, e.link[0].reason);
-		return;
-	}
 	r->query = NULL;
 	query_fail(q, &e);
 	pool_feed(r->pool);
@@ -281,6 +279,15 @@ on_ready(struct reader *r, const struct msg_ready *m)
 	pool_feed(r->pool);
 }
 
+/* Is the message of the query that this process works on? */
+static bool
+is_of_query(const struct reader *r, uint16_t type, uint32_t request)
+{
+	if (type == MSG_READY || type == MSG_PONG)
+		return true;
+	return r->query != NULL && r->query->request == request;
+}
+
 static void
 reader_frame(
     void *arg, uint16_t type, uint32_t request, const uint8_t *data, size_t len)
@@ -294,9 +301,12 @@ reader_frame(
 	} m;
 	const char *field;
 
-	(void)request;
-	r->sign_us = clock_mono_us();
-	if (type == MSG_QUERY_PART)
+	/* What nobody waits for any more has to come to an end, too. */
+	if (r->query == NULL || r->query->call != NULL)
+		r->sign_us = clock_mono_us();
+	if (!is_of_query(r, type, request))
+		reader_down(r, "answered what was not asked");
+	else if (type == MSG_QUERY_PART)
 		on_part(r, data, len);
 	else if (msg_decode(type, data, len, &m, &field) == -1)
 		reader_down(r, "sent a message that cannot be read");
@@ -305,7 +315,7 @@ reader_frame(
 	else if (type == MSG_FAILED)
 		on_failed(r, &m.failed);
 	else if (type == MSG_QUERY_END)
-		on_end(r);
+		on_end(r, &m.end);
 	else if (type != MSG_PONG)
 		reader_down(r, "sent what it may not");
 }
@@ -353,6 +363,7 @@ reader_start(struct reader *r)
 	char path[MSG_PATH_MAX], jobs[MSG_PATH_MAX];
 	int fd;
 
+	r->ready = false;
 	snprintf(path, sizeof(path), "%s/anomd-query", conf->libexec_dir);
 	snprintf(jobs, sizeof(jobs), "%s/jobs", conf->state_dir);
 	hello.path = span_of(jobs);
@@ -377,6 +388,7 @@ reader_ask(struct reader *r, struct query *q)
 	q->reader = r;
 	r->query = q;
 	r->sign_us = clock_mono_us();
+	r->stalled_us = 0;
 	if (chan_send_frame(r->chan, &q->frame) == -1)
 		reader_down(r, "cannot be asked");
 }
@@ -499,6 +511,14 @@ reader_is_late(struct reader *r, int64_t now_us)
 	return now_us - r->sign_us > QUERY_TIMEOUT_US;
 }
 
+/* Its client does not read, and keeps the process from others. */
+static bool
+reader_is_held(const struct reader *r, int64_t now_us)
+{
+	return r->stalled_us != 0 && !TAILQ_EMPTY(&r->pool->waiting) &&
+	    now_us - r->stalled_us > STALL_MAX_US;
+}
+
 void
 querypool_tick(struct querypool *pool)
 {
@@ -507,7 +527,10 @@ querypool_tick(struct querypool *pool)
 	for (size_t i = 0; i < pool->nreaders; i++) {
 		struct reader *r = &pool->readers[i];
 
-		if (reader_is_late(r, now_us))
+		if (reader_is_held(r, now_us))
+			reader_down(
+			    r, "was held up by a client that does not read");
+		else if (reader_is_late(r, now_us))
 			reader_down(r, "has not answered in time");
 	}
 	pool_feed(pool);
@@ -529,10 +552,11 @@ querypool_ask(
 		return;
 	}
 	q = calloc(1, sizeof(*q));
-	if (q != NULL)
+	if (q != NULL) {
 		wbuf_init(&q->frame, 0);
-	if (q == NULL ||
-	    frame_put(&q->frame, MSG_QUERY, ++pool->next_request, m) == -1) {
+		q->request = ++pool->next_request;
+	}
+	if (q == NULL || frame_put(&q->frame, MSG_QUERY, q->request, m) == -1) {
 		int saved = errno;
 
 		if (q != NULL)

@@ -7,7 +7,9 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/jsonmake.h"
+#include "common/units.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
@@ -19,6 +21,8 @@ struct waiter {
 	enum wait_kind kind;
 	struct call *call;     /* this, */
 	struct gather *gather; /* or that */
+	int64_t timeout_ms;
+	int64_t until_us; /* monotonic; INT64_MAX: as long as it takes */
 };
 
 struct gather {
@@ -48,22 +52,62 @@ waiter_new(struct job *job, enum wait_kind kind)
 		return NULL;
 	w->job = job;
 	w->kind = kind;
+	w->until_us = INT64_MAX;
 	TAILQ_INSERT_TAIL(&job->waiters, w, entry);
+	return w;
+}
+
+static struct waiter *
+call_waiter_new(struct job *job, struct call *call, enum wait_kind kind)
+{
+	struct waiter *w = waiter_new(job, kind);
+
+	if (w == NULL) {
+		call_fail(call, 503, E_STATUS, "out of memory");
+		return NULL;
+	}
+	w->call = call;
+	call_wait(call, waiter_gone, w);
 	return w;
 }
 
 int
 job_wait(struct job *job, struct call *call, enum wait_kind kind)
 {
-	struct waiter *w = waiter_new(job, kind);
+	return call_waiter_new(job, call, kind) == NULL ? -1 : 0;
+}
 
-	if (w == NULL) {
-		call_fail(call, 503, E_STATUS, "out of memory");
+int
+job_wait_opened(struct job *job, struct call *call, int64_t timeout_ms)
+{
+	struct waiter *w = call_waiter_new(job, call, WAIT_OPENED);
+
+	if (w == NULL)
 		return -1;
-	}
-	w->call = call;
-	call_wait(call, waiter_gone, w);
+	w->timeout_ms = timeout_ms;
+	/* Durations saturate: the largest is no time that ever comes. */
+	if (timeout_ms >= 0 && timeout_ms < INT64_MAX / 2000)
+		w->until_us = clock_mono_us() + timeout_ms * 1000;
 	return 0;
+}
+
+/* Only openings have a time limit; the job itself goes on to open. */
+void
+job_waiters_tick(struct job *job, int64_t now_us)
+{
+	struct waiter *w, *next;
+
+	TAILQ_FOREACH_SAFE (w, &job->waiters, entry, next) {
+		char limit[UNITS_DURATION_BYTES];
+
+		if (now_us < w->until_us)
+			continue;
+		units_show_duration(limit, w->timeout_ms * 1000000);
+		TAILQ_REMOVE(&job->waiters, w, entry);
+		call_fail(w->call, 408, E_STATUS,
+		    "Opening job [%s] timed out after [%s]", job->id, limit);
+		free(w);
+	}
 }
 
 /* ---- several jobs ---- */

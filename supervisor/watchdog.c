@@ -60,6 +60,17 @@ watchdog_tick(struct job *job, int64_t now_us)
 		w->pinged_us = now_us;
 }
 
+/* A worker may say that it is idle, and be wrong. */
+static bool
+job_owes_work(const struct job *job)
+{
+	return job->state != JOB_OPENED || job->nline > 0;
+}
+
+/*
+ * Progress is judged with a fresh answer in hand only: when the supervisor
+ * itself has been held up, its workers are not at fault.
+ */
 void
 watchdog_pong(struct job *job, const struct msg_pong *m)
 {
@@ -72,10 +83,9 @@ watchdog_pong(struct job *job, const struct msg_pong *m)
 		return;
 	}
 	w->pinged_us = 0;
-	if (!m->busy || m->progress != w->progress)
+	if (m->progress != w->progress || !(m->busy || job_owes_work(job)))
 		w->progress_us = now_us;
 	w->progress = m->progress;
-	/* Judged by what it says now: time alone may be the daemon's own. */
 	if (now_us - w->progress_us > limit_us(job))
 		watchdog_bark(job, "made no progress", now_us - w->progress_us);
 }

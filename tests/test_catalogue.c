@@ -43,7 +43,7 @@ done(struct child *keeper, uint32_t request, uint64_t incarnation)
 	fake_say(keeper, MSG_KEEP_DONE, request, &m);
 }
 
-Test(catalogue, answers_find_their_requests_in_any_order)
+Test(catalogue, answers_come_in_the_order_of_the_requests)
 {
 	struct msg_keep_create m;
 	struct child *keeper;
@@ -58,15 +58,32 @@ Test(catalogue, answers_find_their_requests_in_any_order)
 	first = fake_expect(keeper, MSG_KEEP_CREATE, &m);
 	cr_expect(span_eq(m.job_id, "a"));
 	second = fake_expect(keeper, MSG_KEEP_CREATE, NULL);
-	done(keeper, second, 8);
-	cr_expect_eq(a.n, 0);
 	fake_say_failed(keeper, first, 400, E_STATUS, "no");
 	cr_expect_eq(a.n, 1);
 	cr_expect_eq(a.status, 400);
+	cr_expect_eq(b.n, 0);
+	done(keeper, second, 8);
 	cr_expect_eq(b.n, 1);
 	cr_expect_eq(b.status, 0);
 	cr_expect_eq(b.incarnation, 8);
 	cr_expect_eq(catalogue_pending(sv.catalogue), 0);
+	sv_end();
+}
+
+Test(catalogue, an_answer_out_of_order_ends_the_keeper)
+{
+	struct child *keeper;
+	struct answer a, b;
+
+	sv_start();
+	keeper = fake_last(SV_KEEPER);
+	store(&a, "a");
+	store(&b, "b");
+	(void)fake_expect(keeper, MSG_KEEP_CREATE, NULL);
+	done(keeper, fake_expect(keeper, MSG_KEEP_CREATE, NULL), 8);
+	cr_expect(keeper->killed);
+	cr_expect_eq(a.status, 503);
+	cr_expect_eq(b.status, 503);
 	sv_end();
 }
 

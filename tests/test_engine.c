@@ -543,6 +543,34 @@ Test(engine, missing_splitting_values_are_skipped_unless_null_is_used)
 	feed_clear(&f);
 }
 
+/* The cut lies within a character of two bytes, which it leaves out. */
+Test(engine, the_first_32766_bytes_of_a_value_tell_its_series)
+{
+	struct feed_detector d[] = { { .function = "count", .by = "host" },
+		{ .function = NULL } };
+	char text[40000] = { 0 };
+	struct model_size size;
+	struct feed f;
+
+	memset(text, 'x', 32765);
+	memcpy(text + 32765, "\xc3\xa9", 2);
+	feed_init(&f, SPAN, d, NULL);
+	feed_start(&f);
+	feed_set(&f, "host", text);
+	cr_assert_eq(feed_add(&f, T0), 0);
+	memset(text + 32767, 'y', 5000);
+	cr_assert_eq(feed_add(&f, T0), 0);
+	engine_size(f.engine, &size);
+	cr_expect_eq(size.total_by_field_count, 1);
+	text[32764] = 'z';
+	cr_assert_eq(feed_add(&f, T0), 0);
+	text[32765] = '\0';
+	cr_assert_eq(feed_add(&f, T0), 0);
+	engine_size(f.engine, &size);
+	cr_expect_eq(size.total_by_field_count, 2);
+	feed_clear(&f);
+}
+
 Test(engine, values_that_are_no_numbers_do_not_count)
 {
 	static const char *const useless[] = { "", "abc", "1,5", "NaN",

@@ -11,14 +11,15 @@
    event is refused; else the first letter of the state that follows, with X
    for DELETING and R for CREATING. */
 static const char *const expected[JOB_NSTATES] = {
-	/* events:     created open ready close force exit+ exit- delete df */
-	[JOB_CREATING] = "C........",
-	[JOB_CLOSED] = ".O.CC..X.",
-	[JOB_OPENING] = "..PGGFF..",
-	[JOB_OPENED] = "...GGFF..",
-	[JOB_CLOSING] = "...GGCF..",
-	[JOB_FAILED] = ".O..C....",
-	[JOB_DELETING] = ".......XC",
+	/* events:     created open ready close force exit+ exit- delete df
+	   loaded */
+	[JOB_CREATING] = "C........C",
+	[JOB_CLOSED] = ".O.CC..X..",
+	[JOB_OPENING] = "..PGGFF...",
+	[JOB_OPENED] = "...GGFF...",
+	[JOB_CLOSING] = "...GGCF...",
+	[JOB_FAILED] = ".O..C.....",
+	[JOB_DELETING] = ".......XC.",
 };
 
 static const char letters[JOB_NSTATES] = {

@@ -573,6 +573,12 @@ Test(jobconf, spans_and_latency_are_whole_seconds)
 	    "latency cannot be less than 0. Value = -1");
 	refuse(ANALYSIS("'latency':'500ms'"), E_ILLEGAL_ARGUMENT,
 	    "latency has to be a multiple of 1s; actual was '500ms'");
+	prints(ANALYSIS("'bucket_span':'1s','latency':'10000s'"),
+	    "'latency':'10000s'");
+	refuse(ANALYSIS("'bucket_span':'1s','latency':'10h'"),
+	    E_ILLEGAL_ARGUMENT,
+	    "latency cannot be longer than 10000 times the bucket_span. "
+	    "Value = 10h");
 	refuse(ANALYSIS("'bucket_span':'5'"), E_ILLEGAL_ARGUMENT,
 	    "failed to parse setting [bucket_span] with value [5] as a time "
 	    "value: unit is missing or unrecognized");

@@ -350,7 +350,7 @@ Test(keeper, a_deletion_that_was_cut_off_is_finished)
 }
 
 /* Directory made, and killed before the row was written. */
-Test(keeper, a_directory_without_a_row_goes_to_the_trash)
+Test(keeper, an_empty_directory_without_a_row_is_removed)
 {
 	struct childproc c;
 	uint64_t first;
@@ -369,6 +369,49 @@ Test(keeper, a_directory_without_a_row_goes_to_the_trash)
 	cr_expect(exists(job_path("a", first, "")));
 	/* A number that a directory has had is never given again. */
 	cr_expect_eq(create(&c, "b"), 78);
+	stop(&c);
+}
+
+/* The catalogue has lost it: nobody has asked to delete the data. */
+Test(keeper, data_without_a_row_is_left_alone)
+{
+	char kept[512];
+	struct childproc c;
+	uint64_t inc;
+
+	start(&c);
+	inc = create(&c, "a");
+	strlcpy(kept, job_path("a", inc, "/journal/1"), sizeof(kept));
+	close(open(kept, O_CREAT | O_WRONLY, 0600));
+	stop(&c);
+	cr_assert_eq(unlink("catalog.db"), 0);
+	start(&c);
+	expect_jobs(&c, "");
+	cr_expect(exists(kept));
+	cr_expect(exists(job_path("a", inc, "/spool")));
+	cr_expect_eq(create(&c, "a"), inc + 1);
+	stop(&c);
+}
+
+Test(keeper, a_link_in_place_of_a_directory_is_removed_itself)
+{
+	struct childproc c;
+	uint64_t inc;
+
+	start(&c);
+	inc = create(&c, "a");
+	stop(&c);
+	tmpdir_purge(job_path("a", inc, ""));
+	cr_assert_eq(mkdir("outdir", 0700), 0);
+	close(open("outdir/kept", O_CREAT | O_WRONLY, 0600));
+	cr_assert_eq(symlink("../outdir", job_path("a", inc, "")), 0);
+	cr_assert_eq(symlink("../outdir", "jobs/b.9"), 0);
+	start(&c);
+	send_delete(&c, "a", inc);
+	expect_done(&c, 8);
+	expect_jobs(&c, "");
+	cr_expect_not(exists(job_path("a", inc, "")));
+	cr_expect(exists("outdir/kept"));
 	stop(&c);
 }
 

@@ -156,6 +156,17 @@ Test(number, everything_else_is_refused)
 	cr_expect_eq(number_parse(NULL, 0, &v), -1);
 }
 
+Test(number, a_text_without_end_is_refused)
+{
+	char *text = malloc(NUMBER_TEXT_MAX + 1);
+	double v;
+
+	memset(text, '0', NUMBER_TEXT_MAX + 1);
+	cr_expect_eq(number_parse(text, NUMBER_TEXT_MAX, &v), 0);
+	cr_expect_eq(number_parse(text, NUMBER_TEXT_MAX + 1, &v), -1);
+	free(text);
+}
+
 Test(number, nothing_behind_the_length_is_looked_at)
 {
 	double v;

@@ -51,11 +51,21 @@ ready_reader(uint32_t *request)
 	return c;
 }
 
+static uint64_t answer_bytes; /* given by part since the last end */
+
+static void
+say_part(struct child *c, uint32_t request, const void *data, size_t len)
+{
+	fake_say_raw(c, MSG_QUERY_PART, request, data, len);
+	answer_bytes += len;
+}
+
 static void
 end_answer(struct child *c, uint32_t request)
 {
-	struct msg_query_end end = { .bytes = 0 };
+	struct msg_query_end end = { .bytes = answer_bytes };
 
+	answer_bytes = 0;
 	fake_say(c, MSG_QUERY_END, request, &end);
 }
 
@@ -69,7 +79,7 @@ Test(querypool, a_process_is_started_on_demand_and_kept)
 	cr_expect_eq(fake_count(SV_QUERY), 0);
 	fd = ask();
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{\"count\":0}", 11);
+	say_part(c, request, "{\"count\":0}", 11);
 	cr_expect_str_empty(fx_hear(fd), "more might follow");
 	end_answer(c, request);
 	sv_expect(fx_hear(fd), 200, "Content-Length: 11\r\n");
@@ -92,12 +102,13 @@ Test(querypool, a_query_whose_process_dies_is_given_to_another_one)
 	start();
 	fd = ask();
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{\"half\":", 8);
+	say_part(c, request, "{\"half\":", 8);
 	fake_exit(c, 9);
 	cr_expect_str_empty(fx_hear(fd));
 	cr_expect_eq(fake_count(SV_QUERY), 2);
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	answer_bytes = 0; /* the other process begins anew */
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
 	sv_expect(fx_hear(fd), 200, "\r\n\r\n{}");
 	close(fd);
@@ -129,8 +140,8 @@ Test(querypool, an_answer_that_had_begun_is_visibly_cut_off)
 	start();
 	fd = ask();
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{\"a\":", 5);
-	fake_say_raw(c, MSG_QUERY_PART, request, "1,", 2);
+	say_part(c, request, "{\"a\":", 5);
+	say_part(c, request, "1,", 2);
 	fake_exit(c, 9);
 	heard = fx_hear(fd);
 	sv_expect(heard, 200, "{\"a\":");
@@ -154,13 +165,13 @@ Test(querypool, a_client_that_leaves_in_the_middle_holds_nobody_up)
 	c = ready_reader(&request);
 	/* More than the client takes: the process is held back. */
 	for (int i = 0; i < 3; i++)
-		fake_say_raw(c, MSG_QUERY_PART, request, part, sizeof(part));
+		say_part(c, request, part, sizeof(part));
 	close(fd);
 	fx_turn();
-	fake_say_raw(c, MSG_QUERY_PART, request, part, sizeof(part));
+	say_part(c, request, part, sizeof(part));
 	end_answer(c, request);
 	request = fake_expect(c, MSG_QUERY, NULL);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
 	sv_expect(fx_hear(next), 200, "{}");
 	cr_expect_eq(fake_count(SV_QUERY), 1);
@@ -180,11 +191,11 @@ Test(querypool, clients_that_leave_the_line_leave_no_gap)
 	c = ready_reader(&request);
 	close(fd[1]);
 	fx_turn();
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
 	sv_expect(fx_hear(fd[0]), 200, "{}");
 	request = fake_expect(c, MSG_QUERY, NULL);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
 	sv_expect(fx_hear(fd[2]), 200, "{}");
 	cr_expect_eq(fake_next(c), 0);
@@ -242,7 +253,7 @@ Test(querypool, three_starts_that_fail_answer_503)
 	close(fd);
 	fd = ask(); /* and the next one is tried afresh */
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
 	sv_expect(fx_hear(fd), 200, "{}");
 	close(fd);
@@ -261,8 +272,8 @@ Test(querypool, a_process_that_hangs_is_ended_also_in_the_middle)
 	sv_tick(62);
 	cr_expect(c->killed);
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{\"a\":", 5);
-	fake_say_raw(c, MSG_QUERY_PART, request, "1,", 2);
+	say_part(c, request, "{\"a\":", 5);
+	say_part(c, request, "1,", 2);
 	sv_expect(fx_hear(fd), 200, "{\"a\":");
 	sv_tick(62);
 	cr_expect(c->killed);
@@ -280,9 +291,9 @@ Test(querypool, an_answer_that_nobody_asked_for_ends_the_process)
 	start();
 	fd = ask();
 	c = ready_reader(&request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	end_answer(c, request);
-	fake_say_raw(c, MSG_QUERY_PART, request, "{}", 2);
+	say_part(c, request, "{}", 2);
 	cr_expect(c->killed);
 	sv_expect(fx_hear(fd), 200, "{}");
 	close(fd);

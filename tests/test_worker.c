@@ -429,6 +429,21 @@ Test(worker, too_many_uploads_at_once_are_put_off)
 	worker_close(w, false);
 }
 
+/* The supervisor may have sent on before it read that they are put off. */
+Test(worker, late_data_of_any_number_of_refused_uploads_is_no_fault)
+{
+	struct worker *w = worker_open();
+	const uint32_t most = 512, last = 2000;
+
+	for (uint32_t n = 1; n <= last; n++)
+		upload_begin(w, n, ENCODING_IDENTITY);
+	for (uint32_t n = most + 1; n <= last; n++)
+		expect_failed(w, n, 429);
+	upload_data(w, most + 1, "late", 4);
+	upload_data(w, last, "late", 4);
+	worker_close(w, false);
+}
+
 /* Files cannot grow past a limit, as on a full disk. */
 Test(worker, full_disk_fails_the_upload_alone)
 {

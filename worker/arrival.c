@@ -77,11 +77,13 @@ arrival_data(
     struct arrival *a, const uint8_t *data, size_t len, struct apierr *e)
 {
 	a->wire_bytes += len;
+	if (a->decoder == NULL) {
+		if (spool_write(a->spool, data, len) == -1)
+			return spool_error(a, e);
+		a->wire_crc = spool_crc(a->spool); /* of the same bytes */
+		return 0;
+	}
 	a->wire_crc = crc32c(a->wire_crc, data, len);
-	if (a->decoder == NULL)
-		return spool_write(a->spool, data, len) == -1
-		    ? spool_error(a, e)
-		    : 0;
 	if (wire_put_bytes(&a->pending, data, len) == -1) {
 		errno = ENOMEM;
 		return spool_error(a, e);

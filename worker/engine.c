@@ -301,8 +301,12 @@ start_bucket(struct engine *e)
 int
 engine_step(struct engine *e)
 {
-	int64_t stop = clock_mono_us() + SLICE_US;
+	int64_t stop;
 
+	/* Asked with each record, and the clock costs as much as one. */
+	if (!engine_is_busy(e))
+		return 0;
+	stop = clock_mono_us() + SLICE_US;
 	do {
 		int more;
 
@@ -322,6 +326,18 @@ engine_step(struct engine *e)
 	return engine_is_busy(e);
 }
 
+/* The bucket of a record, mostly that of the one before: no division then. */
+static struct bucket *
+bucket_of(struct engine *e, int64_t time_s)
+{
+	struct bucket *b = e->recent;
+
+	if (b == NULL || time_s < b->start_s ||
+	    time_s - b->start_s >= e->span_s)
+		b = e->recent = engine_bucket(e, engine_floor(e, time_s));
+	return b;
+}
+
 int
 engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 {
@@ -333,21 +349,31 @@ engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 		errno = EINVAL;
 		return -1;
 	}
-	b = engine_bucket(e, engine_floor(e, time_s));
+	b = bucket_of(e, time_s);
 	if (e->size.timestamp < b->start_s * 1000)
 		e->size.timestamp = b->start_s * 1000;
 	return gather_record(e, b, rec);
 }
 
+/* No bucket lies beyond, and sums of what is within cannot overflow. */
+static int64_t
+time_within(int64_t time_s)
+{
+	if (time_s < -ENGINE_TIME_MOST)
+		return -ENGINE_TIME_MOST;
+	return time_s > ENGINE_TIME_MOST ? ENGINE_TIME_MOST : time_s;
+}
+
 void
 engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
 {
-	int64_t stop = engine_ceil(e, end_s);
+	int64_t start = engine_floor(e, time_within(start_s));
+	int64_t stop = engine_ceil(e, time_within(end_s));
 
 	for (size_t i = 0; i < e->nopen; i++) {
 		struct bucket *b = &e->open[i];
 
-		if (b->start_s >= engine_floor(e, start_s) && b->start_s < stop)
+		if (b->start_s >= start && b->start_s < stop)
 			empty_bucket(e, b, b->start_s);
 	}
 }

@@ -53,7 +53,8 @@ struct engine {
 
 	struct bucket *open; /* owned ring; by number of the bucket */
 	size_t nopen;
-	size_t open_bytes; /* of all of them */
+	struct bucket *recent; /* in open: where the last record went */
+	size_t open_bytes;     /* of all of them */
 
 	struct names names; /* of by and partition values */
 	struct series_table table;

@@ -16,14 +16,35 @@ struct gathering {
 	double events; /* 1, or what the summary count field says */
 };
 
+/*
+ * The text that tells a value from others is cut here: hashing and keeping it
+ * should not hold up the channel, however long it is. The API's own store
+ * refuses terms that are longer.
+ */
+#define NAME_MAX_BYTES 32766
+
+/* The part of a longer text that is kept, whole characters of it. */
+static size_t
+cut_text(const char *p)
+{
+	size_t len = NAME_MAX_BYTES;
+
+	while (len > 0 && ((unsigned char)p[len] & 0xc0u) == 0x80u)
+		len--;
+	return len;
+}
+
 /* Missing, null and "" are the same: empty. */
 static struct span
 text_of(const struct gathering *g, uint32_t field)
 {
 	const struct field_value *v = &g->rec->field[1 + field];
 
-	return v->present ? (struct span){ v->p, v->len }
-			  : (struct span){ NULL, 0 };
+	if (!v->present)
+		return (struct span){ NULL, 0 };
+	if (v->len > NAME_MAX_BYTES)
+		return (struct span){ v->p, cut_text(v->p) };
+	return (struct span){ v->p, v->len };
 }
 
 /* A number that can be worked with. */
@@ -33,11 +54,11 @@ number_of(const struct gathering *g, uint32_t field, double *v)
 	struct engine_field *f = &g->e->field[field];
 
 	if (!f->parsed) {
-		struct span t = text_of(g, field);
+		const struct field_value *t = &g->rec->field[1 + field];
 
 		f->parsed = true;
-		f->is_number = t.len > 0 &&
-		    number_parse(t.p, t.len, &f->number) == 0 &&
+		f->is_number = t->present &&
+		    number_parse(t->p, t->len, &f->number) == 0 &&
 		    fabs(f->number) <= MODEL_VALUE_MAX;
 	}
 	*v = f->number;

@@ -180,7 +180,7 @@ dispatch(struct session *s, const struct peer_frame *f)
 	if (rc == -1 && errno == EBADMSG)
 		log_warnx(
 		    "supervisor sent a %s that cannot be", msg_name(f->type));
-	else if (rc == -1)
+	else if (rc == -1 && !s->refused)
 		log_warn("%s", msg_name(f->type));
 	return rc;
 }

@@ -11,7 +11,7 @@
 
 #include "common/compat.h"
 
-#define LOOP_SLICE_US 8000	/* of the 10 ms: the rest is for frames */
+#define LOOP_SLICE_US 4000	/* twice (frames, work) is still below 10 ms */
 #define LOOP_LOCK_WAIT_MS 10000 /* for a predecessor that is ending */
 #define LOOP_ARRIVALS_MAX 512	/* each may have a file open */
 #define LOOP_WINDOWS_MAX 64	/* zstd: each may hold a window of 8 MB */

@@ -1,8 +1,7 @@
-/* Owns the start of a worker: its signals and its way out. */
+/* Owns the start of a worker, and its way out. */
 #include "common/compat.h"
 
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,13 +9,6 @@
 #include "common/log.h"
 #include "common/peer.h"
 #include "worker/loop.h"
-
-/*
- * A signal to the whole group, as of ^C, is for the supervisor: it closes the
- * jobs in order. When it is gone the channel says so. Broken pipes and limits
- * of files show where they are written to.
- */
-static const int ignored[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ };
 
 static bool
 is_channel(int fd)
@@ -40,9 +32,7 @@ int
 main(void)
 {
 	log_init("anomd-worker", LOG_LEVEL_INFO);
-	for (size_t i = 0; i < NELEM(ignored); i++)
-		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
-			fatal("signal %d", ignored[i]);
+	peer_ignore_signals();
 	if (mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES) == 0 ||
 	    mallopt(M_TOP_PAD, OWN_PAGES_BYTES / 2) == 0)
 		log_debug("mallopt");

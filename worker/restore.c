@@ -137,7 +137,8 @@ finish(struct restore *r, uint64_t *progress)
 		r->analysis->applied_seq = r->results_seq;
 	}
 	if (r->replayed > 0)
-		log_info("replayed %" PRIu64 " journal entries", r->replayed);
+		log_info(
+		    "entries of the journal done again: %" PRIu64, r->replayed);
 	return closed ? write_open(r, progress) : 0;
 }
 

@@ -65,9 +65,11 @@ session_refuse(struct session *s, const struct apierr *e)
 	char text[REASON_BYTES];
 	int saved = errno;
 
-	log_warnx("%s", log_escape(text, sizeof(text), reason, strlen(reason)));
-	if (answer_failed(s->peer, 0, e) == -1)
-		log_debug("no memory for the reason");
+	/* The supervisor writes it, with what becomes of the job. */
+	s->refused = answer_failed(s->peer, 0, e) == 0;
+	if (!s->refused)
+		log_warnx("%s",
+		    log_escape(text, sizeof(text), reason, strlen(reason)));
 	errno = saved;
 	return -1;
 }
@@ -82,12 +84,30 @@ session_fail(struct session *s, const char *what)
 	return session_refuse(s, &e);
 }
 
+/* A link in its place leads out of the state directory. */
+static int
+enter_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc, saved;
+
+	if (fd == -1)
+		return -1;
+	rc = fchdir(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
+}
+
 static int
 session_enter_directory(struct session *s)
 {
-	if (chdir(s->path) == -1)
-		return session_fail(s, s->path);
-	s->lockfd = open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	/* Clients read the reason: it says nothing of where things are. */
+	if (enter_directory(s->path) == -1)
+		return session_fail(s, "directory of the job");
+	s->lockfd =
+	    open(LOCK_FILE, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lockfd == -1)
 		return session_fail(s, LOCK_FILE);
 	s->lock_deadline_us =
@@ -148,6 +168,7 @@ work_locking(struct session *s)
 		if (errno != EWOULDBLOCK ||
 		    clock_mono_us() >= s->lock_deadline_us)
 			return session_fail(s, "lock of the job's directory");
+		s->progress++; /* it waits within bounds of its own */
 		return 0;
 	}
 	if (sandbox_enter(SANDBOX_WORKER, &home, 1) == -1)
@@ -203,7 +224,8 @@ work_restoring(struct session *s, int64_t deadline_us)
 	int rc = restore_step(s->restore, deadline_us, &s->progress);
 
 	if (rc == -1)
-		return session_fail(s, "state of the job");
+		return session_fail(
+		    s, "what the journal has cannot be done again");
 	return rc == 1 ? 0 : session_ready(s);
 }
 

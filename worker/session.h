@@ -29,6 +29,7 @@ struct session {
 	unsigned state;	   /* IN_* */
 	enum session_stage stage;
 	bool ended;
+	bool refused;	   /* the supervisor was told why, and will log it */
 	bool trimmed;	   /* memory was given back since the last work */
 	int64_t active_us; /* when there was work last, monotonic */
 	uint64_t progress; /* units of work done */

@@ -29,26 +29,11 @@ find(struct uploads *u, uint32_t request)
 	return NULL;
 }
 
+/* The numbers start again behind the last one. */
 static bool
-has_failed(const struct uploads *u, uint32_t request)
+is_late(const struct uploads *u, uint32_t request)
 {
-	for (unsigned i = 0; u->failed != NULL && i < LOOP_ARRIVALS_MAX; i++)
-		if (u->failed[i] == request)
-			return true;
-	return false;
-}
-
-/* Request 0 is the job itself, so an unused place matches no upload. */
-static int
-remember_failed(struct uploads *u, uint32_t request)
-{
-	if (u->failed == NULL) {
-		u->failed = calloc(LOOP_ARRIVALS_MAX, sizeof(*u->failed));
-		if (u->failed == NULL)
-			return -1;
-	}
-	u->failed[u->failed_at++ % LOOP_ARRIVALS_MAX] = request;
-	return 0;
+	return u->begun != 0 && u->begun - request <= INT32_MAX;
 }
 
 static void
@@ -86,7 +71,6 @@ void
 uploads_free(struct uploads *u)
 {
 	uploads_clear(u);
-	free(u->failed);
 }
 
 static int
@@ -96,8 +80,6 @@ fail(struct uploads *u, struct arrival *a, const struct apierr *e)
 
 	take_out(u, a);
 	arrival_free(a);
-	if (remember_failed(u, request) == -1)
-		return -1;
 	return answer_failed(u->peer, request, e);
 }
 
@@ -109,8 +91,6 @@ refuse(struct uploads *u, uint32_t request)
 	apierr_set(&e, 429, E_REJECTED,
 	    "too many uploads to this job are arriving at once");
 	e.retry_after_s = RETRY_AFTER_S;
-	if (remember_failed(u, request) == -1)
-		return -1;
 	return answer_failed(u->peer, request, &e);
 }
 
@@ -125,6 +105,8 @@ uploads_begin(struct uploads *u, uint32_t request,
 		errno = EBADMSG;
 		return -1;
 	}
+	if (!is_late(u, request))
+		u->begun = request;
 	if (u->n >= LOOP_ARRIVALS_MAX ||
 	    (windowed && u->nwindowed + sealed_windows >= LOOP_WINDOWS_MAX))
 		return refuse(u, request);
@@ -147,7 +129,7 @@ uploads_data(
 
 	if (a == NULL) {
 		errno = EBADMSG;
-		return has_failed(u, request) ? 0 : -1;
+		return is_late(u, request) ? 0 : -1;
 	}
 	if (arrival_data(a, data, len, &e) == -1)
 		return fail(u, a, &e);
@@ -161,7 +143,7 @@ uploads_seal(struct uploads *u, uint32_t request,
 	struct arrival *a = find(u, request);
 
 	*out = NULL;
-	if (a == NULL && has_failed(u, request))
+	if (a == NULL && is_late(u, request))
 		return 0;
 	if (a == NULL || arrival_seal(a, m) == -1) {
 		errno = EBADMSG;

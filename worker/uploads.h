@@ -18,11 +18,11 @@ struct uploads {
 	unsigned n;
 	unsigned nwindowed; /* of them */
 	/*
-	 * Requests that were answered as failed before their seal: frames of
-	 * them may still be on their way. A ring, for their end is not told.
+	 * The highest request that has begun, 0 for none. Frames of one that
+	 * was answered as failed may still be on their way, of any number of
+	 * them: what has begun and is not here any more is late, not wrong.
 	 */
-	uint32_t *failed; /* owned; NULL: none yet */
-	unsigned failed_at;
+	uint32_t begun;
 };
 
 void uploads_init(struct uploads *, struct peer *);

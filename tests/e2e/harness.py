@@ -144,7 +144,11 @@ class Daemon:
     # ---- life
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, kind, value, trace):
@@ -174,8 +178,11 @@ class Daemon:
             self.write_config()]
         start = len(self.log())
         with open(self._log_path, "ab") as log:
+            # Under nohup SIGHUP would be ignored, and the daemon keeps to it.
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env=self._env)
+                stdout=log, stderr=log, env=self._env,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP,
+                    signal.SIG_DFL))
         if not wait:
             return
         def listening():

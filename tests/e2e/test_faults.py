@@ -4,6 +4,8 @@ Processes are killed by their process ids, which are the daemon's children.
 """
 
 import contextlib
+import glob
+import shutil
 import socket
 import tempfile
 import threading
@@ -298,6 +300,23 @@ def test_killed_keeper_is_started_again():
         d.restart()
         assert d.get("/_ml/anomaly_detectors/one").status == 404
         assert d.get("/_ml/anomaly_detectors/two").status == 200
+
+
+def test_signals_of_a_terminal_end_the_daemon_in_order():
+    for sig in (signal.SIGINT, signal.SIGHUP):
+        with Daemon() as d:
+            d.make_job("j", job())
+            d.post("j", [at(0, v=1)])
+            assert d.results("j", "buckets")["count"] == 0
+            for pid in d.children():
+                os.kill(pid, sig)
+            time.sleep(0.2)
+            d.get("/")
+            os.kill(d.pid, sig)
+            assert d.wait() == 0
+            log = d.log()
+            assert "job j: CLOSING -> CLOSED: closed" in log, log
+            assert "warning" not in log, log
 
 
 def test_killed_query_process_is_started_again():
@@ -630,7 +649,27 @@ def test_broken_catalogue_is_refused_at_start():
         with open(os.path.join(d.state_dir, "catalog.db"), "r+b") as f:
             f.write(b"\xff" * 4096)
         status, log = end_of_start(d)
-        assert status == 1 and "catalog" in log, (status, log)
+        assert status == 1, (status, log)
+        assert "catalog.db: PRAGMA: file is not a database" in log, log
+
+
+def test_job_without_its_directory_says_so_in_one_line():
+    with Daemon() as d:
+        d.put_job("j", job())
+        d.kill()
+        [directory] = glob.glob(os.path.join(d.state_dir, "jobs", "j.*"))
+        shutil.rmtree(directory)
+        d.start()
+        response = d.request("POST", "/_ml/anomaly_detectors/j/_open")
+        assert response.status == 500, response
+        reason = response.error["reason"]
+        assert "directory of the job" in reason, response
+        assert directory not in reason, response
+        lines = [line for line in d.log().split("\n")
+            if "No such file" in line]
+        assert lines == ["anomd: warning: job j: OPENING -> FAILED: worker "
+            "failed: directory of the job: No such file or directory"], lines
+        assert d.delete_job("j", query="?force=true")
 
 
 def test_job_with_a_broken_journal_fails_alone():

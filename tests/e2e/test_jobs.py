@@ -263,6 +263,11 @@ def test_stats_follow_the_state():
             opened["node"]["attributes"]["ml.machine_memory"], opened
         assert re.fullmatch(r"\d+s", opened["open_time"]), opened
         assert opened["assignment_explanation"] == "", opened
+        assert "log_time" not in opened["data_counts"], opened
+        d.post("j", [{"time": T0, "v": 1}])
+        counts = d.stats("j")["data_counts"]
+        assert list(counts)[-1] == "log_time", counts
+        assert counts["log_time"] >= counts["last_data_time"], counts
         d.close_job("j")
         again = expect(200, d.get(path("j")))["jobs"][0]
         assert again["finished_time"] >= again["create_time"], again
