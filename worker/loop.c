@@ -50,7 +50,7 @@ on_ping(struct session *s, const struct peer_frame *f)
 		return -1;
 	pong.token = ping.token;
 	pong.progress = s->progress;
-	pong.busy = session_is_busy(s);
+	pong.busy = session_is_runnable(s);
 	return peer_send(s->peer, MSG_PONG, f->request, &pong);
 }
 
@@ -246,8 +246,7 @@ waiting_time(struct session *s, bool frames_left)
 		s->trimmed = false;
 		return 0;
 	}
-	/* Its answers are not read: there is nothing to do but wait for that.
-	 */
+	/* Its answers are not read: there is nothing to do but to wait. */
 	if (frames_left)
 		return -1;
 	wait = s->trimmed ? -1 : LOOP_IDLE_US / 1000;
