@@ -247,7 +247,7 @@ work_open(struct session *s, int64_t deadline_us)
 int
 session_work(struct session *s, int64_t deadline_us)
 {
-	if (session_is_busy(s))
+	if (session_is_runnable(s))
 		s->active_us = clock_mono_us();
 	switch (s->stage) {
 	case SESSION_GREETING:
@@ -280,12 +280,6 @@ session_is_runnable(const struct session *s)
 		    uploads_is_busy(&s->uploads);
 	}
 	return false;
-}
-
-bool
-session_is_busy(const struct session *s)
-{
-	return session_is_runnable(s);
 }
 
 bool
