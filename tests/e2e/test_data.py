@@ -514,7 +514,7 @@ def test_too_large_a_body_is_413_that_the_client_can_read():
             {"Content-Type": "application/json"})
         assert response.status == 413, response
         assert response.json["error"]["reason"] == (
-            "the body is too large: [at most 524288 bytes]"), response
+            "the body is too large: [at most 262144 bytes]"), response
         answer = d.raw(raw_post([body]), seconds=30)
         assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
         check_counts(d.stats("j")["data_counts"], input_record_count=0)
