@@ -337,6 +337,7 @@ http_start(struct daemon *d)
 		.limits = { .max_connections = connections_max(d),
 		    .max_head_bytes = c->max_head_bytes,
 		    .max_body_bytes = c->max_body_bytes,
+		    .max_held_bytes = c->max_inflight_bytes,
 		    .head_timeout_s = (unsigned)c->head_timeout_s,
 		    .body_timeout_s = (unsigned)c->body_timeout_s,
 		    .idle_timeout_s = (unsigned)c->idle_timeout_s,

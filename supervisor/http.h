@@ -48,6 +48,7 @@ struct http_limits {
 	unsigned max_connections;
 	size_t max_head_bytes;
 	uint64_t max_body_bytes;  /* as it comes in, before decoding */
+	uint64_t max_held_bytes;  /* of all collected bodies; 0: no limit */
 	unsigned head_timeout_s;  /* absolute, from the first byte of a head */
 	unsigned body_timeout_s;  /* a body must make progress within */
 	unsigned idle_timeout_s;  /* kept-alive connection without a request */

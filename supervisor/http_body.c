@@ -27,8 +27,12 @@ http_body_begin(struct http_req *req)
 }
 
 void
-http_body_clear(struct http_body *b)
+http_body_clear(struct http_req *req)
 {
+	struct http_body *b = &req->body;
+
+	req->http->held -= b->held;
+	b->held = 0;
 	if (b->collected != NULL)
 		evbuffer_free(b->collected);
 	b->collected = NULL;
@@ -170,7 +174,7 @@ take_chunks(struct http_body *b, struct evbuffer *in, struct evbuffer *piece)
 /* ---- where the bytes go ---- */
 
 static enum http_fault
-collect(struct http_req *req, struct evbuffer *piece)
+collect_piece(struct http_req *req, struct evbuffer *piece)
 {
 	struct http_body *b = &req->body;
 
@@ -191,6 +195,26 @@ collect(struct http_req *req, struct evbuffer *piece)
 	return errno == EMSGSIZE ? HTTP_FAULT_BODY_LARGE
 	    : errno == EBADMSG	 ? HTTP_FAULT_BODY_ENCODING
 				 : HTTP_FAULT_NO_MEMORY;
+}
+
+/* Each is small; of all connections together they are not. */
+static enum http_fault
+collect(struct http_req *req, struct evbuffer *piece)
+{
+	uint64_t max = req->http->config.limits.max_held_bytes;
+	enum http_fault fault = collect_piece(req, piece);
+	struct http_body *b = &req->body;
+	size_t n;
+
+	if (b->collected == NULL)
+		return fault;
+	n = evbuffer_get_length(b->collected);
+	req->http->held += n - b->held;
+	b->held = n;
+	if (fault == HTTP_FAULT_NONE && max > 0 && req->http->held > max &&
+	    n > HTTP_HELD_SMALL)
+		return HTTP_FAULT_CROWDED;
+	return fault;
 }
 
 static enum http_fault

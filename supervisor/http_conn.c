@@ -322,15 +322,21 @@ read_size(const struct http_conn *c)
 	return head ? READ_HEAD_BYTES : READ_BODY_BYTES;
 }
 
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Returns false when there is nothing more to read for now. */
 static bool
 read_some(struct http_conn *c, size_t *budget)
 {
-	size_t want = read_size(c);
+	size_t want = least(read_size(c), *budget);
 	ssize_t n = conn_read(c->conn, c->in, want);
 
 	if (n > 0) {
-		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
+		*budget -= (size_t)n;
 		return (size_t)n == want || conn_pending(c->conn);
 	}
 	if (n == 0)
@@ -340,10 +346,21 @@ read_some(struct http_conn *c, size_t *budget)
 	return false;
 }
 
+/* Others wait for the end of the turn, and all may have much to say. */
+static size_t
+turn_budget(const struct http_conn *c)
+{
+	size_t share = HTTP_TURNS_BYTES / c->http->nconns;
+
+	if (share > HTTP_TURN_BYTES)
+		return HTTP_TURN_BYTES;
+	return share > READ_HEAD_BYTES ? share : READ_HEAD_BYTES;
+}
+
 static void
 read_turn(struct http_conn *c)
 {
-	size_t budget = HTTP_TURN_BYTES;
+	size_t budget = turn_budget(c);
 	bool more = true;
 
 	while (more && budget > 0 && !c->again && wants_input(c)) {

@@ -27,12 +27,18 @@ struct http_decoder;
 struct http_encoder;
 
 #define HTTP_LISTENERS_MAX 16
-#define HTTP_OUT_HIGH (1u << 20)     /* above: no next request, parts wait */
-#define HTTP_OUT_LOW (256u << 10)    /* parts go on */
-#define HTTP_TURN_BYTES (256u << 10) /* read from one connection a turn */
-#define HTTP_DRAIN_MAX (256u << 10)  /* of a body that nobody wants any more */
-#define HTTP_LINGER_S 30	     /* lingering close: in all, */
-#define HTTP_LINGER_QUIET_S 5	     /* without a byte, */
+#define HTTP_OUT_HIGH (1u << 20)  /* above: no next request, parts wait */
+#define HTTP_OUT_LOW (256u << 10) /* parts go on */
+/*
+ * Read from one connection a turn; with many of them less, so that all
+ * together stay below: about 10 ms.
+ */
+#define HTTP_TURN_BYTES (256u << 10)
+#define HTTP_TURNS_BYTES (16u << 20)
+#define HTTP_HELD_SMALL (16u << 10) /* bodies below find room always */
+#define HTTP_DRAIN_MAX (256u << 10) /* of a body that nobody wants any more */
+#define HTTP_LINGER_S 30	    /* lingering close: in all, */
+#define HTTP_LINGER_QUIET_S 5	    /* without a byte, */
 #define HTTP_LINGER_BYTES (UINT64_C(1) << 30)
 /*
  * Work that one connection may have done before it is the others' turn: an
@@ -55,6 +61,7 @@ struct http_body {
 	uint64_t unwanted; /* data bytes that came after the answer */
 	size_t collect_max;
 	struct evbuffer *collected;   /* owned */
+	size_t held;		      /* its share of http->held */
 	struct http_decoder *decoder; /* owned */
 	void (*collect_done)(struct http_req *, struct evbuffer *, void *);
 	void (*ignore_done)(struct http_req *, void *);
@@ -143,6 +150,7 @@ struct http {
 	bool pressed; /* it rests, for want of descriptors too */
 	bool stopping;
 	struct evbuffer *piece; /* of a body on its way to its handler; owned */
+	size_t held;		/* bytes of collected bodies */
 	struct http_encoder *encoder; /* of small answers; owned; NULL first */
 	int64_t full_logged_us, unserved_logged_us; /* see log_is_due */
 	int64_t date_s;				    /* of date[] */
@@ -197,7 +205,7 @@ void http_req_drop(struct http_req *);
 
 /* Called once the head is done. */
 void http_body_begin(struct http_req *);
-void http_body_clear(struct http_body *);
+void http_body_clear(struct http_req *);
 /* Read on, hand over, tell the end. False when nothing could be done. */
 bool http_body_run(struct http_conn *);
 /* Bytes from the socket would be of use now. */

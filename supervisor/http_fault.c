@@ -6,7 +6,8 @@
 #include "common/log.h"
 #include "supervisor/http_fault.h"
 
-#define DETAIL_MAX 128 /* bytes of the client's own that are shown */
+#define DETAIL_MAX 128	/* bytes of the client's own that are shown */
+#define RETRY_AFTER_S 1 /* of what passes by itself */
 
 struct fault_info {
 	const char *name;
@@ -40,8 +41,11 @@ http_fault_error(
 
 	if (detail == NULL) {
 		apierr_set(error, f->status, type, "%s", f->reason);
-		return;
+	} else {
+		log_escape(shown, sizeof(shown), detail, strlen(detail));
+		apierr_set(
+		    error, f->status, type, "%s: [%s]", f->reason, shown);
 	}
-	log_escape(shown, sizeof(shown), detail, strlen(detail));
-	apierr_set(error, f->status, type, "%s: [%s]", f->reason, shown);
+	if (f->status == 503)
+		error->retry_after_s = RETRY_AFTER_S;
 }

@@ -56,6 +56,8 @@
 	X(HEAD_SLOW,         408, "the request did not come in time") \
 	X(BODY_SLOW,         408, "the body came too slowly") \
 	X(UNANSWERED,        500, "the request was neither answered nor read") \
+	X(CROWDED,           503, "too much of the bodies of other requests is " \
+				  "held; try again") \
 	X(NO_MEMORY,         503, "there is no memory for the request")
 /* clang-format on */
 

@@ -28,7 +28,7 @@ http_req_free(struct http_req *req)
 	if (req == NULL)
 		return;
 	http_head_clear(&req->head);
-	http_body_clear(&req->body);
+	http_body_clear(req);
 	if (req->headers != NULL)
 		evbuffer_free(req->headers);
 	if (req->slices != NULL)

@@ -104,6 +104,43 @@ Test(http_body, chunks_above_what_is_collected_are_413)
 	close(fd);
 }
 
+/* Each is allowed; what all connections hold together is bounded. */
+Test(http_body, what_is_held_of_all_bodies_is_bounded)
+{
+	char part[20001];
+	const char *text;
+	int fd[4];
+
+	memset(part, 'x', sizeof(part) - 1);
+	part[sizeof(part) - 1] = '\0';
+	fx_conf.limits.max_held_bytes = 50000;
+	fx_start(fx_collect);
+	for (size_t i = 0; i < NELEM(fd); i++)
+		fd[i] = fx_connect();
+	for (size_t i = 0; i < 3; i++) {
+		fx_say(fd[i], POST("Content-Length: 20001\r\n"));
+		fx_say(fd[i], part);
+	}
+	text = fx_hear(fd[2]);
+	cr_expect_eq(fx_count(text, "HTTP/1.1 503 "), 1);
+	cr_expect_eq(fx_count(text, "Retry-After: 1\r\n"), 1);
+	cr_expect_eq(http_refused(fx_http, HTTP_FAULT_CROWDED), 1);
+	cr_expect_eq(
+	    fx_count(fx_talk(fd[3], POST("Content-Length: 2\r\n") "ok"),
+		"HTTP/1.1 200"),
+	    1, "a small one finds room");
+	close(fd[0]);
+	fx_turn();
+	fx_say(fd[3], POST("Content-Length: 20001\r\n"));
+	fx_say(fd[3], part);
+	cr_expect_eq(fx_count(fx_talk(fd[3], "!"), "HTTP/1.1 200"), 1,
+	    "whoever left gives room");
+	cr_expect_eq(fx_count(fx_talk(fd[1], "!"), "HTTP/1.1 200"), 1);
+	cr_expect_eq(fx_http->held, 0);
+	for (size_t i = 1; i < NELEM(fd); i++)
+		close(fd[i]);
+}
+
 /* ---- encodings ---- */
 
 static size_t
