@@ -66,7 +66,7 @@ session_refuse(struct session *s, const struct apierr *e)
 	int saved = errno;
 
 	/* The supervisor writes it, with what becomes of the job. */
-	s->refused = answer_failed(s->peer, 0, e) == 0;
+	s->refused = peer_fail(s->peer, 0, e) == 0;
 	if (!s->refused)
 		log_warnx("%s",
 		    log_escape(text, sizeof(text), reason, strlen(reason)));
