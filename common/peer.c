@@ -217,6 +217,22 @@ peer_send_raw(struct peer *p, uint16_t type, uint32_t request, const void *data,
 	return frame_put_raw(&p->out, type, request, data, len);
 }
 
+int
+peer_fail(struct peer *p, uint32_t request, const struct apierr *e)
+{
+	struct msg_failed m;
+	struct wbuf wb;
+	int rc = -1;
+
+	wbuf_init(&wb, 0);
+	if (apierr_encode(e, &wb) == 0) {
+		m.error = (struct span){ (const char *)wb.data, wb.len };
+		rc = peer_send(p, MSG_FAILED, request, &m);
+	}
+	wbuf_clear(&wb);
+	return rc;
+}
+
 size_t
 peer_queued(const struct peer *p)
 {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "common/apierr.h"
 #include "common/compat.h"
 #include "common/frame.h"
 
@@ -63,6 +64,10 @@ int peer_send(
     struct peer *, uint16_t type, uint32_t request, const void *obj) MUST_CHECK;
 int peer_send_raw(struct peer *, uint16_t type, uint32_t request,
     const void *data, size_t len) MUST_CHECK;
+
+/* Queue FAILED with this error: what became of a request. As peer_send. */
+int peer_fail(
+    struct peer *, uint32_t request, const struct apierr *) MUST_CHECK;
 
 /* Bytes queued and not yet taken by the kernel. */
 size_t peer_queued(const struct peer *);

@@ -138,17 +138,7 @@ serve_send(struct serve *s, uint16_t type, uint32_t request, const void *obj)
 int
 serve_fail(struct serve *s, uint32_t request, const struct apierr *e)
 {
-	struct msg_failed m;
-	struct wbuf wb;
-	int rc = -1;
-
-	wbuf_init(&wb, 0);
-	if (apierr_encode(e, &wb) == 0) {
-		m.error = (struct span){ (const char *)wb.data, wb.len };
-		rc = serve_send(s, MSG_FAILED, request, &m);
-	}
-	wbuf_clear(&wb);
-	return rc;
+	return peer_fail(s->peer, request, e);
 }
 
 static int

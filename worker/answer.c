@@ -11,22 +11,6 @@ span_of_wbuf(const struct wbuf *wb)
 }
 
 int
-answer_failed(struct peer *peer, uint32_t request, const struct apierr *e)
-{
-	struct msg_failed m;
-	struct wbuf wb;
-	int rc = -1;
-
-	wbuf_init(&wb, 0);
-	if (apierr_encode(e, &wb) == 0) {
-		m.error = span_of_wbuf(&wb);
-		rc = peer_send(peer, MSG_FAILED, request, &m);
-	}
-	wbuf_clear(&wb);
-	return rc;
-}
-
-int
 answer_counts(struct peer *peer, uint32_t request, const struct analysis *a)
 {
 	struct msg_counts m;

@@ -2,14 +2,11 @@
 #ifndef WORKER_ANSWER_H
 #define WORKER_ANSWER_H
 
-#include "common/apierr.h"
 #include "common/compat.h"
 #include "common/peer.h"
 #include "worker/analysis.h"
 
 /* Each queues one frame and returns 0, or -1 with errno. */
-int answer_failed(
-    struct peer *, uint32_t request, const struct apierr *) MUST_CHECK;
 int answer_counts(
     struct peer *, uint32_t request, const struct analysis *) MUST_CHECK;
 int answer_flushed(

@@ -173,7 +173,7 @@ backlog_windows(const struct backlog *b)
 static int
 task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
-	int rc = answer_failed(b->peer, t->request, e);
+	int rc = peer_fail(b->peer, t->request, e);
 
 	task_remove(b, t);
 	return rc;
@@ -336,7 +336,7 @@ task_answer(struct backlog *b, struct task *t)
 	if (answer_totals(b->peer, b->analysis) == -1)
 		return -1;
 	if (b->run->failed)
-		rc = answer_failed(b->peer, t->request, &b->run->error);
+		rc = peer_fail(b->peer, t->request, &b->run->error);
 	else if (t->entry.type == JOURNAL_FLUSH)
 		rc = answer_flushed(b->peer, t->request, b->analysis);
 	else

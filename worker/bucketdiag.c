@@ -405,7 +405,9 @@ int
 bucketdiag_load(struct bucketdiag *d, struct snapshot_reader *r)
 {
 	uint64_t n;
+	int saved;
 
+	errno = EBADMSG; /* unless memory is out, which is not the file's */
 	if (snapshot_get(r, &bucketdiag_state_schema, &d->s) == 0 &&
 	    state_is_sound(d)) {
 		n = d->s.nentries;
@@ -414,7 +416,8 @@ bucketdiag_load(struct bucketdiag *d, struct snapshot_reader *r)
 		if (load_entries(d, r, n) == 0)
 			return 0;
 	}
+	saved = errno;
 	reset(d);
-	errno = EBADMSG;
+	errno = saved;
 	return -1;
 }

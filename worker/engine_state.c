@@ -1,5 +1,7 @@
-/* Owns the engine's state in a snapshot: what is written, and what is believed
- * when it is read. */
+/*
+ * Owns the engine's state in a snapshot: what is written, and what is believed
+ * when it is read.
+ */
 #include "common/compat.h"
 
 #include <errno.h>

@@ -324,7 +324,9 @@ intake_load(struct intake *in, struct snapshot_reader *r)
 
 	if (snapshot_enter(r, SNAPSHOT_INTAKE) == -1 ||
 	    snapshot_get(r, &data_counts_schema, &total) == -1 ||
-	    bucketdiag_load(in->diag, r) == -1 || snapshot_left(r) != 0) {
+	    bucketdiag_load(in->diag, r) == -1)
+		return -1;
+	if (snapshot_left(r) != 0) {
 		errno = EBADMSG;
 		return -1;
 	}

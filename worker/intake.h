@@ -54,7 +54,7 @@ const struct data_counts *intake_incremental(const struct intake *);
 
 /*
  * State, between uploads: the section SNAPSHOT_INTAKE, which these begin and
- * enter themselves. Returns 0, or -1 with errno (load: EBADMSG).
+ * enter themselves. Returns 0, or -1 with errno (load: EBADMSG, ENOMEM).
  */
 int intake_save(const struct intake *, struct snapshot_writer *) MUST_CHECK;
 int intake_load(struct intake *, struct snapshot_reader *) MUST_CHECK;

@@ -7,6 +7,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -14,6 +16,8 @@
 #include "worker/answer.h"
 #include "worker/loop.h"
 #include "worker/session.h"
+
+#define STACK_BYTES (96 * 1024) /* of the 132 kB that every process has */
 
 /*
  * Handlers. Each returns 0, or -1 with errno: the worker must end. EBADMSG
@@ -46,7 +50,7 @@ on_ping(struct session *s, const struct peer_frame *f)
 		return -1;
 	pong.token = ping.token;
 	pong.progress = s->progress;
-	pong.busy = session_is_busy(s);
+	pong.busy = session_is_runnable(s);
 	return peer_send(s->peer, MSG_PONG, f->request, &pong);
 }
 
@@ -205,10 +209,28 @@ take_frames(struct session *s)
 	return 0;
 }
 
+/*
+ * A start calls deeper than any later turn, and leaves pages below that nobody
+ * looks at again. A page of its own is left for this call and a signal.
+ */
+static void
+give_back_stack(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *frame = __builtin_frame_address(0);
+	char *top = frame - (uintptr_t)frame % page - page;
+
+	/* ENOMEM: the stack was never as deep, which is as well. */
+	if (madvise(top - STACK_BYTES, STACK_BYTES, MADV_DONTNEED) == -1 &&
+	    errno != ENOMEM)
+		log_debug("madvise: %s", strerror(errno));
+}
+
 /* What an idle process should not hold; a thousand of them wait here. */
 static void
 give_back_memory(struct session *s)
 {
+	give_back_stack();
 	peer_trim(s->peer);
 	malloc_trim(0);
 	s->trimmed = true;
@@ -224,8 +246,7 @@ waiting_time(struct session *s, bool frames_left)
 		s->trimmed = false;
 		return 0;
 	}
-	/* Its answers are not read: there is nothing to do but wait for that.
-	 */
+	/* Its answers are not read: there is nothing to do but to wait. */
 	if (frames_left)
 		return -1;
 	wait = s->trimmed ? -1 : LOOP_IDLE_US / 1000;

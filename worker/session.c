@@ -66,7 +66,7 @@ session_refuse(struct session *s, const struct apierr *e)
 	int saved = errno;
 
 	/* The supervisor writes it, with what becomes of the job. */
-	s->refused = answer_failed(s->peer, 0, e) == 0;
+	s->refused = peer_fail(s->peer, 0, e) == 0;
 	if (!s->refused)
 		log_warnx("%s",
 		    log_escape(text, sizeof(text), reason, strlen(reason)));
@@ -247,7 +247,7 @@ work_open(struct session *s, int64_t deadline_us)
 int
 session_work(struct session *s, int64_t deadline_us)
 {
-	if (session_is_busy(s))
+	if (session_is_runnable(s))
 		s->active_us = clock_mono_us();
 	switch (s->stage) {
 	case SESSION_GREETING:
@@ -280,12 +280,6 @@ session_is_runnable(const struct session *s)
 		    uploads_is_busy(&s->uploads);
 	}
 	return false;
-}
-
-bool
-session_is_busy(const struct session *s)
-{
-	return session_is_runnable(s);
 }
 
 bool

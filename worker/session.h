@@ -58,9 +58,10 @@ int session_hello(struct session *, const struct msg_hello *) MUST_CHECK;
 int session_config(
     struct session *, const uint8_t *text, size_t len) MUST_CHECK;
 
-/* There is work that should make progress (the watchdog asks). */
-bool session_is_busy(const struct session *);
-/* There is work that can go on without a frame or a timer. */
+/*
+ * There is work that can go on without a frame or a timer; so it should make
+ * progress, says the watchdog.
+ */
 bool session_is_runnable(const struct session *);
 /* Another frame can be taken: what is pending is below its bounds. */
 bool session_has_room(const struct session *);

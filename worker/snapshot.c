@@ -1,5 +1,4 @@
-/* Owns the layout of a snapshot: writing it as it grows, reading it in place.
- */
+/* Owns the layout of a snapshot: written as it grows, read in place. */
 #include "common/compat.h"
 
 #include <errno.h>
@@ -257,8 +256,7 @@ snapshot_reader_head(const struct snapshot_reader *r)
 	return &r->head;
 }
 
-/* One section of the walk: its bytes, and the checksum that should be theirs.
- */
+/* A section of the walk: its bytes, and the checksum that is to be theirs. */
 struct section {
 	uint32_t tag;
 	const uint8_t *head;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "worker/answer.h"
 #include "worker/loop.h"
 #include "worker/uploads.h"
 
@@ -80,7 +79,7 @@ fail(struct uploads *u, struct arrival *a, const struct apierr *e)
 
 	take_out(u, a);
 	arrival_free(a);
-	return answer_failed(u->peer, request, e);
+	return peer_fail(u->peer, request, e);
 }
 
 static int
@@ -91,7 +90,7 @@ refuse(struct uploads *u, uint32_t request)
 	apierr_set(&e, 429, E_REJECTED,
 	    "too many uploads to this job are arriving at once");
 	e.retry_after_s = RETRY_AFTER_S;
-	return answer_failed(u->peer, request, &e);
+	return peer_fail(u->peer, request, &e);
 }
 
 int

@@ -1,5 +1,4 @@
-/* The uploads that are arriving side by side, by the number of their request.
- */
+/* The uploads that arrive side by side, known by number of their request. */
 #ifndef WORKER_UPLOADS_H
 #define WORKER_UPLOADS_H
 

@@ -328,6 +328,7 @@ def test_what_is_planted_in_the_state_directory_keeps_nobody_from_starting():
         d.start()
         wait_until(lambda: d.stats("linked")["state"] == "failed", 10,
             "the job without a directory to fail")
+        wait_until(lambda: d.stats("j")["state"] == "opened", 10, "opened")
         check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
         d.delete_job("linked", query="?force=true")
         d.restart()
