@@ -1,4 +1,4 @@
-/* Owns the route table and the way from a request's head to its handler. */
+/* Owns the way from a request's head to its handler. */
 #include "common/compat.h"
 
 #include <event2/buffer.h>
@@ -9,7 +9,6 @@
 
 #include "common/jsonmake.h"
 #include "common/log.h"
-#include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/media.h"
 #include "supervisor/route.h"
@@ -21,146 +20,11 @@
  */
 #define JSON_BODY_MAX (256 * 1024)
 
-#define READ (HTTP_GET | HTTP_HEAD)
-#define ML "/anomaly_detectors"
-#define JOB ML "/{job_id}"
-
-/* clang-format off */
-#define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
-#define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
-
-/* Literal segments stand before {job_id}: the first match wins. */
-static const struct route routes[] = {
-	{ READ, "/", "", PRIV_ANY, ROUTE_NO_BODY, api_root },
-	{ READ, "/info", "", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_ml_info },
-	{ READ, ML, "allow_no_match,allow_no_jobs,exclude_generated", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_get },
-	{ READ, ML "/_stats", "allow_no_match,allow_no_jobs", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_stats },
-	{ READ, JOB, "allow_no_match,allow_no_jobs,exclude_generated", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_get },
-	{ HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ROUTE_JSON_NEEDED, api_job_put },
-	{ HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ROUTE_NO_BODY, api_job_delete },
-	{ READ, JOB "/_stats", "allow_no_match,allow_no_jobs", PRIV_MONITOR_ML, ROUTE_NO_BODY, api_job_stats },
-	{ HTTP_POST, JOB "/_open", "timeout", PRIV_MANAGE_ML, ROUTE_JSON, api_job_open },
-	{ HTTP_POST, JOB "/_close", "timeout,force,allow_no_match,allow_no_jobs", PRIV_MANAGE_ML, ROUTE_JSON, api_job_close },
-	{ HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ROUTE_JSON, api_job_flush },
-	{ HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ROUTE_DATA, api_job_data },
-	{ READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_buckets },
-	{ READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_buckets },
-	{ READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, ROUTE_JSON, api_records },
-};
-/* clang-format on */
-
-static const struct {
-	const char *prefix;
-	bool old;
-} bases[] = { { "/_ml", false }, { "/_xpack/ml", true } };
-
 static const struct {
 	unsigned method;
 	const char *name;
 } method_names[] = { { HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },
 	{ HTTP_POST, "POST" }, { HTTP_PUT, "PUT" }, { HTTP_DELETE, "DELETE" } };
-
-const struct route *
-route_at(size_t i)
-{
-	return i < NELEM(routes) ? &routes[i] : NULL;
-}
-
-/* Is a segment of the path this literal, once its escapes are undone? */
-static bool
-segment_is(const char *path, size_t plen, const char *literal, size_t llen)
-{
-	while (plen > 0 && llen > 0) {
-		size_t used = *path == '%' && plen >= 3 ? 3 : 1;
-		int byte = used == 3 ? params_hex_byte(path + 1)
-				     : (unsigned char)*path;
-
-		if (byte != (unsigned char)*literal)
-			return false;
-		path += used;
-		plen -= used;
-		literal++;
-		llen--;
-	}
-	return plen == 0 && llen == 0;
-}
-
-/* Does the path, of len bytes, have this form? */
-static bool
-path_matches(
-    const char *form, const char *path, size_t len, struct route_match *m)
-{
-	while (*form == '/') {
-		size_t flen, plen = 0;
-
-		if (len == 0 || *path != '/')
-			return false;
-		form++;
-		path++;
-		len--;
-		flen = strcspn(form, "/");
-		while (plen < len && path[plen] != '/')
-			plen++;
-		if (strncmp(form, "{job_id}", flen) == 0 && plen > 0) {
-			m->job_id = path;
-			m->job_id_len = plen;
-		} else if (strncmp(form, "{item}", flen) == 0 && plen > 0) {
-			m->item = path;
-			m->item_len = plen;
-		} else if (!segment_is(path, plen, form, flen)) {
-			return false;
-		}
-		form += flen;
-		path += plen;
-		len -= plen;
-	}
-	return len == 0;
-}
-
-static void
-find_below(const char *path, size_t len, unsigned method, struct route_match *m)
-{
-	for (size_t i = 1; i < NELEM(routes); i++) {
-		struct route_match try = { .old_path = m->old_path };
-
-		if (!path_matches(routes[i].path, path, len, &try))
-			continue;
-		/* A literal path hides the variable of a later route. */
-		if (m->allowed != 0 && try.job_id_len != m->job_id_len)
-			break;
-		m->allowed |= routes[i].methods;
-		m->job_id = try.job_id;
-		m->job_id_len = try.job_id_len;
-		m->item = try.item;
-		m->item_len = try.item_len;
-		if ((routes[i].methods & method) != 0 && m->route == NULL)
-			m->route = &routes[i];
-	}
-}
-
-void
-route_find(const char *path, unsigned method, struct route_match *m)
-{
-	size_t len = strlen(path);
-
-	memset(m, 0, sizeof(*m));
-	if (strcmp(path, "/") == 0) {
-		m->allowed = routes[0].methods;
-		if ((m->allowed & method) != 0)
-			m->route = &routes[0];
-		return;
-	}
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	for (size_t i = 0; i < NELEM(bases); i++) {
-		size_t blen = strlen(bases[i].prefix);
-
-		if (len <= blen || strncmp(path, bases[i].prefix, blen) != 0)
-			continue;
-		m->old_path = bases[i].old;
-		find_below(path + blen, len - blen, method, m);
-	}
-}
 
 /* ---- refusals of the router, whose "error" is a plain string ---- */
 

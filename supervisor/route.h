@@ -14,7 +14,7 @@ struct call;
 struct http_req;
 
 /* What a caller must be allowed to; not yet asked for (no authentication). */
-enum privilege { PRIV_ANY, PRIV_MONITOR_ML, PRIV_MANAGE_ML };
+enum privilege { PRIV_MONITOR, PRIV_MONITOR_ML, PRIV_MANAGE_ML };
 
 enum route_body {
 	ROUTE_NO_BODY, /* one that comes is read and ignored */
@@ -24,11 +24,13 @@ enum route_body {
 };
 
 struct route {
+	const char *name; /* as clients call it: "ml.put_job" */
 	unsigned methods; /* enum http_method bits */
-	/* Below a base path; {job_id} and {item} are variables. "/": root. */
+	/* {job_id} and {item} are variables; {ml} at its start: any base. */
 	const char *path;
 	const char *params; /* comma list */
 	enum privilege privilege;
+	const char *action; /* as the peer names it, for refusals and logs */
 	enum route_body body;
 	void (*handle)(struct call *);
 };

@@ -97,6 +97,9 @@ Test(route, every_route_has_a_privilege_and_a_handler)
 		    (r->methods & HTTP_GET) != 0;
 
 		cr_expect_not_null(r->handle, "%s", r->path);
+		cr_expect_not_null(r->name, "%s", r->path);
+		cr_expect(
+		    r->action != NULL && *r->action != '\0', "%s", r->path);
 		if (i > 0)
 			cr_expect_eq(r->privilege,
 			    reads ? PRIV_MONITOR_ML : PRIV_MANAGE_ML, "%s",

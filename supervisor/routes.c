@@ -1,0 +1,151 @@
+/* Owns the route table, and the search in it. */
+#include "common/compat.h"
+
+#include <string.h>
+
+#include "supervisor/api.h"
+#include "supervisor/http.h"
+#include "supervisor/params.h"
+#include "supervisor/route.h"
+
+#define READ (HTTP_GET | HTTP_HEAD)
+#define BASE "{ml}"
+#define ML BASE "/anomaly_detectors"
+#define JOB ML "/{job_id}"
+#define MONITOR "cluster:monitor/xpack/ml/"
+#define ADMIN "cluster:admin/xpack/ml/"
+
+/* clang-format off */
+#define LIST_PARAMS "allow_no_match,allow_no_jobs"
+#define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
+#define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
+
+/*
+ * Name, methods, path, parameters, privilege, action, body, handler. Literal
+ * segments stand before variables: the first match wins.
+ */
+static const struct route routes[] = {
+	{ "info", READ, "/", "", PRIV_MONITOR, "cluster:monitor/main", ROUTE_NO_BODY, api_root },
+	{ "ml.info", READ, BASE "/info", "", PRIV_MONITOR_ML, MONITOR "info/get", ROUTE_NO_BODY, api_ml_info },
+	{ "ml.get_jobs", READ, ML, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
+	{ "ml.get_job_stats", READ, ML "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.get_jobs", READ, JOB, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
+	{ "ml.put_job", HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ADMIN "job/put", ROUTE_JSON_NEEDED, api_job_put },
+	{ "ml.delete_job", HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ADMIN "job/delete", ROUTE_NO_BODY, api_job_delete },
+	{ "ml.get_job_stats", READ, JOB "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.open_job", HTTP_POST, JOB "/_open", "timeout", PRIV_MANAGE_ML, ADMIN "job/open", ROUTE_JSON, api_job_open },
+	{ "ml.close_job", HTTP_POST, JOB "/_close", "timeout,force," LIST_PARAMS, PRIV_MANAGE_ML, ADMIN "job/close", ROUTE_JSON, api_job_close },
+	{ "ml.flush_job", HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ADMIN "job/flush", ROUTE_JSON, api_job_flush },
+	{ "ml.post_data", HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ADMIN "job/data/post", ROUTE_DATA, api_job_data },
+	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
+	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
+	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },
+};
+/* clang-format on */
+
+static const struct {
+	const char *prefix;
+	bool old;
+} bases[] = { { "/_ml", false }, { "/_xpack/ml", true } };
+
+const struct route *
+route_at(size_t i)
+{
+	return i < NELEM(routes) ? &routes[i] : NULL;
+}
+
+/* Is a segment of the path this literal, once its escapes are undone? */
+static bool
+segment_is(const char *path, size_t plen, const char *literal, size_t llen)
+{
+	while (plen > 0 && llen > 0) {
+		size_t used = *path == '%' && plen >= 3 ? 3 : 1;
+		int byte = used == 3 ? params_hex_byte(path + 1)
+				     : (unsigned char)*path;
+
+		if (byte != (unsigned char)*literal)
+			return false;
+		path += used;
+		plen -= used;
+		literal++;
+		llen--;
+	}
+	return plen == 0 && llen == 0;
+}
+
+/* Does the path, of len bytes, have this form? */
+static bool
+path_matches(
+    const char *form, const char *path, size_t len, struct route_match *m)
+{
+	while (*form == '/') {
+		size_t flen, plen = 0;
+
+		if (len == 0 || *path != '/')
+			return false;
+		form++;
+		path++;
+		len--;
+		flen = strcspn(form, "/");
+		while (plen < len && path[plen] != '/')
+			plen++;
+		if (strncmp(form, "{job_id}", flen) == 0 && plen > 0) {
+			m->job_id = path;
+			m->job_id_len = plen;
+		} else if (strncmp(form, "{item}", flen) == 0 && plen > 0) {
+			m->item = path;
+			m->item_len = plen;
+		} else if (!segment_is(path, plen, form, flen)) {
+			return false;
+		}
+		form += flen;
+		path += plen;
+		len -= plen;
+	}
+	return len == 0;
+}
+
+/* Below a base the path has the form of the table, or the form is literal. */
+static bool
+route_matches(const struct route *r, const char *path, struct route_match *m)
+{
+	size_t len = strlen(path), blen;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (strcmp(r->path, "/") == 0)
+		return strcmp(path, "/") == 0;
+	if (strncmp(r->path, BASE, sizeof(BASE) - 1) != 0)
+		return path_matches(r->path, path, len, m);
+	for (size_t i = 0; i < NELEM(bases); i++) {
+		blen = strlen(bases[i].prefix);
+		if (len <= blen || strncmp(path, bases[i].prefix, blen) != 0)
+			continue;
+		m->old_path = bases[i].old;
+		return path_matches(
+		    r->path + sizeof(BASE) - 1, path + blen, len - blen, m);
+	}
+	return false;
+}
+
+void
+route_find(const char *path, unsigned method, struct route_match *m)
+{
+	memset(m, 0, sizeof(*m));
+	for (size_t i = 0; i < NELEM(routes); i++) {
+		struct route_match try = { 0 };
+
+		if (!route_matches(&routes[i], path, &try))
+			continue;
+		/* A literal path hides the variable of a later route. */
+		if (m->allowed != 0 &&
+		    (try.job_id_len != m->job_id_len ||
+			try.item_len != m->item_len))
+			break;
+		try.allowed = m->allowed | routes[i].methods;
+		try.route = m->route;
+		if ((routes[i].methods & method) != 0 && m->route == NULL)
+			try.route = &routes[i];
+		*m = try;
+	}
+}
