@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
+#include "common/log.h"
 #include "common/objparse.h"
 #include "common/units.h"
 #include "supervisor/accounts.h"
@@ -160,15 +161,46 @@ created_json(const struct apikey *k, const char *secret)
 }
 
 static void
+orphan_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	(void)arg;
+	(void)unused;
+	if (e != NULL)
+		log_warnx("the key of a deleted user: %s", e->link[0].reason);
+}
+
+/*
+ * The owner was deleted while the key was on its way: it must not come to life
+ * with another user of that name. Returns 0, or -1 with *e set.
+ */
+static int
+check_owner(struct server *srv, struct apikey *k, struct apierr *e)
+{
+	struct msg_keep_key m;
+
+	if (k->realm != REALM_NATIVE ||
+	    accounts_user(auth_accounts(srv->auth), k->owner) != NULL)
+		return 0;
+	k->invalidated_ms = clock_wall_ms();
+	apikey_message(k, &m);
+	catalogue_put_key(srv->catalogue, &m, orphan_cb, NULL);
+	return apierr_set(
+	    e, 404, E_NOT_FOUND, "user [%s] does not exist", k->owner);
+}
+
+static void
 created_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
 	struct creation *cr = arg;
 	struct apikey *k = cr->key;
+	struct apierr gone;
 
 	(void)unused;
 	if (e == NULL) {
 		accounts_put_key(auth_accounts(cr->srv->auth), k);
 		cr->key = NULL;
+		if (check_owner(cr->srv, k, &gone) == -1)
+			e = &gone;
 	}
 	if (cr->call != NULL && e != NULL)
 		call_error(cr->call, e);

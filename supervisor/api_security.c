@@ -1,6 +1,6 @@
 /*
- * Owns the endpoints of users and of who one is. A change is on its way to the
- * keeper as a user made anew, and takes the old one's place when it is stored.
+ * Owns the endpoints of users and of who one is. A user who is changed is made
+ * anew, and takes the old one's place when he is stored.
  */
 #include "common/compat.h"
 
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
@@ -182,15 +183,30 @@ api_user_get(struct call *c)
 
 /* ---- changing users ---- */
 
-/* A user made anew, on its way to the disk. */
+enum change_kind { CHANGE_PUT, CHANGE_PASSWORD, CHANGE_ENABLED, CHANGE_DELETE };
+
+/*
+ * A change that waits for its turn, or is on its way to the disk. They are
+ * made one after the other, each from what the one before it has left: else
+ * one's own new password, made from what was before, would undo that one's
+ * roles were taken away meanwhile.
+ */
 struct change {
+	TAILQ_ENTRY(change) entry;
 	struct server *srv;
 	struct call *call; /* NULL: the client left */
-	struct user *user; /* owned; NULL: to be deleted */
-	char *name;	   /* owned; of one to be deleted */
+	enum change_kind kind;
+	char name[MSG_USER_MAX + 1];
+	struct user *user; /* owned; as it is to be */
+	bool enabled;
 	bool created;
-	bool tells; /* whether it was created; else the answer is {} */
+	char hash[MSG_HASH_MAX + 1]; /* "": the password stays */
 };
+
+/* The first one is being stored. */
+static TAILQ_HEAD(, change) line = TAILQ_HEAD_INITIALIZER(line);
+
+static void change_start(struct change *);
 
 static void
 change_gone(struct call *c, void *arg)
@@ -205,64 +221,143 @@ static void
 change_free(struct change *ch)
 {
 	user_free(ch->user);
-	free(ch->name);
+	sodium_memzero(ch->hash, sizeof(ch->hash));
 	free(ch);
 }
 
-static void
-change_fail(struct change *ch, const struct apierr *e)
+static struct json_object *
+change_json(const struct change *ch)
 {
-	if (ch->call != NULL)
+	struct json_object *o = json_object_new_object();
+
+	if (ch->kind == CHANGE_DELETE)
+		jsonmake_bool(&o, "found", true);
+	else if (ch->kind == CHANGE_PUT)
+		jsonmake_bool(&o, "created", ch->created);
+	return o;
+}
+
+/* e NULL: it is done. It leaves the line, and the next one has its turn. */
+static void
+change_end(struct change *ch, const struct apierr *e)
+{
+	TAILQ_REMOVE(&line, ch, entry);
+	if (ch->call != NULL && e != NULL)
 		call_error(ch->call, e);
+	else if (ch->call != NULL)
+		call_reply(ch->call, 200, change_json(ch));
 	change_free(ch);
+	if (!TAILQ_EMPTY(&line))
+		change_start(TAILQ_FIRST(&line));
+}
+
+/* Keys must not come to life again with another user of that name. */
+static void
+key_revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	(void)arg;
+	(void)unused;
+	if (e != NULL)
+		log_warnx("the key of a deleted user: %s", e->link[0].reason);
+}
+
+static void
+revoke_keys(struct server *srv, const char *owner)
+{
+	struct accounts *a = auth_accounts(srv->auth);
+	int64_t now_ms = clock_wall_ms();
+	struct msg_keep_key m;
+
+	for (struct apikey *k = accounts_first_key(a); k != NULL;
+	     k = accounts_next_key(k)) {
+		if (k->realm != REALM_NATIVE || strcmp(k->owner, owner) != 0 ||
+		    k->invalidated_ms != TIME_UNSET)
+			continue;
+		k->invalidated_ms = now_ms;
+		apikey_message(k, &m);
+		catalogue_put_key(srv->catalogue, &m, key_revoked_cb, NULL);
+	}
 }
 
 static void
 stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
-	struct json_object *o;
 	struct change *ch = arg;
 	struct accounts *a = auth_accounts(ch->srv->auth);
 
 	(void)unused;
-	if (e != NULL) {
-		change_fail(ch, e);
-		return;
-	}
-	if (ch->user != NULL)
-		accounts_put_user(a, ch->user);
-	else
+	if (e == NULL && ch->kind == CHANGE_DELETE) {
 		accounts_delete_user(a, ch->name);
-	ch->user = NULL;
-	if (ch->call != NULL) {
-		o = json_object_new_object();
-		if (ch->name != NULL)
-			jsonmake_bool(&o, "found", true);
-		else if (ch->tells)
-			jsonmake_bool(&o, "created", ch->created);
-		call_reply(ch->call, 200, o);
+		/* One may have been on its way when the others were revoked. */
+		revoke_keys(ch->srv, ch->name);
+	} else if (e == NULL) {
+		accounts_put_user(a, ch->user);
+		ch->user = NULL;
 	}
-	change_free(ch);
+	change_end(ch, e);
 }
 
-/*
- * The number is given here, not when the request came: of two changes that
- * wait for their passwords the later one must have the higher.
- */
-static void
-change_store(struct change *ch, struct span hash)
+/* One as it is, made anew to be changed. */
+static struct user *
+user_again(const struct user *u)
 {
-	struct accounts *a = auth_accounts(ch->srv->auth);
-	const struct user *old = accounts_user(a, ch->user->name);
+	struct msg_keep_user m;
+
+	user_message(u, span_of(NULL), &m);
+	return user_new(&m);
+}
+
+static void
+change_store(struct change *ch, const struct user *old)
+{
 	static uint64_t last;
 	struct msg_keep_user m;
 
 	if (old != NULL && old->revision > last)
 		last = old->revision;
+	if (ch->kind == CHANGE_ENABLED)
+		ch->user->enabled = ch->enabled;
 	ch->user->revision = ++last;
 	ch->created = old == NULL;
-	user_message(ch->user, hash, &m);
+	user_message(ch->user, span_of(ch->hash), &m);
 	catalogue_put_user(ch->srv->catalogue, &m, stored_cb, ch);
+}
+
+static void
+change_start(struct change *ch)
+{
+	struct msg_keep_user_delete m = { span_of(ch->name) };
+	const struct user *old =
+	    accounts_user(auth_accounts(ch->srv->auth), ch->name);
+	struct apierr e;
+
+	if (old == NULL && (ch->kind != CHANGE_PUT || ch->hash[0] == '\0')) {
+		apierr_set(
+		    &e, 404, E_NOT_FOUND, "user [%s] does not exist", ch->name);
+		change_end(ch, &e);
+		return;
+	}
+	if (ch->kind == CHANGE_DELETE) {
+		revoke_keys(ch->srv, ch->name);
+		catalogue_delete_user(ch->srv->catalogue, &m, stored_cb, ch);
+		return;
+	}
+	if (ch->kind != CHANGE_PUT)
+		ch->user = user_again(old);
+	if (ch->user == NULL) {
+		apierr_set(&e, 503, E_STATUS, "out of memory");
+		change_end(ch, &e);
+		return;
+	}
+	change_store(ch, old);
+}
+
+static void
+change_enter(struct change *ch)
+{
+	TAILQ_INSERT_TAIL(&line, ch, entry);
+	if (TAILQ_FIRST(&line) == ch)
+		change_start(ch);
 }
 
 static void
@@ -271,31 +366,44 @@ hashed_cb(void *arg, const struct apierr *e, bool ok, struct span hash)
 	struct change *ch = arg;
 
 	(void)ok;
-	if (e != NULL)
-		change_fail(ch, e);
-	else
-		change_store(ch, hash);
+	if (e == NULL && hash.len < sizeof(ch->hash)) {
+		memcpy(ch->hash, hash.p, hash.len);
+		change_enter(ch);
+		return;
+	}
+	if (ch->call != NULL)
+		call_error(ch->call, e);
+	change_free(ch);
 }
 
-/* password "": it stays as it is. Takes u; answers the call. */
+/*
+ * user      of CHANGE_PUT, taken over; NULL with it: out of memory
+ * password  NULL: it stays as it is
+ *
+ * Answers the call.
+ */
 static void
-change_begin(struct call *c, struct user *u, const char *password, bool tells)
+change_begin(struct call *c, enum change_kind kind, const char *name,
+    struct user *user, const char *password, bool enabled)
 {
+	struct change *ch = calloc(1, sizeof(*ch));
 	struct msg_keep_hash m = { span_of(password) };
-	struct change *ch = u == NULL ? NULL : calloc(1, sizeof(*ch));
 
-	if (ch == NULL) {
-		user_free(u);
+	if (ch == NULL || (kind == CHANGE_PUT && user == NULL)) {
+		user_free(user);
+		free(ch);
 		call_fail(c, 503, E_STATUS, "out of memory");
 		return;
 	}
 	ch->srv = c->srv;
 	ch->call = c;
-	ch->user = u;
-	ch->tells = tells;
+	ch->kind = kind;
+	strlcpy(ch->name, name, sizeof(ch->name));
+	ch->user = user;
+	ch->enabled = enabled;
 	call_wait(c, change_gone, ch);
-	if (*password == '\0')
-		change_store(ch, span_of(NULL));
+	if (password == NULL)
+		change_enter(ch);
 	else
 		catalogue_hash(c->srv->catalogue, &m, hashed_cb, ch);
 }
@@ -552,8 +660,8 @@ api_user_put(struct call *c)
 		    "there are [%d] users already, which is the most",
 		    ACCOUNTS_USERS_MAX);
 	else
-		change_begin(c, user_new(&m),
-		    password_of(o) == NULL ? "" : password_of(o), true);
+		change_begin(c, CHANGE_PUT, c->item, user_new(&m),
+		    password_of(o), false);
 	object_free(o);
 }
 
@@ -561,16 +669,6 @@ static void
 no_such_user(struct call *c, const char *name)
 {
 	call_fail(c, 404, E_NOT_FOUND, "user [%s] does not exist", name);
-}
-
-/* One as it is, made anew to be changed. */
-static struct user *
-user_again(const struct user *u)
-{
-	struct msg_keep_user m;
-
-	user_message(u, span_of(NULL), &m);
-	return user_new(&m);
 }
 
 /*
@@ -604,7 +702,8 @@ api_user_password(struct call *c)
 	} else if (u == NULL) {
 		no_such_user(c, name);
 	} else {
-		change_begin(c, user_again(u), password_of(o), false);
+		change_begin(
+		    c, CHANGE_PASSWORD, name, NULL, password_of(o), false);
 	}
 	object_free(o);
 }
@@ -613,20 +712,13 @@ static void
 set_enabled(struct call *c, bool enabled)
 {
 	struct accounts *a = api_accounts(c);
-	const struct user *u;
-	struct user *again;
 
 	if (a == NULL)
 		return;
-	u = accounts_user(a, c->item);
-	if (u == NULL) {
+	if (accounts_user(a, c->item) == NULL)
 		no_such_user(c, c->item);
-		return;
-	}
-	again = user_again(u);
-	if (again != NULL)
-		again->enabled = enabled;
-	change_begin(c, again, "", false);
+	else
+		change_begin(c, CHANGE_ENABLED, c->item, NULL, NULL, enabled);
 }
 
 void
@@ -641,60 +733,19 @@ api_user_disable(struct call *c)
 	set_enabled(c, false);
 }
 
-/* ---- deleting users ---- */
-
-/* Keys must not come to life again with another user of that name. */
-static void
-key_revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	(void)arg;
-	(void)unused;
-	if (e != NULL)
-		log_warnx("the key of a deleted user: %s", e->link[0].reason);
-}
-
-static void
-revoke_keys(struct call *c, struct accounts *a, const char *owner)
-{
-	int64_t now_ms = clock_wall_ms();
-	struct msg_keep_key m;
-
-	for (struct apikey *k = accounts_first_key(a); k != NULL;
-	     k = accounts_next_key(k)) {
-		if (k->realm != REALM_NATIVE || strcmp(k->owner, owner) != 0 ||
-		    k->invalidated_ms != TIME_UNSET)
-			continue;
-		k->invalidated_ms = now_ms;
-		apikey_message(k, &m);
-		catalogue_put_key(c->srv->catalogue, &m, key_revoked_cb, NULL);
-	}
-}
-
 void
 api_user_delete(struct call *c)
 {
-	struct msg_keep_user_delete m = { span_of(c->item) };
 	struct accounts *a = api_accounts(c);
 	struct json_object *o;
-	struct change *ch;
 
 	if (a == NULL)
 		return;
-	if (accounts_user(a, c->item) == NULL) {
-		o = json_object_new_object();
-		jsonmake_bool(&o, "found", false);
-		call_reply(c, 404, o);
+	if (accounts_user(a, c->item) != NULL) {
+		change_begin(c, CHANGE_DELETE, c->item, NULL, NULL, false);
 		return;
 	}
-	ch = calloc(1, sizeof(*ch));
-	if (ch == NULL || (ch->name = strdup(c->item)) == NULL) {
-		free(ch);
-		call_fail(c, 503, E_STATUS, "out of memory");
-		return;
-	}
-	ch->srv = c->srv;
-	ch->call = c;
-	call_wait(c, change_gone, ch);
-	revoke_keys(c, a, ch->name);
-	catalogue_delete_user(c->srv->catalogue, &m, stored_cb, ch);
+	o = json_object_new_object();
+	jsonmake_bool(&o, "found", false);
+	call_reply(c, 404, o);
 }

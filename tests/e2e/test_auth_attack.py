@@ -296,3 +296,47 @@ def test_a_place_with_many_names_learns_nothing_and_locks_nobody_out():
         # And yet who knows his password comes in.
         for user in ("ann", "bob"):
             assert d.get("/", headers=basic(user)).status == 200
+
+
+def test_a_change_of_ones_own_undoes_no_change_of_others():
+    """A password that is being hashed, while its user loses everything."""
+    with SecureDaemon() as d:
+        d.put_user("eve", roles=["superuser"])
+        assert d.get("/", headers=basic("eve")).status == 200
+        hasher = d.hasher_pid()
+        os.kill(hasher, signal.SIGSTOP)
+        body = json.dumps({"password": "another one"}).encode()
+        slow = d.socket(60)
+        slow.sendall(("POST /_security/user/_password HTTP/1.1\r\n"
+            "Host: localhost\r\nAuthorization: %s\r\n"
+            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
+            basic("eve")["Authorization"], len(body))).encode() + body)
+        assert d.get("/").status == 200     # by now it has been read
+        expect(200, d.request("PUT", "/_security/user/eve",
+            {"roles": ["monitor"], "enabled": False}))
+        os.kill(hasher, signal.SIGCONT)
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200 ")
+        slow.close()
+        eve = d.get("/_security/user/eve").json["eve"]
+        assert eve["roles"] == ["monitor"] and not eve["enabled"], eve
+        for password in ("long enough", "another one"):
+            assert d.get("/", headers=basic("eve", password)).status == 401
+
+
+def test_a_password_for_a_user_who_is_gone_makes_none():
+    with SecureDaemon() as d:
+        d.put_user("eve")
+        hasher = d.hasher_pid()
+        os.kill(hasher, signal.SIGSTOP)
+        body = json.dumps({"password": "another one"}).encode()
+        slow = d.socket(60)
+        slow.sendall(("POST /_security/user/eve/_password HTTP/1.1\r\n"
+            "Host: localhost\r\nAuthorization: %s\r\n"
+            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
+            d.headers["Authorization"], len(body))).encode() + body)
+        assert d.get("/").status == 200
+        expect(200, d.request("DELETE", "/_security/user/eve"))
+        os.kill(hasher, signal.SIGCONT)
+        assert slow.recv(65536).startswith(b"HTTP/1.1 404 ")
+        slow.close()
+        assert d.get("/_security/user").json == {}
