@@ -83,7 +83,7 @@ key_json(const struct apikey *k)
 void
 api_key_get(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	struct filter f = { .id = params_get(&c->params, "id"),
 		.name = params_get(&c->params, "name"),
 		.username = params_get(&c->params, "username"),
@@ -92,8 +92,6 @@ api_key_get(struct call *c)
 	struct apierr e;
 	size_t n = 0;
 
-	if (a == NULL)
-		return;
 	if (params_bool(&c->params, "owner", false, &f.owner, &e) == -1 ||
 	    params_bool(&c->params, "active_only", false, &f.active_only, &e) ==
 		-1) {
@@ -359,14 +357,12 @@ check_maker(struct call *c, struct accounts *a, struct apierr *e)
 void
 api_key_create(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	struct creation *cr = NULL;
 	struct msg_keep_key m;
 	struct json_object *o;
 	struct apierr e;
 
-	if (a == NULL)
-		return;
 	o = api_object(c, &key_table, &e);
 	if (o != NULL && check_maker(c, a, &e) == 0)
 		cr = creation_new(c, o, &e);
@@ -551,13 +547,11 @@ check_which(struct json_object *o, struct apierr *e)
 void
 api_key_invalidate(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	struct revocation *r;
 	struct json_object *o;
 	struct apierr e;
 
-	if (a == NULL)
-		return;
 	o = api_object(c, &which_table, &e);
 	if (o == NULL || check_which(o, &e) == -1) {
 		call_error(c, &e);

@@ -29,18 +29,6 @@
 
 /* ---- what all have in common ---- */
 
-/* The users and keys; NULL: security is off, the call was answered. */
-struct accounts *
-api_accounts(struct call *c)
-{
-	if (c->srv->auth != NULL)
-		return auth_accounts(c->srv->auth);
-	call_fail(c, 400, E_ILLEGAL_ARGUMENT,
-	    "security is off: users and keys are kept with \"security yes\" in "
-	    "the configuration");
-	return NULL;
-}
-
 /* A member that may be null. */
 static void
 add_text(struct json_object **o, const char *key, const char *text)
@@ -122,15 +110,13 @@ add_key(struct json_object **o, struct accounts *a, const char *id)
 void
 api_authenticate(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	const struct principal *who = &c->who;
 	bool is_key = who->key_id[0] != '\0';
 	const char *name, *type;
 	struct json_object *o;
 	const struct user *u;
 
-	if (a == NULL)
-		return;
 	u = who->realm == REALM_NATIVE ? accounts_user(a, who->user) : NULL;
 	o = u == NULL ? peer_json(who->user) : user_json(u);
 	name = is_key ? "_es_api_key" : realm_name(who->realm);
@@ -158,14 +144,10 @@ void
 api_user_get(struct call *c)
 {
 	struct json_object *o = json_object_new_object();
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	char *rest = c->item, *name;
 	size_t n = 0;
 
-	if (a == NULL) {
-		json_object_put(o);
-		return;
-	}
 	if (c->item == NULL)
 		for (struct user *u = accounts_first_user(a); u != NULL;
 		     u = accounts_next_user(u))
@@ -366,8 +348,9 @@ hashed_cb(void *arg, const struct apierr *e, bool ok, struct span hash)
 	struct change *ch = arg;
 
 	(void)ok;
-	if (e == NULL && hash.len < sizeof(ch->hash)) {
-		memcpy(ch->hash, hash.p, hash.len);
+	if (e == NULL) {
+		snprintf(
+		    ch->hash, sizeof(ch->hash), "%.*s", (int)hash.len, hash.p);
 		change_enter(ch);
 		return;
 	}
@@ -638,15 +621,13 @@ user_read(struct call *c, struct json_object *o, char roles[ROLES_BYTES],
 void
 api_user_put(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	char roles[ROLES_BYTES];
 	struct msg_keep_user m;
 	struct json_object *o;
 	struct apierr e;
 	bool known;
 
-	if (a == NULL)
-		return;
 	known = accounts_user(a, c->item) != NULL;
 	o = api_object(c, &user_table, &e);
 	if (o == NULL || user_read(c, o, roles, &m, &e) == -1)
@@ -678,7 +659,7 @@ no_such_user(struct call *c, const char *name)
 void
 api_user_password(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	const char *name = c->item == NULL ? c->who.user : c->item;
 	bool own = c->who.realm == REALM_NATIVE && c->who.key_id[0] == '\0' &&
 	    strcmp(name, c->who.user) == 0;
@@ -686,8 +667,6 @@ api_user_password(struct call *c)
 	const struct user *u;
 	struct apierr e;
 
-	if (a == NULL)
-		return;
 	u = accounts_user(a, name);
 	if (!own && !principal_may(&c->who, PRIV_SECURITY, NULL)) {
 		call_forbidden_for(c, PRIV_SECURITY, &e);
@@ -711,10 +690,8 @@ api_user_password(struct call *c)
 static void
 set_enabled(struct call *c, bool enabled)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 
-	if (a == NULL)
-		return;
 	if (accounts_user(a, c->item) == NULL)
 		no_such_user(c, c->item);
 	else
@@ -736,11 +713,9 @@ api_user_disable(struct call *c)
 void
 api_user_delete(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
+	struct accounts *a = auth_accounts(c->srv->auth);
 	struct json_object *o;
 
-	if (a == NULL)
-		return;
 	if (accounts_user(a, c->item) != NULL) {
 		change_begin(c, CHANGE_DELETE, c->item, NULL, NULL, false);
 		return;

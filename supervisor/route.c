@@ -207,6 +207,10 @@ call_authorize(const struct call *c, struct apierr *e)
 	const char *job_id = c->job_id;
 	bool may;
 
+	if (c->srv->auth == NULL && c->route->privilege >= PRIV_AUTHENTICATED)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "security is off: users and keys are kept with \"security "
+		    "yes\" in the configuration");
 	if (job_id != NULL && strpbrk(job_id, ",*") != NULL)
 		job_id = NULL;
 	if (route_takes_list(c->route))

@@ -36,7 +36,7 @@ teardown(void)
 	tmpdir_purge(state);
 }
 
-TestSuite(secrets, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(secrets, .init = setup, .fini = teardown);
 
 static void
 start(struct childproc *c)
