@@ -144,6 +144,7 @@ enum query_kind { QUERY_BUCKETS, QUERY_RECORDS };
 	F(S, STR, sort, 0, 256) /* empty: the default of the kind */           \
 	F(S, BOOL, pretty, 0, 1)                                               \
 	F(S, BOOL, human, 0, 1)                                                \
+	F(S, BOOL, yaml, 0, 1)                                                 \
 	F(S, STR, filter_path, 0, 8192)
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 

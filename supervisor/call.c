@@ -77,7 +77,8 @@ void
 call_error(struct call *c, const struct apierr *e)
 {
 	http_reply_retry_after(c->req, e->retry_after_s);
-	call_reply(c, e->status, apierr_json(e));
+	call_reply(c, e->status,
+	    c->error_trace ? apierr_json_traced(e) : apierr_json(e));
 }
 
 void

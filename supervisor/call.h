@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/jsonout.h"
 #include "supervisor/http.h"
+#include "supervisor/media.h"
 #include "supervisor/params.h"
 
 struct call;
@@ -28,6 +29,8 @@ struct call {
 	char *item;		   /* second variable of the path, or NULL */
 	struct params params;
 	struct jsonout_style style; /* borrows from params */
+	struct media_wish wish;	    /* of the client, for its form */
+	bool error_trace;	    /* errors tell how they came about */
 	char media[96];		    /* Content-Type of the answer */
 	char *body;		    /* owned; NULL: none or streamed */
 	size_t body_len;

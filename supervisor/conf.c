@@ -83,6 +83,17 @@ version_fault(const char *value)
 	return NULL;
 }
 
+/* It is shown to people, and by other programs without escapes. */
+static const char *
+name_fault(const char *value)
+{
+	for (const char *s = value; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~' || *s == ':')
+			return "printable ASCII without blanks and colons is "
+			       "wanted";
+	return strlen(value) > 255 ? "at most 255 bytes are wanted" : NULL;
+}
+
 #define AT(member) offsetof(struct conf, member)
 #define MB (1024.0 * 1024.0)
 
@@ -107,6 +118,8 @@ static const struct key keys[] = {
 	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words, NULL },
 	{ "log_level", KEY_ENUM, AT(log_level), "info", 0, 0, level_words, NULL },
 	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL, version_fault },
+	{ "cluster_name", KEY_WORD, AT(cluster_name), "anomd", 0, 0, NULL, name_fault },
+	{ "deprecation_warnings", KEY_BOOL, AT(deprecation_warnings), "no", 0, 0, NULL, NULL },
 	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL, NULL },
 };
 /* clang-format on */

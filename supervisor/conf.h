@@ -38,6 +38,8 @@ struct conf {
 	int journal_sync; /* enum sync_policy */
 	int log_level;	  /* enum log_level */
 	char *reported_version;
+	char *cluster_name;
+	bool deprecation_warnings;
 	bool insecure;
 };
 

@@ -128,10 +128,25 @@ route_matches(const struct route *r, const char *path, struct route_match *m)
 	return false;
 }
 
+/* A path below the old base is answered as one, also when it is unknown. */
+static bool
+path_is_old(const char *path)
+{
+	for (size_t i = 0; i < NELEM(bases); i++) {
+		size_t len = strlen(bases[i].prefix);
+
+		if (strncmp(path, bases[i].prefix, len) == 0 &&
+		    (path[len] == '/' || path[len] == '\0'))
+			return bases[i].old;
+	}
+	return false;
+}
+
 void
 route_find(const char *path, unsigned method, struct route_match *m)
 {
 	memset(m, 0, sizeof(*m));
+	m->old_path = path_is_old(path);
 	for (size_t i = 0; i < NELEM(routes); i++) {
 		struct route_match try = { 0 };
 

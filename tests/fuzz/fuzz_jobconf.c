@@ -57,6 +57,7 @@ check_answer(const struct jobconf *c)
 	struct jsonout_style style = { .pretty = true,
 		.human = true,
 		.filter_path = "**.detectors,create*,-**.function" };
+	struct jsonout_style yaml = { .yaml = true };
 	struct json_object *o = jobconf_answer(c, "1", 1, 2, NULL);
 	size_t len;
 	char *text;
@@ -64,6 +65,10 @@ check_answer(const struct jobconf *c)
 	check(o != NULL);
 	text = jsonout_print(o, &style, &len);
 	check(text != NULL && len == strlen(text));
+	free(text);
+	text = jsonout_print(o, &yaml, &len);
+	check(text != NULL && len == strlen(text));
+	check(strncmp(text, "---", 3) == 0 && text[len - 1] == '\n');
 	free(text);
 	json_object_put(o);
 }
