@@ -8,7 +8,12 @@ struct json_object;
 
 /* api_root.c */
 void api_root(struct call *);
+
+/* api_info.c */
 void api_ml_info(struct call *);
+
+/* api_memory.c */
+void api_memory_stats(struct call *);
 
 /* api_jobs.c */
 void api_job_put(struct call *);

@@ -17,6 +17,7 @@
 
 /* clang-format off */
 #define LIST_PARAMS "allow_no_match,allow_no_jobs"
+#define MEMORY_PARAMS "master_timeout,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
@@ -27,6 +28,8 @@
 static const struct route routes[] = {
 	{ "info", READ, "/", "", PRIV_MONITOR, "cluster:monitor/main", ROUTE_NO_BODY, api_root },
 	{ "ml.info", READ, BASE "/info", "", PRIV_MONITOR_ML, MONITOR "info/get", ROUTE_NO_BODY, api_ml_info },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/{item}/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
 	{ "ml.get_jobs", READ, ML, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.get_job_stats", READ, ML "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
 	{ "ml.get_jobs", READ, JOB, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },

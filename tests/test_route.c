@@ -18,6 +18,8 @@ static const struct {
 	{ "/", HTTP_GET, api_root, false, "", "" },
 	{ "/", HTTP_HEAD, api_root, false, "", "" },
 	{ "/_ml/info", HTTP_GET, api_ml_info, false, "", "" },
+	{ "/_ml/memory/_stats", HTTP_GET, api_memory_stats, false, "", "" },
+	{ "/_ml/memory/n/_stats", HTTP_GET, api_memory_stats, false, "", "n" },
 	{ "/_ml/anomaly_detectors", HTTP_GET, api_job_get, false, "", "" },
 	{ "/_ml/anomaly_detectors/", HTTP_GET, api_job_get, false, "", "" },
 	{ "/_ml/anomaly_detectors/_stats", HTTP_GET, api_job_stats, false, "",
@@ -63,7 +65,9 @@ Test(route, unknown_paths_allow_no_method)
 		"/_ml/anomaly_detectors/x/results",
 		"/_ml/anomaly_detectors/x/results/buckets/1/2",
 		"/_ml/anomaly_detectors/x/_data/y", "/_xpack/info", "",
-		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%" };
+		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%",
+		"/_xpack/ml/memory/_stats", "/_ml/memory", "/_cat", "/_cat/ml",
+		"/_ml/_cat/ml/anomaly_detectors" };
 
 	for (size_t i = 0; i < NELEM(paths); i++) {
 		struct route_match m;
