@@ -15,6 +15,9 @@ void api_ml_info(struct call *);
 /* api_memory.c */
 void api_memory_stats(struct call *);
 
+/* api_estimate.c */
+void api_estimate_model_memory(struct call *);
+
 /* api_jobs.c */
 void api_job_put(struct call *);
 void api_job_get(struct call *);

@@ -32,6 +32,7 @@ static const struct route routes[] = {
 	{ "ml.get_memory_stats", READ, "/_ml/memory/{item}/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
 	{ "ml.get_jobs", READ, ML, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.get_job_stats", READ, ML "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.estimate_model_memory", HTTP_POST, "/_ml/anomaly_detectors/_estimate_model_memory", "", PRIV_MANAGE_ML, ADMIN "job/estimate_model_memory", ROUTE_JSON_NEEDED, api_estimate_model_memory },
 	{ "ml.get_jobs", READ, JOB, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.put_job", HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ADMIN "job/put", ROUTE_JSON_NEEDED, api_job_put },
 	{ "ml.delete_job", HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ADMIN "job/delete", ROUTE_NO_BODY, api_job_delete },
