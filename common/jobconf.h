@@ -117,6 +117,12 @@ struct json_object *jobconf_answer(const struct jobconf *,
     const char *job_version, int64_t create_time_ms, int64_t finished_time_ms,
     const char *model_snapshot_id);
 
+/*
+ * The categorization_analyzer of a job that has none of its own. The caller
+ * owns the object; NULL when memory is out.
+ */
+struct json_object *jobconf_analyzer_json(void);
+
 /* Job id rules (2.2): 0, or -1 with *e set. */
 int jobconf_check_id(const char *job_id, struct apierr *e);
 

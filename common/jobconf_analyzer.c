@@ -174,3 +174,22 @@ jobconf_default_analyzer(struct objparse *op, struct json_object *analysis)
 	json_object_object_del(analysis, "categorization_filters");
 	return objparse_put(op, analysis, "categorization_analyzer", analyzer);
 }
+
+struct json_object *
+jobconf_analyzer_json(void)
+{
+	struct apierr e;
+	struct objparse op = { .e = &e };
+	struct json_object *analysis = json_object_new_object(), *analyzer;
+
+	if (analysis == NULL)
+		return NULL;
+	if (jobconf_default_analyzer(&op, analysis) == -1) {
+		json_object_put(analysis);
+		return NULL;
+	}
+	analyzer = json_object_get(
+	    jobconf_member(analysis, "categorization_analyzer"));
+	json_object_put(analysis);
+	return analyzer;
+}

@@ -2,19 +2,35 @@
 #ifndef SUPERVISOR_API_H
 #define SUPERVISOR_API_H
 
+struct apierr;
 struct call;
 struct job;
 struct json_object;
 
 /* api_root.c */
 void api_root(struct call *);
+
+/* api_info.c */
 void api_ml_info(struct call *);
+
+/* api_memory.c */
+void api_memory_stats(struct call *);
+
+/* api_estimate.c */
+void api_estimate_model_memory(struct call *);
+
+/* api_cat.c */
+void api_cat_jobs(struct call *);
 
 /* api_jobs.c */
 void api_job_put(struct call *);
 void api_job_get(struct call *);
 void api_job_delete(struct call *);
-/* The jobs of the path's expression, each printed by one. */
+/*
+ * The jobs of the path's expression and allow_no_match; as jobexpr_expand.
+ */
+long api_jobs_meant(struct call *, struct job ***list, struct apierr *e);
+/* The same, answered: each printed by one. */
 void api_job_list(
     struct call *, struct json_object *(*one)(const struct job *));
 /* A job as PUT and GET print it; the caller owns the object. */

@@ -47,18 +47,25 @@ allow_no_match(struct call *c, bool *v, struct apierr *e)
 	return params_bool(&c->params, "allow_no_match", *v, v, e);
 }
 
+long
+api_jobs_meant(struct call *c, struct job ***list, struct apierr *e)
+{
+	bool lenient;
+
+	if (allow_no_match(c, &lenient, e) == -1)
+		return -1;
+	return jobexpr_expand(c->srv->jobs, c->job_id, lenient, list, e);
+}
+
 void
 api_job_list(struct call *c, struct json_object *(*one)(const struct job *))
 {
 	struct json_object *o, *array;
 	struct job **list = NULL;
 	struct apierr e;
-	bool lenient;
-	long n;
+	long n = api_jobs_meant(c, &list, &e);
 
-	if (allow_no_match(c, &lenient, &e) == -1 ||
-	    (n = jobexpr_expand(c->srv->jobs, c->job_id, lenient, &list, &e)) ==
-		-1) {
+	if (n == -1) {
 		call_error(c, &e);
 		return;
 	}

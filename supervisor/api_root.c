@@ -1,4 +1,4 @@
-/* Owns what the server says of itself: GET / and GET _ml/info. */
+/* Owns what the server says of itself: GET /. */
 #include "common/compat.h"
 
 #include <json-c/json.h>
@@ -66,34 +66,5 @@ api_root(struct call *c)
 	jsonmake_string(&o, "cluster_uuid", c->srv->cluster_uuid);
 	jsonmake_add(&o, "version", version_answer(conf->reported_version));
 	jsonmake_string(&o, "tagline", "You Know, for Search");
-	call_reply(c, 200, o);
-}
-
-void
-api_ml_info(struct call *c)
-{
-	struct json_object *o = json_object_new_object();
-	struct json_object *defaults = json_object_new_object();
-	struct json_object *detectors = json_object_new_object();
-	struct json_object *feeds = json_object_new_object();
-	struct json_object *native = json_object_new_object();
-	char build[14 + 1];
-
-	jsonmake_string(&detectors, "model_memory_limit", "1gb");
-	jsonmake_int(&detectors, "categorization_examples_limit", 4);
-	jsonmake_int(&detectors, "model_snapshot_retention_days", 10);
-	jsonmake_int(
-	    &detectors, "daily_model_snapshot_retention_after_days", 1);
-	jsonmake_add(&defaults, "anomaly_detectors", detectors);
-	jsonmake_int(&feeds, "scroll_size", 1000);
-	jsonmake_add(&defaults, "datafeeds", feeds);
-	jsonmake_add(&o, "defaults", defaults);
-	jsonmake_bool(&o, "upgrade_mode", false);
-	jsonmake_string(&native, "version", PACKAGE_VERSION);
-	/* Here it is one with the rest, and shown as long as is usual. */
-	strlcpy(build, buildinfo_hash, sizeof(build));
-	jsonmake_string(&native, "build_hash", build);
-	jsonmake_add(&o, "native_code", native);
-	jsonmake_add(&o, "limits", json_object_new_object());
 	call_reply(c, 200, o);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/jsonmake.h"
 #include "supervisor/call.h"
@@ -70,6 +71,19 @@ call_reply(struct call *c, int status, struct json_object *o)
 	}
 	free(text);
 	json_object_put(o);
+	call_free(c);
+}
+
+void
+call_reply_text(struct call *c, char *text)
+{
+	if (text == NULL) {
+		call_reply(c, 503, NULL);
+		return;
+	}
+	http_reply_bytes(
+	    c->req, 200, "text/plain; charset=UTF-8", text, strlen(text));
+	free(text);
 	call_free(c);
 }
 

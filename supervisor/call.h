@@ -52,6 +52,8 @@ void call_wait(struct call *, void (*gone)(struct call *, void *), void *arg);
 
 /* Answer and free the call. o is put. */
 void call_reply(struct call *, int status, struct json_object *o);
+/* The same with a plain text, which is freed; NULL: memory was out. */
+void call_reply_text(struct call *, char *text);
 void call_error(struct call *, const struct apierr *);
 void call_fail(struct call *, int status, const char *type, const char *fmt,
     ...) PRINTF_LIKE(4, 5);

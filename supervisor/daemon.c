@@ -23,14 +23,17 @@
 #include "supervisor/daemon.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
+#include "supervisor/node.h"
 #include "supervisor/notify.h"
 #include "supervisor/querypool.h"
 #include "supervisor/route.h"
 #include "supervisor/server.h"
 
 #define TICK_S 1
-#define STOP_POLL_US 20000	 /* between two looks whether all has ended */
-#define ANSWERS_GRACE_US 2000000 /* for answers under way, at the end */
+#define STOP_POLL_US 20000	   /* between two looks whether all has ended */
+#define ANSWERS_GRACE_US 2000000   /* for answers under way, at the end */
+#define DESCRIPTORS_OWN 64	   /* listeners, other children and so on */
+#define DESCRIPTORS_MOST (1 << 20) /* more than kernels give by default */
 
 struct daemon {
 	struct server srv;
@@ -262,8 +265,9 @@ identify(struct server *srv)
 	    text, sizeof(text), "%s:%s", srv->node_name, srv->conf->state_dir);
 	make_id(srv->node_id, "node", text);
 	make_id(srv->cluster_uuid, "cluster", text);
-	snprintf(srv->machine_memory, sizeof(srv->machine_memory), "%lld",
-	    (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+	snprintf(text, sizeof(text), "%s:%lld:%ld", srv->node_id,
+	    (long long)clock_wall_ms(), (long)getpid());
+	make_id(srv->ephemeral_id, "start", text);
 }
 
 /* The lock is held for the life of the process. */
@@ -328,13 +332,25 @@ connections_max(const struct daemon *d)
 	return (unsigned)(d->nofile / 2);
 }
 
+/* Each open job takes one descriptor of those that clients leave. */
+static uint64_t
+open_jobs_max(const struct daemon *d, unsigned connections)
+{
+	uint64_t all =
+	    d->nofile < DESCRIPTORS_MOST ? d->nofile : DESCRIPTORS_MOST;
+	uint64_t taken = (uint64_t)connections + DESCRIPTORS_OWN;
+
+	return all > taken ? all - taken : 1;
+}
+
 static int
 http_start(struct daemon *d)
 {
 	struct server *srv = &d->srv;
 	const struct conf *c = srv->conf;
+	unsigned connections = connections_max(d);
 	struct http_config hc = {
-		.limits = { .max_connections = connections_max(d),
+		.limits = { .max_connections = connections,
 		    .max_head_bytes = c->max_head_bytes,
 		    .max_body_bytes = c->max_body_bytes,
 		    .max_held_bytes = c->max_inflight_bytes,
@@ -349,6 +365,7 @@ http_start(struct daemon *d)
 		.arg = srv,
 	};
 
+	srv->max_open_jobs = open_jobs_max(d, connections);
 	srv->http = http_new(srv->base, &hc);
 	return srv->http == NULL ? -1 : 0;
 }
@@ -435,6 +452,7 @@ daemon_run(const struct conf *conf)
 	if (lock_state_dir(conf) == -1)
 		return 1;
 	identify(&d.srv);
+	node_measure(&d.srv);
 	if (daemon_start(&d) == -1) {
 		log_warn("cannot start");
 		d.status = 1;

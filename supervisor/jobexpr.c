@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wildcard.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 
@@ -112,29 +113,6 @@ names_find(const struct names *ns, const char *text)
 			hi = mid;
 	}
 	return lo;
-}
-
-/* "*" stands for any run of characters; nothing else is special. */
-static bool
-wildcard_matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *back = NULL;
-
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = ++pattern;
-			back = text;
-		} else if (*pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star;
-			text = ++back;
-		} else {
-			return false;
-		}
-	}
-	return pattern[strspn(pattern, "*")] == '\0';
 }
 
 /* Mark the jobs that a token names. Returns whether it named any. */

@@ -12,11 +12,14 @@
 #define BASE "{ml}"
 #define ML BASE "/anomaly_detectors"
 #define JOB ML "/{job_id}"
+#define CAT "/_cat"
 #define MONITOR "cluster:monitor/xpack/ml/"
 #define ADMIN "cluster:admin/xpack/ml/"
 
 /* clang-format off */
 #define LIST_PARAMS "allow_no_match,allow_no_jobs"
+#define CAT_PARAMS LIST_PARAMS ",h,s,v,help,bytes,time"
+#define MEMORY_PARAMS "master_timeout,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
@@ -26,9 +29,14 @@
  */
 static const struct route routes[] = {
 	{ "info", READ, "/", "", PRIV_MONITOR, "cluster:monitor/main", ROUTE_NO_BODY, api_root },
+	{ "cat.ml_jobs", READ, CAT "/ml/anomaly_detectors", CAT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_cat_jobs },
+	{ "cat.ml_jobs", READ, CAT "/ml/anomaly_detectors/{job_id}", CAT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_cat_jobs },
 	{ "ml.info", READ, BASE "/info", "", PRIV_MONITOR_ML, MONITOR "info/get", ROUTE_NO_BODY, api_ml_info },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/{item}/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
 	{ "ml.get_jobs", READ, ML, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.get_job_stats", READ, ML "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.estimate_model_memory", HTTP_POST, "/_ml/anomaly_detectors/_estimate_model_memory", "", PRIV_MANAGE_ML, ADMIN "job/estimate_model_memory", ROUTE_JSON_NEEDED, api_estimate_model_memory },
 	{ "ml.get_jobs", READ, JOB, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.put_job", HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ADMIN "job/put", ROUTE_JSON_NEEDED, api_job_put },
 	{ "ml.delete_job", HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ADMIN "job/delete", ROUTE_NO_BODY, api_job_delete },

@@ -24,10 +24,14 @@ struct server {
 	struct querypool *queries;
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
+	bool upgrade_mode;     /* asked for: no job runs */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];
-	char machine_memory[24]; /* bytes, in decimal digits */
+	char ephemeral_id[23];	/* the same, of this start */
+	uint64_t memory_bytes;	/* of the machine */
+	uint64_t max_open_jobs; /* as far as descriptors go */
+	unsigned processors;	/* that this process may use */
 	char cluster_uuid[23];
 	char address[128]; /* of the first listener */
 };

@@ -257,3 +257,43 @@ Test(units, iso_shows_any_time)
 	units_iso(text, INT64_MIN);
 	cr_expect_str_eq(text, "-292275055-05-16T16:47:04.192Z");
 }
+
+static void
+expect_size(uint64_t bytes, const char *exact, const char *shown)
+{
+	char text[UNITS_SIZE_BYTES];
+
+	units_print_size(text, bytes);
+	cr_expect_str_eq(text, exact);
+	units_show_size(text, bytes);
+	cr_expect_str_eq(text, shown);
+}
+
+Test(units, sizes_print_exactly_or_for_people)
+{
+	expect_size(0, "0b", "0b");
+	expect_size(1023, "1023b", "1023b");
+	expect_size(1024, "1kb", "1kb");
+	expect_size(1126, "1126b", "1kb"); /* less than a tenth is cut off */
+	expect_size(1127, "1127b", "1.1kb");
+	expect_size(1536 << 20, "1536mb", "1.5gb");
+	expect_size(UINT64_C(6) << 30, "6gb", "6gb");
+	expect_size(UINT64_C(3) << 50, "3pb", "3pb");
+	expect_size(UINT64_MAX, "18446744073709551615b", "16383.9pb");
+}
+
+Test(units, units_are_known_by_name)
+{
+	uint64_t bytes;
+	int64_t ns;
+
+	cr_expect(units_size_unit("b", &bytes) && bytes == 1);
+	cr_expect(units_size_unit("k", &bytes) && bytes == 1024);
+	cr_expect(units_size_unit("pb", &bytes) && bytes == UINT64_C(1) << 50);
+	cr_expect_not(units_size_unit("", &bytes));
+	cr_expect_not(units_size_unit("eb", &bytes));
+	cr_expect(units_duration_unit("nanos", &ns) && ns == 1);
+	cr_expect(units_duration_unit("d", &ns) && ns == 86400 * 1000000000LL);
+	cr_expect_not(units_duration_unit("w", &ns));
+	cr_expect_not(units_duration_unit("", &ns));
+}

@@ -102,8 +102,9 @@ expect_known(const struct route *r, const char *name, size_t len)
 	snprintf(hint, sizeof(hint), "did you mean [%.*s]?", (int)len, name);
 	cr_assert_eq(params_parse(&p, query, &e), 0);
 	cr_expect_eq(params_check(&p, r->params, "/x", &e), -1);
-	cr_expect_not_null(
-	    strstr(e.link[0].reason, hint), "%s", e.link[0].reason);
+	/* Of two letters, one is not enough to be alike. */
+	cr_expect_eq(strstr(e.link[0].reason, hint) != NULL, len > 1, "%s",
+	    e.link[0].reason);
 	params_clear(&p);
 }
 
