@@ -272,6 +272,27 @@ units_size(
 	return size_bad(field, text, ": unit is missing or unrecognized", e);
 }
 
+void
+units_show_size(char *dst, uint64_t bytes)
+{
+	static const char *const names[] = { "b", "kb", "mb", "gb", "tb",
+		"pb" };
+	size_t u = 0;
+	uint64_t tenths;
+
+	while (u + 1 < NELEM(names) && bytes >> (10 * (u + 1)) != 0)
+		u++;
+	/* Bits of the rest in units of 1/1024, so that nothing overflows. */
+	tenths = u == 0 ? 0 : (bytes >> (10 * (u - 1)) & 1023) * 10 / 1024;
+	if (tenths != 0)
+		(void)snprintf(dst, UNITS_SIZE_BYTES,
+		    "%" PRIu64 ".%" PRIu64 "%s", bytes >> (10 * u), tenths,
+		    names[u]);
+	else
+		(void)snprintf(dst, UNITS_SIZE_BYTES, "%" PRIu64 "%s",
+		    bytes >> (10 * u), names[u]);
+}
+
 int
 units_bool(const char *text, bool *v, struct apierr *e)
 {

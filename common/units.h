@@ -57,6 +57,13 @@ int units_size(
 int units_date(const char *param, const char *text, int64_t now_ms, int64_t *ms,
     struct apierr *e);
 
+/*
+ * "1gb", "1.5gb", "512mb": the largest unit, with one decimal that is cut
+ * rather than rounded, as the API shows sizes. dst takes UNITS_SIZE_BYTES.
+ */
+#define UNITS_SIZE_BYTES 32
+void units_show_size(char *dst, uint64_t bytes);
+
 /* "true", "false", "" (true). Returns 0, or -1 with *e set (400). */
 int units_bool(const char *text, bool *v, struct apierr *e);
 
