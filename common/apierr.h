@@ -18,6 +18,7 @@ struct json_object;
 #define E_STATUS "status_exception"
 #define E_PARSE "parse_exception"
 #define E_XCONTENT_PARSE "x_content_parse_exception"
+#define E_JSON_PARSE "json_parse_exception" /* of 6.x */
 #define E_NOT_FOUND "resource_not_found_exception"
 #define E_EXISTS "resource_already_exists_exception"
 #define E_REJECTED "es_rejected_execution_exception"
