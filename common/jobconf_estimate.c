@@ -94,7 +94,7 @@ static const struct objparse_field request_fields[] = {
 };
 static const struct objparse_table request_table = {
 	"cluster:admin/xpack/ml/job/estimate_model_memory", request_fields,
-	NELEM(request_fields), NULL
+	NELEM(request_fields), NULL, NULL
 };
 
 /* ---- the formula ---- */

@@ -192,6 +192,13 @@ SCHEMA_STRUCT(msg_keep_state, MSG_KEEP_STATE_FIELDS);
 	F(S, U64, incarnation, 1, INFINITY)
 SCHEMA_STRUCT(msg_keep_delete, MSG_KEEP_DELETE_FIELDS);
 
+/* What an update has made of the configuration. */
+#define MSG_KEEP_UPDATE_FIELDS(F, S)                                           \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)                                    \
+	F(S, STR, config, 2, MSG_JSON_MAX - 16384)
+SCHEMA_STRUCT(msg_keep_update, MSG_KEEP_UPDATE_FIELDS);
+
 /* The request is on disk. Failure is FAILED. */
 #define MSG_KEEP_DONE_FIELDS(F, S)                                             \
 	F(S, U64, incarnation, 0, INFINITY) /* of KEEP_CREATE, else 0 */
@@ -224,7 +231,8 @@ SCHEMA_STRUCT(msg_keep_done, MSG_KEEP_DONE_FIELDS);
 	X(KEEP_CREATE, keep_create, 72, FROM_SUP, IN_OPEN)                     \
 	X(KEEP_STATE, keep_state, 73, FROM_SUP, IN_OPEN)                       \
 	X(KEEP_DELETE, keep_delete, 74, FROM_SUP, IN_OPEN)                     \
-	X(KEEP_DONE, keep_done, 75, FROM_KPR, IN_OPEN)
+	X(KEEP_DONE, keep_done, 75, FROM_KPR, IN_OPEN)                         \
+	X(KEEP_UPDATE, keep_update, 76, FROM_SUP, IN_OPEN)
 
 #define MSG_RAWS(X)                                                            \
 	/* name       id  sender    allowed while  min  max bytes */           \

@@ -20,6 +20,7 @@ union any_msg {
 	struct msg_keep_load keep_load;
 	struct msg_keep_create keep_create;
 	struct msg_keep_state keep_state;
+	struct msg_keep_update keep_update;
 	struct msg_keep_delete keep_delete;
 };
 

@@ -59,7 +59,7 @@ static const char *const stmt_sql[ST_MAX] = {
 		   " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ST_FIND] = "SELECT " JOB_COLUMNS " FROM job WHERE incarnation = ?1",
 	[ST_FIND_ID] = "SELECT 1 FROM job WHERE job_id = ?1 AND deleted = 0",
-	[ST_UPDATE] = "UPDATE job SET finished_time_ms = ?5,"
+	[ST_UPDATE] = "UPDATE job SET config = ?3, finished_time_ms = ?5,"
 		      " model_snapshot_id = ?6, wanted_open = ?7, totals = ?8,"
 		      " deleted = ?9, crc = ?10 WHERE incarnation = ?1",
 	[ST_REMOVE] = "DELETE FROM job WHERE incarnation = ?1",
@@ -421,14 +421,22 @@ same_span(struct span a, struct span b)
 	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
+/* What becomes of a live row; one of them. */
+struct change {
+	const struct msg_keep_state *state;
+	const struct msg_keep_update *update;
+	bool delete;
+};
+
 /*
  * Change a live row: read, so that a damaged one is not given a new checksum,
  * and written back with what change has put into it.
  */
 static int
 job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
-    const struct msg_keep_state *state)
+    const struct change *change)
 {
+	const struct msg_keep_state *state = change->state;
 	struct msg_keep_job j;
 	bool deleted;
 	int rc = job_find(c, incarnation, &j, &deleted);
@@ -443,8 +451,10 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 		j.wanted_open = state->wanted_open;
 		j.totals = state->totals;
 	}
+	if (rc == 0 && change->update != NULL)
+		j.config = change->update->config;
 	if (rc == 0) {
-		job_bind(c->st[ST_UPDATE], &j, state == NULL);
+		job_bind(c->st[ST_UPDATE], &j, change->delete);
 		rc = sqlx_run(c->st[ST_UPDATE]);
 	}
 	sqlite3_reset(c->st[ST_FIND]);
@@ -454,14 +464,26 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 int
 catalog_set_state(struct catalog *c, const struct msg_keep_state *m)
 {
-	return job_change(c, m->job_id, m->incarnation, m);
+	struct change change = { .state = m };
+
+	return job_change(c, m->job_id, m->incarnation, &change);
+}
+
+int
+catalog_set_config(struct catalog *c, const struct msg_keep_update *m)
+{
+	struct change change = { .update = m };
+
+	return job_change(c, m->job_id, m->incarnation, &change);
 }
 
 int
 catalog_mark_deleted(
     struct catalog *c, struct span job_id, uint64_t incarnation)
 {
-	return job_change(c, job_id, incarnation, NULL);
+	struct change change = { .delete = true };
+
+	return job_change(c, job_id, incarnation, &change);
 }
 
 int

@@ -43,6 +43,8 @@ int catalog_skip_to(struct catalog *, uint64_t incarnation) MUST_CHECK;
 /* 0, or -1 with errno; ENOENT: no such live job. */
 int catalog_set_state(
     struct catalog *, const struct msg_keep_state *) MUST_CHECK;
+int catalog_set_config(
+    struct catalog *, const struct msg_keep_update *) MUST_CHECK;
 int catalog_mark_deleted(
     struct catalog *, struct span job_id, uint64_t incarnation) MUST_CHECK;
 

@@ -330,6 +330,17 @@ on_state(struct serve *s, void *arg, uint32_t request, const void *obj)
 	return done(s, request, 0);
 }
 
+static int
+on_update(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_update *m = obj;
+	struct keeper *k = arg;
+
+	if (catalog_set_config(k->catalog, m) == -1)
+		return failed(s, request, "updated", m->job_id);
+	return done(s, request, 0);
+}
+
 /*
  * From the mark on the job is gone, whatever happens: the next start moves the
  * directory and drops the row. So only a failure to mark is the client's, and
@@ -365,12 +376,13 @@ static const struct serve_entry entries[] = {
 	{ MSG_KEEP_CREATE, on_create },
 	{ MSG_KEEP_STATE, on_state },
 	{ MSG_KEEP_DELETE, on_delete },
+	{ MSG_KEEP_UPDATE, on_update },
 };
 
 static const struct serve_role role = {
 	.from = FROM_KPR,
 	.first = MSG_KEEP_LOAD,
-	.last = MSG_KEEP_DONE,
+	.last = MSG_KEEP_UPDATE,
 	.nentries = NELEM(entries),
 	.entries = entries,
 	.start = keeper_start,

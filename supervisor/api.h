@@ -2,7 +2,9 @@
 #ifndef SUPERVISOR_API_H
 #define SUPERVISOR_API_H
 
-struct apierr;
+#include "common/compat.h"
+#include "common/jobconf.h"
+
 struct call;
 struct job;
 struct json_object;
@@ -35,6 +37,15 @@ void api_job_list(
     struct call *, struct json_object *(*one)(const struct job *));
 /* A job as PUT and GET print it; the caller owns the object. */
 struct json_object *job_answer(const struct job *);
+/* What the configuration in the body of this call has to obey. */
+struct jobconf_rules api_rules(const struct call *);
+
+/* api_update.c */
+void api_job_update(struct call *);
+
+/* api_validate.c */
+void api_validate(struct call *);
+void api_validate_detector(struct call *);
 
 /* api_stats.c */
 void api_job_stats(struct call *);

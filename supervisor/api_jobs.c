@@ -7,6 +7,7 @@
 #include "common/jsonmake.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
+#include "supervisor/conf.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 #include "supervisor/server.h"
@@ -14,9 +15,18 @@
 /* The configuration version that current servers report; see job_version. */
 #define JOB_VERSION "12.0.0"
 
+struct jobconf_rules
+api_rules(const struct call *c)
+{
+	return (struct jobconf_rules){ .old = c->old_path,
+		.max_model_memory_bytes = c->srv->conf->max_model_memory_bytes,
+		.zones = c->srv->zones };
+}
+
 void
 api_job_put(struct call *c)
 {
+	struct jobconf_rules rules = api_rules(c);
 	struct jobconf *conf;
 	struct apierr e;
 
@@ -24,7 +34,7 @@ api_job_put(struct call *c)
 		call_fail(c, 400, E_PARSE, "request body is required");
 		return;
 	}
-	conf = jobconf_parse(c->job_id, c->body, c->body_len, c->old_path, &e);
+	conf = jobconf_parse(c->job_id, c->body, c->body_len, &rules, &e);
 	if (conf == NULL) {
 		call_error(c, &e);
 		return;

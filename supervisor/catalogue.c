@@ -443,20 +443,35 @@ fail:
 	cb(arg, &e, 0);
 }
 
-void
-catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
+/* One that carries a configuration. */
+static void
+request_bounded(struct catalogue *cat, uint16_t type, const void *msg,
     catalogue_cb *cb, void *arg)
 {
 	struct apierr e;
 
 	if (cat->queued_bytes <= QUEUE_MAX_BYTES) {
-		request_new(cat, MSG_KEEP_CREATE, m, cb, arg);
+		request_new(cat, type, msg, cb, arg);
 		return;
 	}
 	apierr_set(
 	    &e, 503, E_STATUS, "too many jobs wait to be stored; try again");
 	e.retry_after_s = 1;
 	cb(arg, &e, 0);
+}
+
+void
+catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_bounded(cat, MSG_KEEP_CREATE, m, cb, arg);
+}
+
+void
+catalogue_update(struct catalogue *cat, const struct msg_keep_update *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_bounded(cat, MSG_KEEP_UPDATE, m, cb, arg);
 }
 
 void

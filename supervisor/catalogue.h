@@ -41,9 +41,11 @@ size_t catalogue_pending(const struct catalogue *);
 /*
  * Store something. What the message points to is copied. cb is called once:
  * from the loop, in the order of the requests, or from within with a 503 when
- * memory is out, or when too much waits already for another job to be created.
+ * memory is out, or when too much waits already for another configuration.
  */
 void catalogue_create(struct catalogue *, const struct msg_keep_create *,
+    catalogue_cb *, void *arg);
+void catalogue_update(struct catalogue *, const struct msg_keep_update *,
     catalogue_cb *, void *arg);
 void catalogue_state(struct catalogue *, const struct msg_keep_state *,
     catalogue_cb *, void *arg);

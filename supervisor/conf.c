@@ -105,6 +105,7 @@ static const struct key keys[] = {
 	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_head_size", KEY_SIZE, AT(max_head_bytes), "16kb", 1024, MB, NULL, NULL },
 	{ "max_inflight_size", KEY_SIZE, AT(max_inflight_bytes), "64mb", MB, 1024 * 1024 * MB, NULL, NULL },
+	{ "max_model_memory_limit", KEY_SIZE, AT(max_model_memory_bytes), NULL, MB, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
 	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },
 	{ "max_opening", KEY_COUNT, AT(max_opening), "8", 1, 1024, NULL, NULL },
@@ -496,7 +497,9 @@ conf_print(const struct conf *c, FILE *f)
 			    f, "%s %s\n", k->name, *(const char *const *)at);
 			break;
 		case KEY_SIZE:
-			print_size(k->name, *(const uint64_t *)at, f);
+			/* One without a default is not there when it is 0. */
+			if (k->preset != NULL || *(const uint64_t *)at != 0)
+				print_size(k->name, *(const uint64_t *)at, f);
 			break;
 		case KEY_COUNT:
 			fprintf(f, "%s %" PRIu64 "\n", k->name,

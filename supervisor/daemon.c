@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "common/zones.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
@@ -370,6 +371,23 @@ http_start(struct daemon *d)
 	return srv->http == NULL ? -1 : 0;
 }
 
+/* Jobs that name no zone do without. */
+static struct zones *
+load_zones(void)
+{
+	const char *dir = getenv("TZDIR");
+	struct zones *zones;
+
+	if (dir == NULL || *dir == '\0')
+		dir = ZONES_DIR;
+	zones = zones_load(dir);
+	if (zones == NULL)
+		log_warn("%s: no time zones are known but UTC", dir);
+	else if (zones_count(zones) == 0)
+		log_warnx("%s: no time zones are known but UTC", dir);
+	return zones;
+}
+
 static bool
 is_ignored(int sig)
 {
@@ -401,6 +419,7 @@ daemon_start(struct daemon *d)
 	    event_add(d->tick, &every) == -1 || http_start(d) == -1)
 		return -1;
 	srv->start_ms = clock_wall_ms();
+	srv->zones = load_zones();
 	srv->jobs = jobs_new(srv);
 	srv->queries = querypool_new(srv);
 	if (srv->jobs == NULL || srv->queries == NULL)
@@ -420,6 +439,7 @@ daemon_free(struct daemon *d)
 	querypool_free(d->srv.queries);
 	jobs_free(d->srv.jobs);
 	catalogue_free(d->srv.catalogue);
+	zones_free(d->srv.zones);
 	child_cleanup();
 	for (size_t i = 0; i < NELEM(events); i++)
 		if (events[i] != NULL)

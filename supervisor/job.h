@@ -76,6 +76,9 @@ struct watch {
 	int64_t progress_us; /* when progress was last seen or not needed */
 };
 
+struct update;
+TAILQ_HEAD(update_list, update);
+
 struct job {
 	RB_ENTRY(job) entry;
 	TAILQ_ENTRY(job) start_entry; /* in jobs->starting, when queued */
@@ -110,6 +113,9 @@ struct job {
 	unsigned nline;
 	struct op_list arriving; /* uploads before their seal */
 	struct waiter_list waiters;
+	struct update_list updates; /* in order; the first is worked on */
+	struct jobconf *next_conf;  /* owned; of the first, being stored */
+	bool updating;		    /* in the loop over them */
 };
 
 /* At most this many operations wait in one job (jobs-and-data 5.2). */
@@ -131,12 +137,15 @@ struct jobs {
 struct jobs *jobs_new(struct server *);
 void jobs_free(struct jobs *);
 struct job *jobs_find(struct jobs *, const char *id);
+/* The same, with those that are still being created. */
+struct job *jobs_find_any(struct jobs *, const char *id);
 /* The first job with an id at or after this; sorted bytewise. */
 struct job *jobs_first(struct jobs *, const char *from);
 struct job *job_next(struct job *);
 /*
- * What the keeper has stored: becomes a closed job, unless it is known. One
- * that cannot be loaded is logged and left alone.
+ * What the keeper has stored: becomes a closed job; of one that is known the
+ * configuration is taken over. One that cannot be loaded is logged and left
+ * alone.
  */
 void jobs_load(struct jobs *, const struct msg_keep_job *);
 /* Open again what was open when the daemon ended. */
@@ -234,6 +243,11 @@ void line_fail(struct job *, const struct apierr *e);
 void arriving_fail(struct job *, const struct apierr *e);
 /* Queue a flush. Answers the call sooner or later. */
 void line_flush(struct job *, struct call *, const struct msg_flush *);
+
+/* ---- api_update.c ---- */
+
+/* All updates that wait get this error. */
+void updates_fail(struct job *, const struct apierr *e);
 
 /* ---- upload.c ---- */
 

@@ -296,20 +296,34 @@ clash(struct apierr *e, const char *name)
 	    name, name);
 }
 
+/* Is this one of the groups of a configuration (NULL: has none)? */
+static bool
+has_group(const struct jobconf *conf, const char *name)
+{
+	const char *group;
+
+	for (size_t i = 0;
+	     conf != NULL && (group = conf_group(conf, i)) != NULL; i++)
+		if (strcmp(group, name) == 0)
+			return true;
+	return false;
+}
+
 int
 jobexpr_check_names(
     struct jobs *jobs, const struct jobconf *conf, struct apierr *e)
 {
 	const char *group;
+	struct job *job;
 
+	/* What is being stored counts: it may be there in a moment. */
 	for (size_t i = 0; (group = conf_group(conf, i)) != NULL; i++)
-		if (jobs_find(jobs, group) != NULL)
+		if (jobs_find_any(jobs, group) != NULL)
 			return clash(e, group);
-	for (struct job *job = jobs_first(jobs, ""); job != NULL;
-	     job = job_next(job))
-		for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL;
-		     i++)
-			if (strcmp(group, conf->job_id) == 0)
-				return clash(e, group);
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (strcmp(job->id, conf->job_id) != 0 &&
+		    (has_group(job->conf, conf->job_id) ||
+			has_group(job->next_conf, conf->job_id)))
+			return clash(e, conf->job_id);
 	return 0;
 }

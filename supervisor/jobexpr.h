@@ -26,8 +26,8 @@ long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
 
 /*
  * Ids of jobs and names of groups are one set of names, or an expression
- * could mean either: 0, or -1 with *e when a new job has a group named like
- * a job, or an id that is a group.
+ * could mean either: 0, or -1 with *e when a job that is new or changed has a
+ * group named like another job, or an id that is a group.
  */
 int jobexpr_check_names(
     struct jobs *, const struct jobconf *, struct apierr *e) MUST_CHECK;

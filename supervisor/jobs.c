@@ -54,12 +54,14 @@ job_forget(struct job *job)
 
 	apierr_set(&e, 503, E_STATUS, "job [%s] is gone", job->id);
 	line_fail(job, &e);
+	updates_fail(job, &e);
 	for (int kind = WAIT_CREATED; kind <= WAIT_DELETED; kind++)
 		job_wake(job, (enum wait_kind)kind, &e);
 	chan_free(job->chan);
 	child_forget(job->child); /* it ends with its channel */
 	RB_REMOVE(job_tree, &job->srv->jobs->tree, job);
 	jobconf_free(job->conf);
+	jobconf_free(job->next_conf);
 	free(job->model_snapshot_id);
 	free(job->id);
 	free(job);
@@ -98,11 +100,12 @@ job_new(struct jobs *jobs, const char *id, struct jobconf *conf)
 	TAILQ_INIT(&job->line);
 	TAILQ_INIT(&job->arriving);
 	TAILQ_INIT(&job->waiters);
+	TAILQ_INIT(&job->updates);
 	RB_INSERT(job_tree, &jobs->tree, job);
 	return job;
 }
 
-static struct job *
+struct job *
 jobs_find_any(struct jobs *jobs, const char *id)
 {
 	struct job key;
@@ -246,22 +249,56 @@ load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
 	job_event(job, EV_LOADED, "loaded");
 }
 
+static struct jobconf *
+restore_conf(const char *id, const struct msg_keep_job *m)
+{
+	struct apierr e;
+	struct jobconf *conf =
+	    jobconf_restore(id, m->config.p, m->config.len, &e);
+
+	if (conf == NULL)
+		log_warnx("job %s: its stored configuration is not valid and "
+			  "the job is left alone: %s",
+		    id, e.link[0].reason);
+	return conf;
+}
+
+/*
+ * A keeper that died may have stored an update without saying so. What is on
+ * disk is what the job will be after the next start, so it is that now; unless
+ * another update is on its way, which will be.
+ */
+static void
+reload_job(struct job *job, const struct msg_keep_job *m)
+{
+	struct jobconf *conf;
+	char *text;
+	bool same;
+
+	if (job->incarnation != m->incarnation || job->next_conf != NULL)
+		return;
+	text = jobconf_print(job->conf);
+	same = text == NULL || span_eq(m->config, text);
+	free(text);
+	if (same || (conf = restore_conf(job->id, m)) == NULL)
+		return;
+	log_info("job %s: an update that was stored is found", job->id);
+	jobconf_free(job->conf);
+	job->conf = conf;
+}
+
 void
 jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
 {
 	char *id = span_dup(m->job_id);
-	struct jobconf *conf = NULL;
-	struct apierr e;
+	struct jobconf *conf;
+	struct job *job;
 
 	if (id == NULL)
 		log_warn("a stored job is left alone");
-	else if (jobs_find_any(jobs, id) == NULL &&
-	    (conf = jobconf_restore(id, m->config.p, m->config.len, &e)) ==
-		NULL)
-		log_warnx("job %s: its stored configuration is not valid and "
-			  "the job is left alone: %s",
-		    id, e.link[0].reason);
-	if (conf != NULL)
+	else if ((job = jobs_find_any(jobs, id)) != NULL)
+		reload_job(job, m);
+	else if ((conf = restore_conf(id, m)) != NULL)
 		load_job(jobs, id, conf, m);
 	free(id);
 }

@@ -126,8 +126,10 @@ form_add(struct objparse_table *t, struct objparse_field *at, const char *name,
 static void
 form_init(struct body_form *f, const struct option_table *t)
 {
-	f->top_table = (struct objparse_table){ t->parser, f->top, 0, NULL };
-	f->page_table = (struct objparse_table){ "page", f->page, 0, NULL };
+	f->top_table =
+	    (struct objparse_table){ .parser = t->parser, .field = f->top };
+	f->page_table =
+	    (struct objparse_table){ .parser = "page", .field = f->page };
 	form_add(
 	    &f->top_table, f->top, "job_id", T_STRING, objparse_ignore, NULL);
 	for (size_t i = 0; i < t->n; i++) {

@@ -14,6 +14,7 @@ struct event_base;
 struct http;
 struct jobs;
 struct querypool;
+struct zones;
 
 struct server {
 	struct event_base *base;
@@ -22,6 +23,7 @@ struct server {
 	struct catalogue *catalogue;
 	struct jobs *jobs;
 	struct querypool *queries;
+	struct zones *zones; /* NULL: there is no zone data */
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
 	bool upgrade_mode;     /* asked for: no job runs */

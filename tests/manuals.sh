@@ -57,5 +57,17 @@ if keys=$(sed -n 's/^	{ "\([a-z_]*\)", KEY_.*/\1/p' \
 	done
 fi
 
+# Fields of a job in the section of their object, with type and marks, and what
+# functions need: as the tables of the parser have them.
+tests/print_jobconf >manuals.fields || fail "print_jobconf"
+[ "$(wc -l <manuals.fields)" -gt 90 ] || fail "the list of a job is short"
+while IFS='|' read -r section line; do
+	awk -v section=".Ss $section" '
+	    /^\.S[hs] / { inside = $0 == section; next }
+	    inside' "$top/man/anomd-job.5" | grep -Fxq -e "$line" ||
+	    fail "anomd-job(5): $section has no line: $line"
+done <manuals.fields
+rm -f manuals.fields
+
 echo "$fails faults"
 [ "$fails" -eq 0 ]

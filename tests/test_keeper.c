@@ -276,6 +276,70 @@ Test(keeper, state_is_kept)
 	stop(&c);
 }
 
+static void
+send_update(struct childproc *c, const char *id, uint64_t incarnation)
+{
+	struct msg_keep_update m = { span_of(id), incarnation,
+		span_of("{\"a\":2}") };
+
+	childproc_send(c, MSG_KEEP_UPDATE, 6, &m);
+}
+
+Test(keeper, an_update_replaces_the_configuration_and_nothing_else)
+{
+	struct msg_keep_state was = {
+		.job_id = span_of("a"),
+		.finished_time_ms = 99,
+		.model_snapshot_id = span_of("s"),
+		.totals = { "\0\1\2", 3 },
+	};
+	struct msg_keep_load all = { 0 };
+	struct msg_keep_job job;
+	struct childproc c;
+
+	start(&c);
+	create(&c, "b");
+	was.incarnation = create(&c, "a");
+	childproc_send(&c, MSG_KEEP_STATE, 4, &was);
+	expect_done(&c, 4);
+	send_update(&c, "a", was.incarnation);
+	cr_expect_eq(expect_done(&c, 6), 0);
+	childproc_kill(&c); /* what was answered is on disk */
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	cr_assert_eq(childproc_next(&c), MSG_KEEP_JOB);
+	childproc_decode(&c, &job);
+	cr_expect(span_eq(job.job_id, "a"));
+	cr_expect(span_eq(job.config, "{\"a\":2}"));
+	cr_expect_eq(job.create_time_ms, 1234);
+	cr_expect_eq(job.finished_time_ms, 99);
+	cr_expect(span_eq(job.model_snapshot_id, "s"));
+	cr_expect_eq(job.totals.len, 3);
+	cr_assert_eq(childproc_next(&c), MSG_KEEP_JOB);
+	childproc_decode(&c, &job);
+	cr_expect(span_eq(job.config, "{\"a\":1}"), "the other job");
+	expect_done(&c, 3);
+	stop(&c);
+}
+
+Test(keeper, only_the_job_that_is_meant_is_updated)
+{
+	struct childproc c;
+	uint64_t inc;
+
+	start(&c);
+	inc = create(&c, "a");
+	send_update(&c, "a", inc + 1);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'a'");
+	send_update(&c, "b", inc);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'b'");
+	send_delete(&c, "a", inc);
+	expect_done(&c, 8);
+	send_update(&c, "a", inc);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'a'");
+	stop(&c);
+}
+
 Test(keeper, a_deleted_job_leaves_nothing)
 {
 	struct childproc c;
@@ -596,6 +660,7 @@ spawn_doomed(struct childproc *c, unsigned n)
 /* What a doomed keeper has answered. */
 struct answered {
 	uint64_t first;	 /* incarnation of the job "a"; 0: none */
+	bool updated;	 /* its configuration */
 	bool deleted;	 /* that one */
 	uint64_t second; /* of "b" */
 	bool whole;	 /* it came to its end */
@@ -627,13 +692,14 @@ create_doomed(struct childproc *c, const char *id)
 	return done.incarnation;
 }
 
-/* Start, create "a", delete it, create "b": as far as it comes. */
+/* Start, create "a", update and delete it, create "b": as far as it comes. */
 static struct answered
 live_until(unsigned n)
 {
 	struct msg_hello hello = { .version = MSG_VERSION,
 		.path = span_of(state) };
 	struct answered a = { .first = 0 };
+	struct msg_keep_update update;
 	struct msg_keep_delete drop;
 	struct childproc c;
 	int status;
@@ -644,6 +710,12 @@ live_until(unsigned n)
 		a.first = create_doomed(&c, "a");
 	}
 	if (a.first > 0) {
+		update = (struct msg_keep_update){ span_of("a"), a.first,
+			span_of("[2]") };
+		a.updated =
+		    ask_doomed(&c, MSG_KEEP_UPDATE, &update, MSG_KEEP_DONE);
+	}
+	if (a.updated) {
 		drop = (struct msg_keep_delete){ span_of("a"), a.first };
 		a.deleted =
 		    ask_doomed(&c, MSG_KEEP_DELETE, &drop, MSG_KEEP_DONE);
@@ -682,6 +754,10 @@ expect_consistent(const struct answered *a, unsigned n)
 	cr_expect(ok, "call %u: jobs \"%s\"", n, ids);
 	cr_expect_eq(
 	    tmpdir_count("jobs"), ids[0] == '\0' ? 0 : 1, "call %u", n);
+	if (ids[0] == 'a')
+		cr_expect(span_eq(last.config, "[2]") ||
+			(!a->updated && span_eq(last.config, "{}")),
+		    "call %u: half an update", n);
 	if (ids[0] != '\0')
 		cr_expect(exists(job_path(
 		    ids[0] == 'a' ? "a" : "b", last.incarnation, "/results")));

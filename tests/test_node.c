@@ -96,7 +96,7 @@ expect_limits(
 	struct conf conf = *before;
 	const char *heard;
 
-	conf.max_model_memory_limit_bytes = most;
+	conf.max_model_memory_bytes = most;
 	sv.conf = &conf;
 	sv.memory_bytes = memory;
 	sv.processors = 3;

@@ -117,6 +117,32 @@ Test(units, sizes_are_powers_of_1024)
 	}
 }
 
+Test(units, sizes_are_shown_in_their_largest_unit)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{ 0, "0b" },
+		{ 1023, "1023b" },
+		{ 1024, "1kb" },
+		{ 1536, "1.5kb" },
+		{ 512ull << 20, "512mb" },
+		{ 10ull << 30, "10gb" },
+		{ (9ull << 30) + (1ull << 29), "9.5gb" },
+		{ (2ull << 30) - 1, "1.9gb" },
+		{ (1ull << 30) + 1, "1gb" },
+		{ 1ull << 50, "1pb" },
+		{ UINT64_MAX, "16383.9pb" },
+	};
+	char text[UNITS_SIZE_BYTES];
+
+	for (size_t i = 0; i < NELEM(cases); i++) {
+		units_show_size(text, cases[i].bytes);
+		cr_expect_str_eq(text, cases[i].text);
+	}
+}
+
 Test(units, sizes_that_are_none_say_why)
 {
 	static const char *const texts[] = { "", "12", "x", "1xb", "-1mb", "mb",

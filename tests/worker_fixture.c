@@ -228,7 +228,7 @@ worker_greet(struct worker *w, uint64_t max_bytes)
 		.sync_policy = SYNC_ALWAYS };
 	char *text;
 
-	conf = jobconf_parse(JOB_ID, job, strlen(job), false, &e);
+	conf = jobconf_parse(JOB_ID, job, strlen(job), NULL, &e);
 	cr_assert_not_null(conf);
 	text = jobconf_print(conf);
 	send_msg(w, MSG_HELLO, 0, &hello);
