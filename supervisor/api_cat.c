@@ -186,10 +186,8 @@ time_max(const void *row)
 }
 
 static struct cat_value
-number_or_none(const struct timing *t, double v)
+number(double v)
 {
-	if (t == NULL)
-		return none(t);
 	return (struct cat_value){ .kind = CAT_NUMBER, .u.number = v };
 }
 
@@ -198,16 +196,7 @@ time_exp_avg(const void *row)
 {
 	const struct timing *t = timing_of(row);
 
-	return number_or_none(t, t == NULL ? 0 : t->exponential_average_ms);
-}
-
-static struct cat_value
-time_exp_avg_hour(const void *row)
-{
-	const struct timing *t = timing_of(row);
-
-	return number_or_none(
-	    t, t == NULL ? 0 : t->exponential_average_per_hour_ms);
+	return t == NULL ? none(row) : number(t->exponential_average_ms);
 }
 
 /* ---- the columns ---- */
@@ -288,7 +277,7 @@ static const struct cat_column columns[] = {
 	{ "buckets.time.min", "btmin,bucketsTimeMin", "shortest time the results of a bucket took", LEFT, HIDDEN, BY(time_min) },
 	{ "buckets.time.max", "btmax,bucketsTimeMax", "longest time the results of a bucket took", LEFT, HIDDEN, BY(time_max) },
 	{ "buckets.time.exp_avg", "btea,bucketsTimeExpAvg", "mean of late buckets, in milliseconds", LEFT, HIDDEN, BY(time_exp_avg) },
-	{ "buckets.time.exp_avg_hour", "bteah,bucketsTimeExpAvgHour", "the same for an hour of data, in milliseconds", LEFT, HIDDEN, BY(time_exp_avg_hour) },
+	{ "buckets.time.exp_avg_hour", "bteah,bucketsTimeExpAvgHour", "the same for an hour of data, in milliseconds", LEFT, HIDDEN, AT(CAT_NUMBER, totals.timing.exponential_average_per_hour_ms) },
 };
 /* clang-format on */
 

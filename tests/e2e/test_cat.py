@@ -139,8 +139,9 @@ def test_closed_job_leaves_out_what_it_does_not_have():
         for column in ("opened_time", "assignment_explanation", "node.id",
                 "node.address", "data.earliest_record", "model.memory_limit",
                 "model.timestamp", "buckets.time.min",
-                "buckets.time.exp_avg_hour"):
+                "buckets.time.exp_avg"):
             assert row[column] is None, column
+        assert row["buckets.time.exp_avg_hour"] == "0.0"
         assert row["buckets.time.total"] == "0s"
         assert table(d, "?h=id,node.name,state") == ["j  closed"]
 
