@@ -93,8 +93,9 @@ static const struct objparse_field request_fields[] = {
 	{ "max_bucket_cardinality", T_OBJECT, convert_cardinalities, NULL, 0 },
 };
 static const struct objparse_table request_table = {
-	"cluster:admin/xpack/ml/job/estimate_model_memory", request_fields,
-	NELEM(request_fields), NULL
+	.parser = "cluster:admin/xpack/ml/job/estimate_model_memory",
+	.field = request_fields,
+	.nfields = NELEM(request_fields),
 };
 
 /* ---- the formula ---- */

@@ -54,7 +54,7 @@ defaults_json(const struct conf *conf)
 	jsonmake_add(
 	    &detectors, "categorization_analyzer", jobconf_analyzer_json());
 	add_size(&detectors, "model_memory_limit",
-	    smaller(MODEL_MEMORY_LIMIT, conf->max_model_memory_limit_bytes));
+	    smaller(MODEL_MEMORY_LIMIT, conf->max_model_memory_bytes));
 	jsonmake_int(&detectors, "categorization_examples_limit", 4);
 	jsonmake_int(&detectors, "model_snapshot_retention_days", 10);
 	jsonmake_int(
@@ -79,7 +79,7 @@ static struct json_object *
 limits_json(const struct server *srv)
 {
 	struct json_object *o = json_object_new_object();
-	uint64_t most = srv->conf->max_model_memory_limit_bytes;
+	uint64_t most = srv->conf->max_model_memory_bytes;
 	uint64_t all = node_ml_bytes(srv);
 	uint64_t largest =
 	    all > NODE_WORKER_BYTES ? all - NODE_WORKER_BYTES : 0;

@@ -25,7 +25,7 @@ struct conf {
 	uint64_t max_body_bytes;
 	uint64_t max_head_bytes;
 	uint64_t max_inflight_bytes;
-	uint64_t max_model_memory_limit_bytes; /* 0: none */
+	uint64_t max_model_memory_bytes; /* of one job; 0: no limit */
 	uint64_t max_connections;
 	uint64_t max_query_processes;
 	uint64_t max_opening;

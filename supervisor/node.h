@@ -7,7 +7,6 @@
 
 #include "common/compat.h"
 
-struct job;
 struct json_object;
 struct server;
 
@@ -40,12 +39,5 @@ const char *node_role(size_t i);
 
 /* What all models together may take. */
 uint64_t node_ml_bytes(const struct server *);
-
-/* Does the job run here? */
-bool node_has_job(const struct job *);
-/* Why it does, or does not: "" when all is well, NULL: nothing was asked. */
-const char *node_explanation(const struct job *);
-/* How long it has been open here; TIME_UNSET: it is not. */
-int64_t node_open_ms(const struct job *);
 
 #endif

@@ -196,14 +196,20 @@ def test_json_instead_of_a_table():
         assert got.json == wanted, got
         got = d.get(CAT + "?format=json&h=id,s&s=s:desc&filter_path=s")
         assert got.json == [{"s": "opened"}, {"s": "closed"}], got
-        # A client that takes several types, and text, gets the table.
-        for accept in ("text/plain", "*/*", "application/vnd.elasticsearch"
-                "+json; compatible-with=9,text/plain"):
+        for accept in ("text/plain", "*/*", "text/plain,application/json"):
             got = d.get(CAT + "?h=id", headers={"Accept": accept})
             assert got.body == b"closed\nopen-job\n", got
         assert d.get(CAT + "?h=id&format=text",
             headers={"Accept": "application/json"}).body == \
             b"closed\nopen-job\n"
+        got = d.get(CAT + "?format=yaml&h=id,ot")
+        assert got.headers["content-type"].startswith("application/yaml")
+        assert got.body.decode().split("\n")[:3] == ["---",
+            '- id: "closed"', "  ot: null"], got
+        expect_error(d.get(CAT + "?format=xml"), 400,
+            "illegal_argument_exception", "Failed to parse value [xml] of "
+            "the parameter [format] as only [json], [text] or [yaml] are "
+            "allowed.")
 
 
 def test_help_lists_the_columns():
