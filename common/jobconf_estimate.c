@@ -261,8 +261,10 @@ add_influencers(const struct estimate *es, uint64_t *total)
 	int rc = 0;
 	uint64_t n;
 
-	if (influencer == NULL || split == NULL)
+	if (influencer == NULL || split == NULL) {
 		rc = apierr_set(es->e, 503, E_STATUS, "out of memory");
+		goto out;
+	}
 	for (size_t i = 0; rc == 0 && i < ninfluencers; i++) {
 		if (bsearch(&influencer[i], split, nsplits, sizeof(*split),
 			jobconf_compare_names) != NULL)
@@ -271,6 +273,7 @@ add_influencers(const struct estimate *es, uint64_t *total)
 		if (rc == 0)
 			*total = add(*total, times(PER_INFLUENCER_VALUE, n));
 	}
+out:
 	free(influencer);
 	free(split);
 	return rc;
@@ -346,7 +349,7 @@ jobconf_estimate(const char *text, size_t len, uint64_t *mb, struct apierr *e)
 {
 	struct json_object *request = read_request(text, len, e);
 	struct estimate es = { .e = e };
-	double span_s;
+	int64_t span_s;
 	int rc = -1;
 
 	if (request == NULL)
