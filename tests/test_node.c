@@ -61,7 +61,7 @@ Test(node, counts_the_memory_of_open_jobs)
 	job->totals.size.model_bytes = 12345;
 	heard = sv_talk("GET", MEMORY, NULL);
 	sv_expect(heard, 200, "\"anomaly_detectors_in_bytes\":12345,");
-	sv_expect(heard, 200, "\"native_code_overhead_in_bytes\":409600,");
+	sv_expect(heard, 200, "\"native_code_overhead_in_bytes\":614400,");
 	sv_expect(heard, 200, "\"total_in_bytes\":4294967296,");
 	sv_expect(heard, 200, "\"max_in_bytes\":4294967296,");
 	cr_expect_null(strstr(heard, "\"total\":\"4gb\""));
