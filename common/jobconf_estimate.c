@@ -93,8 +93,9 @@ static const struct objparse_field request_fields[] = {
 	{ "max_bucket_cardinality", T_OBJECT, convert_cardinalities, NULL, 0 },
 };
 static const struct objparse_table request_table = {
-	"cluster:admin/xpack/ml/job/estimate_model_memory", request_fields,
-	NELEM(request_fields), NULL, NULL
+	.parser = "cluster:admin/xpack/ml/job/estimate_model_memory",
+	.field = request_fields,
+	.nfields = NELEM(request_fields),
 };
 
 /* ---- the formula ---- */
@@ -260,8 +261,10 @@ add_influencers(const struct estimate *es, uint64_t *total)
 	int rc = 0;
 	uint64_t n;
 
-	if (influencer == NULL || split == NULL)
+	if (influencer == NULL || split == NULL) {
 		rc = apierr_set(es->e, 503, E_STATUS, "out of memory");
+		goto out;
+	}
 	for (size_t i = 0; rc == 0 && i < ninfluencers; i++) {
 		if (bsearch(&influencer[i], split, nsplits, sizeof(*split),
 			jobconf_compare_names) != NULL)
@@ -270,6 +273,7 @@ add_influencers(const struct estimate *es, uint64_t *total)
 		if (rc == 0)
 			*total = add(*total, times(PER_INFLUENCER_VALUE, n));
 	}
+out:
 	free(influencer);
 	free(split);
 	return rc;
@@ -345,7 +349,7 @@ jobconf_estimate(const char *text, size_t len, uint64_t *mb, struct apierr *e)
 {
 	struct json_object *request = read_request(text, len, e);
 	struct estimate es = { .e = e };
-	double span_s;
+	int64_t span_s;
 	int rc = -1;
 
 	if (request == NULL)

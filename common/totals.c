@@ -142,14 +142,18 @@ timing_json(const struct timing *t, const char *job_id)
 	jsonmake_string(&o, "job_id", job_id);
 	jsonmake_uint(&o, "bucket_count", t->bucket_count);
 	jsonmake_double(&o, "total_bucket_processing_time_ms", t->total_ms);
-	if (t->bucket_count == 0)
-		return o;
-	jsonmake_double(&o, "minimum_bucket_processing_time_ms", t->minimum_ms);
-	jsonmake_double(&o, "maximum_bucket_processing_time_ms", t->maximum_ms);
-	jsonmake_double(&o, "average_bucket_processing_time_ms",
-	    t->total_ms / (double)t->bucket_count);
-	jsonmake_double(&o, "exponential_average_bucket_processing_time_ms",
-	    t->exponential_average_ms);
+	if (t->bucket_count > 0) {
+		jsonmake_double(
+		    &o, "minimum_bucket_processing_time_ms", t->minimum_ms);
+		jsonmake_double(
+		    &o, "maximum_bucket_processing_time_ms", t->maximum_ms);
+		jsonmake_double(&o, "average_bucket_processing_time_ms",
+		    t->total_ms / (double)t->bucket_count);
+		jsonmake_double(&o,
+		    "exponential_average_bucket_processing_time_ms",
+		    t->exponential_average_ms);
+	}
+	/* Of the averages only this one is never missing. */
 	jsonmake_double(&o,
 	    "exponential_average_bucket_processing_time_per_hour_ms",
 	    t->exponential_average_per_hour_ms);

@@ -4,13 +4,11 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/cat_table.h"
 #include "supervisor/job.h"
-#include "supervisor/node.h"
 #include "supervisor/server.h"
 
 #define NS_PER_MS 1000000
@@ -52,7 +50,7 @@ state(const void *row)
 static struct cat_value
 opened_time(const void *row)
 {
-	int64_t ms = node_open_ms(row);
+	int64_t ms = job_open_ms(row);
 
 	if (ms == TIME_UNSET)
 		return none(row);
@@ -63,7 +61,7 @@ opened_time(const void *row)
 static struct cat_value
 explanation(const void *row)
 {
-	return text_or_none(node_explanation(row));
+	return text_or_none(job_explanation(row));
 }
 
 static struct cat_value
@@ -107,7 +105,7 @@ memory_limit(const void *row)
 	return size_or_none(job, job->totals.size.model_bytes_memory_limit);
 }
 
-/* Nothing is categorized yet, and nothing was given up. */
+/* Nothing is categorized, so nothing is given up. */
 static struct cat_value
 categorization_status(const void *row)
 {
@@ -118,7 +116,7 @@ categorization_status(const void *row)
 static struct cat_value
 node_text(const void *row, const char *text)
 {
-	return node_has_job(row) ? text_or_none(text) : none(row);
+	return job_is_assigned(row) ? text_or_none(text) : none(row);
 }
 
 static struct cat_value
@@ -186,10 +184,8 @@ time_max(const void *row)
 }
 
 static struct cat_value
-number_or_none(const struct timing *t, double v)
+number(double v)
 {
-	if (t == NULL)
-		return none(t);
 	return (struct cat_value){ .kind = CAT_NUMBER, .u.number = v };
 }
 
@@ -198,16 +194,7 @@ time_exp_avg(const void *row)
 {
 	const struct timing *t = timing_of(row);
 
-	return number_or_none(t, t == NULL ? 0 : t->exponential_average_ms);
-}
-
-static struct cat_value
-time_exp_avg_hour(const void *row)
-{
-	const struct timing *t = timing_of(row);
-
-	return number_or_none(
-	    t, t == NULL ? 0 : t->exponential_average_per_hour_ms);
+	return t == NULL ? none(row) : number(t->exponential_average_ms);
 }
 
 /* ---- the columns ---- */
@@ -288,7 +275,7 @@ static const struct cat_column columns[] = {
 	{ "buckets.time.min", "btmin,bucketsTimeMin", "shortest time the results of a bucket took", LEFT, HIDDEN, BY(time_min) },
 	{ "buckets.time.max", "btmax,bucketsTimeMax", "longest time the results of a bucket took", LEFT, HIDDEN, BY(time_max) },
 	{ "buckets.time.exp_avg", "btea,bucketsTimeExpAvg", "mean of late buckets, in milliseconds", LEFT, HIDDEN, BY(time_exp_avg) },
-	{ "buckets.time.exp_avg_hour", "bteah,bucketsTimeExpAvgHour", "the same for an hour of data, in milliseconds", LEFT, HIDDEN, BY(time_exp_avg_hour) },
+	{ "buckets.time.exp_avg_hour", "bteah,bucketsTimeExpAvgHour", "the same for an hour of data, in milliseconds", LEFT, HIDDEN, AT(CAT_NUMBER, totals.timing.exponential_average_per_hour_ms) },
 };
 /* clang-format on */
 
@@ -296,22 +283,11 @@ static const struct cat_table jobs_table = { columns, NELEM(columns) };
 
 /* ---- the request ---- */
 
-/*
- * A table, unless another form was asked for: by name, or as the only type
- * that is accepted.
- */
+/* For people, unless the client wants to read it itself. */
 static bool
 wants_table(const struct call *c)
 {
-	const char *format = params_get(&c->params, "format");
-	const char *accept = http_req_header(c->req, "Accept");
-
-	if (format != NULL)
-		return strcasecmp(format, "text") == 0 ||
-		    strcasecmp(format, "txt") == 0;
-	return accept == NULL || strchr(accept, ',') != NULL ||
-	    (strcasestr(accept, "json") == NULL &&
-		strcasestr(accept, "yaml") == NULL);
+	return c->wish.form == FORM_ANY || c->wish.form == FORM_TEXT;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "common/units.h"
 #include "supervisor/api.h"
 #include "supervisor/call.h"
+#include "supervisor/conf.h"
 #include "supervisor/job.h"
 #include "supervisor/node.h"
 #include "supervisor/options.h"
@@ -50,7 +51,7 @@ count_jobs(struct jobs *jobs, uint64_t *workers, uint64_t *model_bytes)
 	*workers = *model_bytes = 0;
 	for (struct job *job = jobs_first(jobs, ""); job != NULL;
 	     job = job_next(job)) {
-		if (!node_has_job(job))
+		if (!job_is_assigned(job))
 			continue;
 		++*workers;
 		*model_bytes += job->totals.size.model_bytes;
@@ -126,7 +127,7 @@ reply_memory(struct call *c)
 	jsonmake_int(&counts, "successful", meant);
 	jsonmake_int(&counts, "failed", 0);
 	jsonmake_add(&o, "_nodes", counts);
-	jsonmake_string(&o, "cluster_name", "anomd");
+	jsonmake_string(&o, "cluster_name", c->srv->conf->cluster_name);
 	if (meant)
 		jsonmake_add(&nodes, c->srv->node_id,
 		    memory_json(c->srv, c->style.human));

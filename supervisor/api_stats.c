@@ -24,11 +24,11 @@ forecasts_json(void)
 static void
 add_assignment(struct json_object **o, const struct job *job)
 {
-	const char *why = node_explanation(job);
-	int64_t open_ms = node_open_ms(job);
+	const char *why = job_explanation(job);
+	int64_t open_ms = job_open_ms(job);
 	char seconds[32];
 
-	if (node_has_job(job))
+	if (job_is_assigned(job))
 		jsonmake_add(o, "node", node_json(job->srv));
 	if (why != NULL)
 		jsonmake_string(o, "assignment_explanation", why);

@@ -166,6 +166,12 @@ void job_create(struct jobs *, struct call *, struct jobconf *conf);
 /* Forget a job: it is deleted, or was never made. */
 void job_forget(struct job *);
 const char *job_state_name(const struct job *); /* as the API says it */
+/* Why a job has no worker, or has one: of _stats; NULL: it is closed. */
+const char *job_explanation(const struct job *);
+/* It has a worker, or waits for one. */
+bool job_is_assigned(const struct job *);
+/* How long it has been open; TIME_UNSET: it is not. */
+int64_t job_open_ms(const struct job *);
 
 /* ---- job_state.c: the state machine ---- */
 

@@ -151,6 +151,31 @@ job_state_name(const struct job *job)
 	return state_names[job->state];
 }
 
+bool
+job_is_assigned(const struct job *job)
+{
+	return job->state == JOB_OPENING || job->state == JOB_OPENED ||
+	    job->state == JOB_CLOSING;
+}
+
+const char *
+job_explanation(const struct job *job)
+{
+	if (job->state == JOB_FAILED)
+		return job->cause;
+	return job_is_assigned(job) ? "" : NULL;
+}
+
+int64_t
+job_open_ms(const struct job *job)
+{
+	int64_t ms = clock_wall_ms() - job->opened_ms;
+
+	if (job->state != JOB_OPENED)
+		return TIME_UNSET;
+	return ms > 0 ? ms : 0; /* the clock may have been set back */
+}
+
 static void
 created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 {

@@ -8,10 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/jsonmake.h"
 #include "common/wildcard.h"
-#include "supervisor/job.h"
 #include "supervisor/node.h"
 #include "supervisor/server.h"
 
@@ -126,40 +124,4 @@ uint64_t
 node_ml_bytes(const struct server *srv)
 {
 	return srv->memory_bytes;
-}
-
-static bool
-is_running(const struct job *job)
-{
-	return job->state == JOB_OPENING || job->state == JOB_OPENED ||
-	    job->state == JOB_CLOSING;
-}
-
-bool
-node_has_job(const struct job *job)
-{
-	return is_running(job) && !job->srv->upgrade_mode;
-}
-
-const char *
-node_explanation(const struct job *job)
-{
-	if (job->state == JOB_FAILED)
-		return job->cause;
-	if (!is_running(job))
-		return NULL;
-	return job->srv->upgrade_mode
-	    ? "persistent task cannot be assigned while upgrade mode is "
-	      "enabled."
-	    : "";
-}
-
-int64_t
-node_open_ms(const struct job *job)
-{
-	int64_t ms = clock_wall_ms() - job->opened_ms;
-
-	if (job->state != JOB_OPENED || !node_has_job(job))
-		return TIME_UNSET;
-	return ms > 0 ? ms : 0; /* the clock may have been set back */
 }

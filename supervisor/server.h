@@ -26,7 +26,7 @@ struct server {
 	struct zones *zones; /* NULL: there is no zone data */
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
-	bool upgrade_mode;     /* asked for: no job runs */
+	bool upgrade_mode;     /* jobs rest, and none is opened */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];

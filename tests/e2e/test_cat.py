@@ -139,8 +139,9 @@ def test_closed_job_leaves_out_what_it_does_not_have():
         for column in ("opened_time", "assignment_explanation", "node.id",
                 "node.address", "data.earliest_record", "model.memory_limit",
                 "model.timestamp", "buckets.time.min",
-                "buckets.time.exp_avg_hour"):
+                "buckets.time.exp_avg"):
             assert row[column] is None, column
+        assert row["buckets.time.exp_avg_hour"] == "0.0"
         assert row["buckets.time.total"] == "0s"
         assert table(d, "?h=id,node.name,state") == ["j  closed"]
 
@@ -195,14 +196,20 @@ def test_json_instead_of_a_table():
         assert got.json == wanted, got
         got = d.get(CAT + "?format=json&h=id,s&s=s:desc&filter_path=s")
         assert got.json == [{"s": "opened"}, {"s": "closed"}], got
-        # A client that takes several types, and text, gets the table.
-        for accept in ("text/plain", "*/*", "application/vnd.elasticsearch"
-                "+json; compatible-with=9,text/plain"):
+        for accept in ("text/plain", "*/*", "text/plain,application/json"):
             got = d.get(CAT + "?h=id", headers={"Accept": accept})
             assert got.body == b"closed\nopen-job\n", got
         assert d.get(CAT + "?h=id&format=text",
             headers={"Accept": "application/json"}).body == \
             b"closed\nopen-job\n"
+        got = d.get(CAT + "?format=yaml&h=id,ot")
+        assert got.headers["content-type"].startswith("application/yaml")
+        assert got.body.decode().split("\n")[:3] == ["---",
+            '- id: "closed"', "  ot: null"], got
+        expect_error(d.get(CAT + "?format=xml"), 400,
+            "illegal_argument_exception", "Failed to parse value [xml] of "
+            "the parameter [format] as only [json], [text] or [yaml] are "
+            "allowed.")
 
 
 def test_help_lists_the_columns():

@@ -47,7 +47,8 @@ def test_job_that_was_never_open_has_zeros():
             assert got["forecasts_stats"] == {"total": 0,
                 "forecasted_jobs": 0}
             assert got["timing_stats"] == {"job_id": "j", "bucket_count": 0,
-                "total_bucket_processing_time_ms": 0.0}
+                "total_bucket_processing_time_ms": 0.0,
+                "exponential_average_bucket_processing_time_per_hour_ms": 0.0}
 
 
 def test_open_job_has_a_node():
