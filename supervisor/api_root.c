@@ -52,7 +52,7 @@ api_ml_info(struct call *c)
 	jsonmake_int(&feeds, "scroll_size", 1000);
 	jsonmake_add(&defaults, "datafeeds", feeds);
 	jsonmake_add(&o, "defaults", defaults);
-	jsonmake_bool(&o, "upgrade_mode", false);
+	jsonmake_bool(&o, "upgrade_mode", c->srv->upgrade_mode);
 	jsonmake_string(&native, "version", PACKAGE_VERSION);
 	jsonmake_string(&native, "build_hash", "0000000000000000");
 	jsonmake_add(&o, "native_code", native);

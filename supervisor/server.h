@@ -24,6 +24,7 @@ struct server {
 	struct querypool *queries;
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
+	bool upgrade_mode;     /* jobs rest, and none is opened */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];
