@@ -21,6 +21,8 @@ union any_msg {
 	struct msg_keep_create keep_create;
 	struct msg_keep_state keep_state;
 	struct msg_keep_delete keep_delete;
+	struct msg_keep_reset keep_reset;
+	struct msg_keep_setting keep_setting;
 };
 
 struct serve {
