@@ -20,6 +20,9 @@ void api_job_list(
 /* A job as PUT and GET print it; the caller owns the object. */
 struct json_object *job_answer(const struct job *);
 
+/* {"task":"..."}: of the deletion or reset that is under way */
+void api_reply_task(struct call *, const struct job *);
+
 /* api_stats.c */
 void api_job_stats(struct call *);
 
@@ -27,6 +30,13 @@ void api_job_stats(struct call *);
 void api_job_open(struct call *);
 void api_job_close(struct call *);
 void api_job_flush(struct call *);
+void api_job_reset(struct call *);
+
+/* api_expired.c */
+void api_delete_expired_data(struct call *);
+
+/* upgrade.c */
+void api_set_upgrade_mode(struct call *);
 
 /* api_data.c */
 void api_job_data(struct call *);

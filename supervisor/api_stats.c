@@ -42,7 +42,7 @@ add_running(struct json_object **o, const struct job *job)
 	char seconds[32];
 
 	jsonmake_add(o, "node", node_json(job->srv));
-	jsonmake_string(o, "assignment_explanation", "");
+	jsonmake_string(o, "assignment_explanation", job_explanation(job));
 	if (job->state != JOB_OPENED)
 		return;
 	snprintf(seconds, sizeof(seconds), "%llds",
@@ -63,13 +63,13 @@ job_stats(const struct job *job)
 	    &o, "model_size_stats", model_size_json(&t->size, job->id));
 	jsonmake_add(&o, "forecasts_stats", forecasts_json());
 	jsonmake_string(&o, "state", job_state_name(job));
-	if (job->state == JOB_FAILED)
-		jsonmake_string(&o, "assignment_explanation", job->cause);
-	else if (job->state == JOB_OPENING || job->state == JOB_OPENED ||
-	    job->state == JOB_CLOSING)
+	if (job_is_assigned(job))
 		add_running(&o, job);
+	else if (job_explanation(job) != NULL)
+		jsonmake_string(
+		    &o, "assignment_explanation", job_explanation(job));
 	jsonmake_add(&o, "timing_stats", timing_json(&t->timing, job->id));
-	if (job->state == JOB_DELETING)
+	if (job->state == JOB_DELETING || job->delete_when_closed)
 		jsonmake_bool(&o, "deleting", true);
 	return o;
 }
