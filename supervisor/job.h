@@ -212,6 +212,8 @@ int job_event(struct job *, enum job_event, const char *why);
 void job_interrupt_close(struct job *);
 /* The state that the event leads to, or JOB_NSTATES: it is not known there. */
 enum job_state job_edge(enum job_state, enum job_event);
+/* The name of what is done then; NULL: nothing. */
+const char *job_edge_action(enum job_state, enum job_event);
 
 /* ---- waiters.c: those who wait for a state ---- */
 

@@ -32,66 +32,68 @@ struct edge {
 	enum job_event event;
 	enum job_state to;
 	void (*act)(struct job *);
+	const char *action; /* its name, for the test of the table */
 };
 
 /* clang-format off */
+#define EDGE(from, event, to, act) { JOB_##from, EV_##event, JOB_##to, act, #act }
 static const struct edge edges[] = {
-	{ JOB_CREATING,  EV_CREATED,         JOB_CLOSED,    act_created },
-	{ JOB_CREATING,  EV_LOADED,          JOB_CLOSED,    NULL },
+	EDGE(CREATING,  CREATED,         CLOSED,    act_created),
+	EDGE(CREATING,  LOADED,          CLOSED,    NULL),
 
-	{ JOB_CLOSED,    EV_OPEN,            JOB_OPENING,   job_process_start },
-	{ JOB_CLOSED,    EV_CLOSE,           JOB_CLOSED,    act_closed },
-	{ JOB_CLOSED,    EV_FORCE,           JOB_CLOSED,    act_closed },
-	{ JOB_CLOSED,    EV_DELETE,          JOB_DELETING,  act_delete },
-	{ JOB_CLOSED,    EV_RESET,           JOB_RESETTING, act_reset },
-	{ JOB_CLOSED,    EV_TRIM,            JOB_TRIMMING,  job_process_trim },
-	{ JOB_CLOSED,    EV_PAUSE,           JOB_PAUSED,    NULL },
+	EDGE(CLOSED,    OPEN,            OPENING,   job_process_start),
+	EDGE(CLOSED,    CLOSE,           CLOSED,    act_closed),
+	EDGE(CLOSED,    FORCE,           CLOSED,    act_closed),
+	EDGE(CLOSED,    DELETE,          DELETING,  act_delete),
+	EDGE(CLOSED,    RESET,           RESETTING, act_reset),
+	EDGE(CLOSED,    TRIM,            TRIMMING,  job_process_trim),
+	EDGE(CLOSED,    PAUSE,           PAUSED,    NULL),
 
-	{ JOB_OPENING,   EV_READY,           JOB_OPENED,    act_opened },
-	{ JOB_OPENING,   EV_CLOSE,           JOB_CLOSING,   act_abort },
-	{ JOB_OPENING,   EV_FORCE,           JOB_CLOSING,   act_abort },
-	{ JOB_OPENING,   EV_EXIT_EXPECTED,   JOB_FAILED,    act_failed },
-	{ JOB_OPENING,   EV_EXIT_UNEXPECTED, JOB_FAILED,    act_failed },
-	{ JOB_OPENING,   EV_TRIMMED,         JOB_OPENING,   job_process_start },
+	EDGE(OPENING,   READY,           OPENED,    act_opened),
+	EDGE(OPENING,   CLOSE,           CLOSING,   act_abort),
+	EDGE(OPENING,   FORCE,           CLOSING,   act_abort),
+	EDGE(OPENING,   EXIT_EXPECTED,   FAILED,    act_failed),
+	EDGE(OPENING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENING,   TRIMMED,         OPENING,   job_process_start),
 
-	{ JOB_OPENED,    EV_CLOSE,           JOB_CLOSING,   act_close },
-	{ JOB_OPENED,    EV_FORCE,           JOB_CLOSING,   act_force },
-	{ JOB_OPENED,    EV_EXIT_EXPECTED,   JOB_FAILED,    act_failed },
-	{ JOB_OPENED,    EV_EXIT_UNEXPECTED, JOB_FAILED,    act_failed },
-	{ JOB_OPENED,    EV_PAUSE,           JOB_PAUSING,   act_pause },
+	EDGE(OPENED,    CLOSE,           CLOSING,   act_close),
+	EDGE(OPENED,    FORCE,           CLOSING,   act_force),
+	EDGE(OPENED,    EXIT_EXPECTED,   FAILED,    act_failed),
+	EDGE(OPENED,    EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENED,    PAUSE,           PAUSING,   act_pause),
 
-	{ JOB_CLOSING,   EV_CLOSE,           JOB_CLOSING,   NULL },
-	{ JOB_CLOSING,   EV_FORCE,           JOB_CLOSING,   act_force },
-	{ JOB_CLOSING,   EV_EXIT_EXPECTED,   JOB_CLOSED,    act_closed },
-	{ JOB_CLOSING,   EV_EXIT_UNEXPECTED, JOB_FAILED,    act_failed },
-	{ JOB_CLOSING,   EV_TRIMMED,         JOB_CLOSED,    act_closed },
+	EDGE(CLOSING,   CLOSE,           CLOSING,   NULL),
+	EDGE(CLOSING,   FORCE,           CLOSING,   act_force),
+	EDGE(CLOSING,   EXIT_EXPECTED,   CLOSED,    act_closed),
+	EDGE(CLOSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(CLOSING,   TRIMMED,         CLOSED,    act_closed),
 
-	{ JOB_FAILED,    EV_OPEN,            JOB_OPENING,   job_process_start },
-	{ JOB_FAILED,    EV_FORCE,           JOB_CLOSED,    act_closed },
+	EDGE(FAILED,    OPEN,            OPENING,   job_process_start),
+	EDGE(FAILED,    FORCE,           CLOSED,    act_closed),
 
-	{ JOB_DELETING,  EV_DELETE,          JOB_DELETING,  NULL },
-	{ JOB_DELETING,  EV_DELETE_FAILED,   JOB_CLOSED,    NULL },
-	{ JOB_DELETING,  EV_TRIMMED,         JOB_DELETING,  act_delete },
+	EDGE(DELETING,  DELETE,          DELETING,  NULL),
+	EDGE(DELETING,  DELETE_FAILED,   CLOSED,    NULL),
+	EDGE(DELETING,  TRIMMED,         DELETING,  act_delete),
 
-	{ JOB_RESETTING, EV_RESET,           JOB_RESETTING, NULL },
-	{ JOB_RESETTING, EV_RESET_DONE,      JOB_CLOSED,    NULL },
-	{ JOB_RESETTING, EV_RESET_FAILED,    JOB_CLOSED,    NULL },
-	{ JOB_RESETTING, EV_DELETE,          JOB_RESETTING, act_delete_later },
-	{ JOB_RESETTING, EV_TRIMMED,         JOB_RESETTING, act_reset },
+	EDGE(RESETTING, RESET,           RESETTING, NULL),
+	EDGE(RESETTING, RESET_DONE,      CLOSED,    NULL),
+	EDGE(RESETTING, RESET_FAILED,    CLOSED,    NULL),
+	EDGE(RESETTING, DELETE,          RESETTING, act_delete_later),
+	EDGE(RESETTING, TRIMMED,         RESETTING, act_reset),
 
-	{ JOB_TRIMMING,  EV_TRIMMED,         JOB_CLOSED,    NULL },
-	{ JOB_TRIMMING,  EV_OPEN,            JOB_OPENING,   act_end_trim },
-	{ JOB_TRIMMING,  EV_DELETE,          JOB_DELETING,  act_end_trim },
-	{ JOB_TRIMMING,  EV_RESET,           JOB_RESETTING, act_end_trim },
+	EDGE(TRIMMING,  TRIMMED,         CLOSED,    NULL),
+	EDGE(TRIMMING,  OPEN,            OPENING,   act_end_trim),
+	EDGE(TRIMMING,  DELETE,          DELETING,  act_end_trim),
+	EDGE(TRIMMING,  RESET,           RESETTING, act_end_trim),
 
-	{ JOB_PAUSING,   EV_EXIT_EXPECTED,   JOB_PAUSED,    act_paused },
-	{ JOB_PAUSING,   EV_EXIT_UNEXPECTED, JOB_FAILED,    act_failed },
-	{ JOB_PAUSING,   EV_CLOSE,           JOB_CLOSING,   note_close },
-	{ JOB_PAUSING,   EV_FORCE,           JOB_CLOSING,   act_force },
+	EDGE(PAUSING,   EXIT_EXPECTED,   PAUSED,    act_paused),
+	EDGE(PAUSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(PAUSING,   CLOSE,           CLOSING,   note_close),
+	EDGE(PAUSING,   FORCE,           CLOSING,   act_force),
 
-	{ JOB_PAUSED,    EV_RESUME,          JOB_OPENING,   job_process_start },
-	{ JOB_PAUSED,    EV_CLOSE,           JOB_CLOSED,    act_closed },
-	{ JOB_PAUSED,    EV_FORCE,           JOB_CLOSED,    act_closed },
+	EDGE(PAUSED,    RESUME,          OPENING,   job_process_start),
+	EDGE(PAUSED,    CLOSE,           CLOSED,    act_closed),
+	EDGE(PAUSED,    FORCE,           CLOSED,    act_closed),
 };
 /* clang-format on */
 
@@ -124,6 +126,14 @@ job_edge(enum job_state from, enum job_event event)
 	const struct edge *e = edge_find(from, event);
 
 	return e == NULL ? JOB_NSTATES : e->to;
+}
+
+const char *
+job_edge_action(enum job_state from, enum job_event event)
+{
+	const struct edge *e = edge_find(from, event);
+
+	return e == NULL || e->act == NULL ? NULL : e->action;
 }
 
 /* Part of why may be a child's: neither log nor answers take it raw. */

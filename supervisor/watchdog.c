@@ -65,7 +65,7 @@ static bool
 job_owes_work(const struct job *job)
 {
 	if (job->trims)
-		return job->trim_request != 0;
+		return job->trim_request != 0 || job->expect_exit;
 	return job->state != JOB_OPENED || job->nline > 0;
 }
 

@@ -11,7 +11,6 @@
 /* What must happen, written down apart from the table of edges. '.': the
    event is refused; else the letter of the state that follows. */
 static const char *const expected[JOB_NSTATES] = {
-	/* clang-format off: a table */
 	/* events, in their order: created open ready close force exit+ exit-
 	   delete delete_failed loaded reset reset_done reset_failed trim
 	   trimmed pause resume */
@@ -26,7 +25,6 @@ static const char *const expected[JOB_NSTATES] = {
 	[JOB_TRIMMING] = ".O.....X..S...C..",
 	[JOB_PAUSING] = "...GGUF..........",
 	[JOB_PAUSED] = "...CC...........O",
-	/* clang-format on */
 };
 
 static const char letters[JOB_NSTATES] = {
@@ -55,6 +53,69 @@ Test(job_state, every_pair_leads_where_it_should)
 			cr_expect_eq(got, expected[s][ev],
 			    "state %d event %d: %c, not %c", s, ev, got,
 			    expected[s][ev]);
+		}
+	}
+}
+
+/* And what must be done on the way; nothing for pairs that are not here. */
+static const struct {
+	enum job_state from;
+	enum job_event event;
+	const char *action;
+} actions[] = {
+	{ JOB_CREATING, EV_CREATED, "act_created" },
+	{ JOB_CLOSED, EV_OPEN, "job_process_start" },
+	{ JOB_CLOSED, EV_CLOSE, "act_closed" },
+	{ JOB_CLOSED, EV_FORCE, "act_closed" },
+	{ JOB_CLOSED, EV_DELETE, "act_delete" },
+	{ JOB_CLOSED, EV_RESET, "act_reset" },
+	{ JOB_CLOSED, EV_TRIM, "job_process_trim" },
+	{ JOB_OPENING, EV_READY, "act_opened" },
+	{ JOB_OPENING, EV_CLOSE, "act_abort" },
+	{ JOB_OPENING, EV_FORCE, "act_abort" },
+	{ JOB_OPENING, EV_EXIT_EXPECTED, "act_failed" },
+	{ JOB_OPENING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENING, EV_TRIMMED, "job_process_start" },
+	{ JOB_OPENED, EV_CLOSE, "act_close" },
+	{ JOB_OPENED, EV_FORCE, "act_force" },
+	{ JOB_OPENED, EV_EXIT_EXPECTED, "act_failed" },
+	{ JOB_OPENED, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENED, EV_PAUSE, "act_pause" },
+	{ JOB_CLOSING, EV_FORCE, "act_force" },
+	{ JOB_CLOSING, EV_EXIT_EXPECTED, "act_closed" },
+	{ JOB_CLOSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_CLOSING, EV_TRIMMED, "act_closed" },
+	{ JOB_FAILED, EV_OPEN, "job_process_start" },
+	{ JOB_FAILED, EV_FORCE, "act_closed" },
+	{ JOB_DELETING, EV_TRIMMED, "act_delete" },
+	{ JOB_RESETTING, EV_DELETE, "act_delete_later" },
+	{ JOB_RESETTING, EV_TRIMMED, "act_reset" },
+	{ JOB_TRIMMING, EV_OPEN, "act_end_trim" },
+	{ JOB_TRIMMING, EV_DELETE, "act_end_trim" },
+	{ JOB_TRIMMING, EV_RESET, "act_end_trim" },
+	{ JOB_PAUSING, EV_EXIT_EXPECTED, "act_paused" },
+	{ JOB_PAUSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_PAUSING, EV_CLOSE, "note_close" },
+	{ JOB_PAUSING, EV_FORCE, "act_force" },
+	{ JOB_PAUSED, EV_RESUME, "job_process_start" },
+	{ JOB_PAUSED, EV_CLOSE, "act_closed" },
+	{ JOB_PAUSED, EV_FORCE, "act_closed" },
+};
+
+Test(job_state, every_pair_does_what_it_should)
+{
+	for (int s = 0; s < JOB_NSTATES; s++) {
+		for (int ev = 0; ev < JOB_NEVENTS; ev++) {
+			const char *want = "nothing", *got;
+
+			for (size_t i = 0; i < NELEM(actions); i++)
+				if (actions[i].from == (enum job_state)s &&
+				    actions[i].event == (enum job_event)ev)
+					want = actions[i].action;
+			got = job_edge_action(
+			    (enum job_state)s, (enum job_event)ev);
+			cr_expect_str_eq(got == NULL ? "nothing" : got, want,
+			    "state %d event %d: %s", s, ev, want);
 		}
 	}
 }
