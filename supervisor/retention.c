@@ -58,16 +58,15 @@ struct retention {
 	int last_day; /* of the year: of the last daily run */
 };
 
-/* The day, if its time has come: else the one before, which is over. */
+/* The local day, if its time has come: else the one before. */
 static int
 due_day(void)
 {
-	time_t now = (time_t)(clock_wall_ms() / 1000);
+	time_t then = (time_t)(clock_wall_ms() / 1000) - DAILY_MINUTE * 60;
 	struct tm tm;
 
-	localtime_r(&now, &tm);
-	return tm.tm_hour * 60 + tm.tm_min >= DAILY_MINUTE ? tm.tm_yday
-							   : tm.tm_yday - 1;
+	localtime_r(&then, &tm);
+	return tm.tm_yday;
 }
 
 struct retention *
