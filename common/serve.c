@@ -22,6 +22,8 @@ union any_msg {
 	struct msg_keep_state keep_state;
 	struct msg_keep_update keep_update;
 	struct msg_keep_delete keep_delete;
+	struct msg_keep_reset keep_reset;
+	struct msg_keep_setting keep_setting;
 };
 
 struct serve {

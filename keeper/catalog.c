@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/sqlx.h"
 #include "keeper/catalog.h"
+#include "keeper/settings.h"
 
 /* Nobody else writes; an administrator may be looking. */
 #define BUSY_TIMEOUT_MS 5000
@@ -58,7 +59,8 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_ADD] = "INSERT INTO job (" JOB_COLUMNS ") VALUES"
 		   " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ST_FIND] = "SELECT " JOB_COLUMNS " FROM job WHERE incarnation = ?1",
-	[ST_FIND_ID] = "SELECT 1 FROM job WHERE job_id = ?1 AND deleted = 0",
+	[ST_FIND_ID] =
+	    "SELECT incarnation FROM job WHERE job_id = ?1 AND deleted = 0",
 	[ST_UPDATE] = "UPDATE job SET config = ?3, finished_time_ms = ?5,"
 		      " model_snapshot_id = ?6, wanted_open = ?7, totals = ?8,"
 		      " deleted = ?9, crc = ?10 WHERE incarnation = ?1",
@@ -258,7 +260,7 @@ db_setup(sqlite3 *db)
 		"PRAGMA foreign_keys=ON;"
 		"PRAGMA temp_store=MEMORY") == -1)
 		return -1;
-	if (schema_ensure(db) == -1)
+	if (schema_ensure(db) == -1 || settings_ensure(db) == -1)
 		return -1;
 	return integrity_check(db);
 }
@@ -332,8 +334,9 @@ commit(struct catalog *c)
 	return sqlx_exec(c->db, "COMMIT") == -1 ? rollback(c) : 0;
 }
 
+/* The live job of this id: 1 with its number, 0: none, -1 with errno. */
 static int
-id_is_free(struct catalog *c, struct span job_id)
+id_find(struct catalog *c, struct span job_id, uint64_t *incarnation)
 {
 	sqlite3_stmt *st = c->st[ST_FIND_ID];
 	int rc;
@@ -341,25 +344,63 @@ id_is_free(struct catalog *c, struct span job_id)
 	bind_text(st, 1, job_id);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		errno = EEXIST;
+		*incarnation = (uint64_t)sqlite3_column_int64(st, 0);
 	else if (rc != SQLITE_DONE)
 		sqlx_fail(c->db, "look for a job");
 	sqlite3_reset(st);
+	if (rc == SQLITE_ROW)
+		return 1;
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* Within a transaction. */
+static int
+number_take(struct catalog *c, uint64_t *incarnation)
+{
+	uint64_t last;
+
+	if (meta_read(c, &last) == -1 || meta_write(c, last + 1) == -1)
+		return -1;
+	*incarnation = last + 1;
+	return 0;
 }
 
 int
 catalog_reserve(struct catalog *c, struct span job_id, uint64_t *incarnation)
 {
-	uint64_t last;
+	uint64_t live;
+	int rc;
 
 	if (begin(c) == -1)
 		return -1;
-	if (id_is_free(c, job_id) == -1 || meta_read(c, &last) == -1 ||
-	    meta_write(c, last + 1) == -1)
+	rc = id_find(c, job_id, &live);
+	if (rc == 1)
+		errno = EEXIST;
+	if (rc != 0 || number_take(c, incarnation) == -1)
 		return rollback(c);
-	*incarnation = last + 1;
 	return 0;
+}
+
+int
+catalog_reset_reserve(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t *next)
+{
+	uint64_t live;
+	int rc;
+
+	if (begin(c) == -1)
+		return -1;
+	rc = id_find(c, job_id, &live);
+	if (rc == -1)
+		return rollback(c);
+	if (rc == 1 && live == incarnation)
+		return number_take(c, next) == -1 ? rollback(c) : 0;
+	errno = ENOENT;
+	if (rc == 1 && live > incarnation) {
+		*next = live;
+		errno = EALREADY;
+	}
+	return rollback(c);
 }
 
 int
@@ -486,6 +527,44 @@ catalog_mark_deleted(
 	return job_change(c, job_id, incarnation, &change);
 }
 
+/* The old row is marked first: two live ones of an id cannot be. */
+static int
+job_renew(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t next)
+{
+	struct change change = { .delete = true };
+	sqlite3_stmt *st = c->st[ST_FIND];
+	struct msg_keep_job old, j;
+	bool deleted;
+	int rc;
+
+	if (job_change(c, job_id, incarnation, &change) == -1)
+		return -1;
+	rc = job_find(c, incarnation, &old, &deleted);
+	if (rc == 0) {
+		j = (struct msg_keep_job){
+			.job_id = old.job_id,
+			.incarnation = next,
+			.config = old.config,
+			.create_time_ms = old.create_time_ms,
+			.finished_time_ms = TIME_UNSET,
+		};
+		job_bind(c->st[ST_ADD], &j, false);
+		rc = sqlx_run(c->st[ST_ADD]);
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+int
+catalog_reset(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t next)
+{
+	if (job_renew(c, job_id, incarnation, next) == -1)
+		return rollback(c);
+	return commit(c);
+}
+
 int
 catalog_remove(struct catalog *c, uint64_t incarnation)
 {
@@ -526,4 +605,10 @@ catalog_each(struct catalog *c, catalog_each_cb *cb, void *arg)
 		sqlx_fail(c->db, "read jobs");
 	sqlite3_reset(st);
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+struct sqlite3 *
+catalog_database(struct catalog *c)
+{
+	return c->db;
 }

@@ -47,6 +47,9 @@ void api_job_update(struct call *);
 void api_validate(struct call *);
 void api_validate_detector(struct call *);
 
+/* {"task":"..."}: of the deletion or reset that is under way */
+void api_reply_task(struct call *, const struct job *);
+
 /* api_stats.c */
 void api_job_stats(struct call *);
 
@@ -54,6 +57,13 @@ void api_job_stats(struct call *);
 void api_job_open(struct call *);
 void api_job_close(struct call *);
 void api_job_flush(struct call *);
+void api_job_reset(struct call *);
+
+/* api_expired.c */
+void api_delete_expired_data(struct call *);
+
+/* upgrade.c */
+void api_set_upgrade_mode(struct call *);
 
 /* api_data.c */
 void api_job_data(struct call *);

@@ -64,7 +64,7 @@ job_stats(const struct job *job)
 	jsonmake_string(&o, "state", job_state_name(job));
 	add_assignment(&o, job);
 	jsonmake_add(&o, "timing_stats", timing_json(&t->timing, job->id));
-	if (job->state == JOB_DELETING)
+	if (job->state == JOB_DELETING || job->delete_when_closed)
 		jsonmake_bool(&o, "deleting", true);
 	return o;
 }

@@ -19,6 +19,7 @@
 
 #define ANSWER_TIMEOUT_US 60000000 /* a keeper that takes longer is hung */
 #define RESTART_MAX_S 30	   /* the delay doubles to this */
+#define TRIES_MAX 2 /* keepers that may die of a request, or by chance */
 /*
  * Of requests that are not answered: else clients that do not wait for their
  * answer could fill the memory with jobs faster than a disk takes them.
@@ -30,6 +31,8 @@ struct request {
 	uint32_t id;
 	int64_t asked_us;
 	int64_t sent_us;   /* 0: it waits for a keeper */
+	unsigned tries;	   /* keepers that it was sent to */
+	bool lasting;	   /* asked for until it is answered */
 	struct wbuf frame; /* whole; owned */
 	catalogue_cb *cb;
 	void *arg;
@@ -82,11 +85,12 @@ static void
 request_send(struct catalogue *cat, struct request *r)
 {
 	r->sent_us = clock_mono_us();
+	r->tries++;
 	if (chan_send_frame(cat->chan, &r->frame) == -1)
 		log_warnx("keeper: request %u was not sent", r->id);
 }
 
-/* Fail what the keeper had been given; what still waits is kept. */
+/* What the keeper had been given waits for the next one, or fails. */
 static void
 requests_lost(struct catalogue *cat)
 {
@@ -97,9 +101,12 @@ requests_lost(struct catalogue *cat)
 	    "the keeper of the catalogue ended before it answered; "
 	    "try again");
 	e.retry_after_s = 1;
-	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->sent_us != 0)
+	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next) {
+		if (r->sent_us != 0 && !r->lasting && r->tries >= TRIES_MAX)
 			request_finish(cat, r, &e, 0);
+		else
+			r->sent_us = 0;
+	}
 }
 
 /* Those that no keeper has come for in time. */
@@ -113,7 +120,8 @@ requests_expire(struct catalogue *cat, int64_t now_us)
 	    &e, 503, E_STATUS, "the keeper of the catalogue cannot be reached");
 	e.retry_after_s = 1;
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->sent_us == 0 && now_us - r->asked_us > ANSWER_TIMEOUT_US)
+		if (r->sent_us == 0 && !(r->lasting && r->tries > 0) &&
+		    now_us - r->asked_us > ANSWER_TIMEOUT_US)
 			request_finish(cat, r, &e, 0);
 }
 
@@ -180,6 +188,15 @@ on_job(struct catalogue *cat, uint32_t request, const void *msg)
 }
 
 static void
+on_setting(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	if (cat->load_id == 0 || request != cat->load_id)
+		keeper_down(cat, "sent a setting that was not asked for");
+	else
+		cat->handlers->setting(cat->arg, msg);
+}
+
+static void
 on_loaded(struct catalogue *cat)
 {
 	struct request *r, *next;
@@ -239,6 +256,7 @@ static const struct {
 	void (*handle)(struct catalogue *, uint32_t, const void *);
 } handlers[] = {
 	{ MSG_READY, on_ready },
+	{ MSG_KEEP_SETTING, on_setting },
 	{ MSG_KEEP_JOB, on_job },
 	{ MSG_KEEP_DONE, on_done },
 	{ MSG_FAILED, on_failed },
@@ -252,6 +270,7 @@ keeper_frame(
 	struct catalogue *cat = arg;
 	union {
 		struct msg_ready ready;
+		struct msg_keep_setting setting;
 		struct msg_keep_job job;
 		struct msg_keep_done done;
 		struct msg_failed failed;
@@ -424,6 +443,7 @@ request_new(struct catalogue *cat, uint16_t type, const void *msg,
 	wbuf_init(&r->frame, 0);
 	r->id = ++cat->next_id;
 	r->asked_us = clock_mono_us();
+	r->lasting = type == MSG_KEEP_DELETE || type == MSG_KEEP_RESET;
 	r->cb = cb;
 	r->arg = arg;
 	if (frame_put(&r->frame, type, r->id, msg) == -1)
@@ -486,4 +506,18 @@ catalogue_delete(struct catalogue *cat, const struct msg_keep_delete *m,
     catalogue_cb *cb, void *arg)
 {
 	request_new(cat, MSG_KEEP_DELETE, m, cb, arg);
+}
+
+void
+catalogue_reset(struct catalogue *cat, const struct msg_keep_reset *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_RESET, m, cb, arg);
+}
+
+void
+catalogue_setting(struct catalogue *cat, const struct msg_keep_setting *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_SETTING, m, cb, arg);
 }

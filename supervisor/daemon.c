@@ -27,8 +27,10 @@
 #include "supervisor/node.h"
 #include "supervisor/notify.h"
 #include "supervisor/querypool.h"
+#include "supervisor/retention.h"
 #include "supervisor/route.h"
 #include "supervisor/server.h"
+#include "supervisor/upgrade.h"
 
 #define TICK_S 1
 #define STOP_POLL_US 20000	   /* between two looks whether all has ended */
@@ -117,6 +119,7 @@ stop_cb(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	http_stop(d->srv.http);
+	retention_stop(d->srv.retention);
 	jobs_stop(d->srv.jobs);
 	stop_poll_in(d, 0);
 }
@@ -147,6 +150,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	jobs_tick(d->srv.jobs);
+	retention_tick(d->srv.retention);
 	catalogue_tick(d->srv.catalogue);
 	querypool_tick(d->srv.queries);
 	if (d->serving)
@@ -200,6 +204,15 @@ listen_all(struct daemon *d)
 }
 
 static void
+keeper_setting(void *arg, const struct msg_keep_setting *m)
+{
+	struct daemon *d = arg;
+
+	if (!d->serving)
+		upgrade_load(&d->srv, m);
+}
+
+static void
 keeper_job(void *arg, const struct msg_keep_job *m)
 {
 	struct daemon *d = arg;
@@ -237,8 +250,8 @@ keeper_failed(void *arg, const char *why)
 	daemon_end(d, 1);
 }
 
-static const struct catalogue_handlers keeper_handlers = { keeper_job,
-	keeper_loaded, keeper_failed };
+static const struct catalogue_handlers keeper_handlers = { keeper_setting,
+	keeper_job, keeper_loaded, keeper_failed };
 
 /* 22 characters, as the ids of the API's nodes, from what does not change. */
 static void
@@ -422,7 +435,8 @@ daemon_start(struct daemon *d)
 	srv->zones = load_zones();
 	srv->jobs = jobs_new(srv);
 	srv->queries = querypool_new(srv);
-	if (srv->jobs == NULL || srv->queries == NULL)
+	srv->retention = retention_new(srv);
+	if (srv->jobs == NULL || srv->queries == NULL || srv->retention == NULL)
 		return -1;
 	d->watchdog = notify_watchdog_us() > 0;
 	srv->catalogue = catalogue_new(srv, &keeper_handlers, d);
@@ -437,6 +451,7 @@ daemon_free(struct daemon *d)
 
 	http_free(d->srv.http);
 	querypool_free(d->srv.queries);
+	retention_free(d->srv.retention);
 	jobs_free(d->srv.jobs);
 	catalogue_free(d->srv.catalogue);
 	zones_free(d->srv.zones);

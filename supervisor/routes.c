@@ -20,6 +20,7 @@
 #define LIST_PARAMS "allow_no_match,allow_no_jobs"
 #define CAT_PARAMS LIST_PARAMS ",h,s,v,help,bytes,time"
 #define MEMORY_PARAMS "master_timeout,timeout"
+#define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
@@ -46,8 +47,13 @@ static const struct route routes[] = {
 	{ "ml.update_job", HTTP_POST, JOB "/_update", "", PRIV_MANAGE_ML, ADMIN "job/update", ROUTE_JSON_NEEDED, api_job_update },
 	{ "ml.open_job", HTTP_POST, JOB "/_open", "timeout", PRIV_MANAGE_ML, ADMIN "job/open", ROUTE_JSON, api_job_open },
 	{ "ml.close_job", HTTP_POST, JOB "/_close", "timeout,force," LIST_PARAMS, PRIV_MANAGE_ML, ADMIN "job/close", ROUTE_JSON, api_job_close },
+	/* The old base never had it. */
+	{ "ml.reset_job", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_reset", "wait_for_completion,delete_user_annotations", PRIV_MANAGE_ML, ADMIN "job/reset", ROUTE_NO_BODY, api_job_reset },
 	{ "ml.flush_job", HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ADMIN "job/flush", ROUTE_JSON, api_job_flush },
 	{ "ml.post_data", HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ADMIN "job/data/post", ROUTE_DATA, api_job_data },
+	{ "ml.set_upgrade_mode", HTTP_POST, BASE "/set_upgrade_mode", "enabled,timeout", PRIV_MANAGE_ML, ADMIN "upgrade_mode", ROUTE_NO_BODY, api_set_upgrade_mode },
+	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
+	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data/{job_id}", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },

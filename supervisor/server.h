@@ -14,6 +14,7 @@ struct event_base;
 struct http;
 struct jobs;
 struct querypool;
+struct retention;
 struct zones;
 
 struct server {
@@ -24,9 +25,12 @@ struct server {
 	struct jobs *jobs;
 	struct querypool *queries;
 	struct zones *zones; /* NULL: there is no zone data */
+	struct retention *retention;
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
 	bool upgrade_mode;     /* jobs rest, and none is opened */
+	bool upgrade_changes;  /* a request to change that is under way */
+	uint64_t tasks;	       /* the number of the last one */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];

@@ -38,6 +38,13 @@ answered(void *arg, const struct apierr *e, uint64_t incarnation)
 }
 
 static void
+ignore_setting(void *arg, const struct msg_keep_setting *m)
+{
+	(void)arg;
+	(void)m;
+}
+
+static void
 ignore_job(void *arg, const struct msg_keep_job *m)
 {
 	(void)arg;
@@ -57,8 +64,8 @@ note_failed(void *arg, const char *why)
 	((struct seen *)arg)->failed++;
 }
 
-static const struct catalogue_handlers handlers = { ignore_job, ignore_loaded,
-	note_failed };
+static const struct catalogue_handlers handlers = { ignore_setting, ignore_job,
+	ignore_loaded, note_failed };
 
 struct fixture {
 	struct conf conf;
