@@ -196,6 +196,8 @@ put_row_start(struct style *s)
 static void
 put_row_yaml(struct style *s, const char *text)
 {
+	/* Behind the "---" of the document. */
+	const char *line = text + strcspn(text, "\n");
 	const char *dash = "- ";
 
 	if (!s->open) {
@@ -203,13 +205,14 @@ put_row_yaml(struct style *s, const char *text)
 		put(s, "\n");
 		s->open = true;
 	}
-	text = strchr(text, '\n') + 1; /* behind the document's "---" */
-	for (; *text != '\0'; dash = "  ") {
-		size_t n = strcspn(text, "\n") + 1;
+	while (line[0] == '\n' && line[1] != '\0') {
+		size_t n = strcspn(++line, "\n");
 
 		put(s, dash);
-		(void)wire_put_bytes(&s->out->buf, text, n);
-		text += n;
+		(void)wire_put_bytes(&s->out->buf, line, n);
+		put(s, "\n");
+		dash = "  ";
+		line += n;
 	}
 }
 

@@ -2,7 +2,6 @@
 #include "common/compat.h"
 
 #include <json-c/json.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/jsonmake.h"
@@ -35,14 +34,14 @@ add_known(struct json_object **o, const char *key, const char *value)
 }
 
 static struct json_object *
-version_answer(const char *number)
+version_answer(const struct conf *conf)
 {
 	struct json_object *v = json_object_new_object();
 	size_t i = 0;
 
-	while (versions[i].major > atoi(number))
+	while (!conf_reports(conf, versions[i].major, 0))
 		i++;
-	jsonmake_string(&v, "number", number);
+	jsonmake_string(&v, "number", conf->reported_version);
 	add_known(&v, "build_flavor", versions[i].flavor);
 	add_known(&v, "build_type", versions[i].type);
 	jsonmake_string(&v, "build_hash", buildinfo_hash);
@@ -64,7 +63,7 @@ api_root(struct call *c)
 	jsonmake_string(&o, "name", c->srv->node_name);
 	jsonmake_string(&o, "cluster_name", conf->cluster_name);
 	jsonmake_string(&o, "cluster_uuid", c->srv->cluster_uuid);
-	jsonmake_add(&o, "version", version_answer(conf->reported_version));
+	jsonmake_add(&o, "version", version_answer(conf));
 	jsonmake_string(&o, "tagline", "You Know, for Search");
 	call_reply(c, 200, o);
 }

@@ -458,6 +458,17 @@ conf_check(const struct conf *c)
 	return rc;
 }
 
+bool
+conf_reports(const struct conf *c, long major, long minor)
+{
+	char *dot; /* version_fault has seen that there is one */
+	long have_major = strtol(c->reported_version, &dot, 10);
+	long have_minor = strtol(dot + 1, NULL, 10);
+
+	return have_major > major ||
+	    (have_major == major && have_minor >= minor);
+}
+
 /* In the largest unit that keeps it exact. */
 static void
 print_size(const char *name, uint64_t bytes, FILE *f)

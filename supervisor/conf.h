@@ -60,6 +60,9 @@ int conf_set_option(struct conf *, const char *option) MUST_CHECK;
 /* What no single key can show. Returns 0, or -1 (logged). */
 int conf_check(const struct conf *) MUST_CHECK;
 
+/* Is the version that clients are told at least this one? */
+bool conf_reports(const struct conf *, long major, long minor);
+
 /* Print in a form that conf_read takes. */
 void conf_print(const struct conf *, FILE *);
 

@@ -15,18 +15,6 @@
 
 #define BASE "{ml}"
 
-/* Is the version that clients are told at least this one? */
-static bool
-version_is(const struct call *c, int major, int minor)
-{
-	int have_major = 0, have_minor = 0;
-
-	(void)sscanf(c->srv->conf->reported_version, "%4d.%4d", &have_major,
-	    &have_minor);
-	return have_major > major ||
-	    (have_major == major && have_minor >= minor);
-}
-
 static void warn(struct call *, const char *, ...) PRINTF_LIKE(2, 3);
 
 static void
@@ -64,7 +52,8 @@ warn_old_path(struct call *c)
 void
 warnings_add_allow_no_jobs(struct call *c)
 {
-	if (c->srv->conf->deprecation_warnings && version_is(c, 7, 10))
+	if (c->srv->conf->deprecation_warnings &&
+	    conf_reports(c->srv->conf, 7, 10))
 		warn(c,
 		    "Deprecated field [allow_no_jobs] used, expected "
 		    "[allow_no_match] instead");
@@ -73,16 +62,20 @@ warnings_add_allow_no_jobs(struct call *c)
 void
 warnings_add(struct call *c)
 {
-	if (!c->srv->conf->deprecation_warnings)
+	const struct conf *conf = c->srv->conf;
+
+	if (!conf->deprecation_warnings)
 		return;
-	if (c->old_path && version_is(c, 7, 0))
+	if (c->old_path && conf_reports(conf, 7, 0))
 		warn_old_path(c);
-	if (strcmp(c->route->name, "ml.post_data") == 0 && version_is(c, 7, 11))
+	if (strcmp(c->route->name, "ml.post_data") == 0 &&
+	    conf_reports(conf, 7, 11))
 		warn(c,
 		    "Posting data directly to anomaly detection jobs is "
 		    "deprecated, in a future major version it will be "
 		    "compulsory to use a datafeed");
-	if (strcmp(c->route->name, "ml.flush_job") == 0 && version_is(c, 9, 1))
+	if (strcmp(c->route->name, "ml.flush_job") == 0 &&
+	    conf_reports(conf, 9, 1))
 		warn(c,
 		    "Forcing any buffered data to be processed is deprecated, "
 		    "in a future major version it will be compulsory to use a "
