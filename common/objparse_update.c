@@ -26,12 +26,12 @@ collect_updatable(
 	const unsigned wanted =
 	    OBJPARSE_UPDATABLE | OBJPARSE_FIXED | OBJPARSE_INDEX;
 
-	for (size_t i = 0; i < table->nfields && n < OBJPARSE_FIELDS_MAX; i++) {
+	for (size_t i = 0; i < table->nfields; i++) {
 		const struct objparse_field *f = &table->field[i];
 
 		if ((f->flags & OBJPARSE_INLINE) != 0)
 			n = collect_updatable(f->arg, to, n);
-		if ((f->flags & wanted) == 0)
+		if ((f->flags & wanted) == 0 || n == OBJPARSE_FIELDS_MAX)
 			continue;
 		to[n] = *f;
 		to[n].name = objparse_update_name(f);

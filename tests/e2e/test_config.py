@@ -1,5 +1,7 @@
 """Configurations: what is checked, printed, listed, and put again."""
 
+import random
+
 from harness import *
 
 
@@ -361,3 +363,78 @@ def test_short_names_of_functions():
             "by_field_name": "airline"}))["analysis_config"]["detectors"][0]
         assert got["function"] == "non_zero_count", got
         assert got["detector_description"] == "non_zero_count by airline", got
+
+
+# ---- generated ones; tests/test_jobconf_gen.c has thousands without a daemon
+
+def shuffled(rng, members):
+    """The same object with its members in another order."""
+    keys = list(members)
+    rng.shuffle(keys)
+    return {key: shuffled(rng, members[key]) if isinstance(members[key], dict)
+        else members[key] for key in keys}
+
+
+def choose(rng, **members):
+    """Some of the members; a value is one of its list."""
+    return {key: rng.choice(values) for key, values in members.items()
+        if rng.random() < 0.5}
+
+
+def random_config(rng):
+    """Always valid."""
+    functions = (("count", None), ("nzc", None), ("high_mean", "v"),
+        ("dc", "w"), ("lat_long", "where"), ("time_of_day", None))
+    detectors = []
+    for i, (function, field) in enumerate(rng.sample(functions,
+            rng.randint(1, 3))):
+        detectors.append(dict({"function": function}, **choose(rng,
+            by_field_name=["host", "caf\u00e9 \u20ac"],
+            partition_field_name=["zone.a", "p"], use_null=[True, "false"],
+            exclude_frequent=["ALL", "none"], detector_index=[-1, 7],
+            custom_rules=[[], [{"conditions": [{"applies_to": "time",
+                "operator": "GT", "value": "5"}]}]])))
+        if field:
+            detectors[-1]["field_name"] = field
+    analysis = dict({"detectors": detectors}, **choose(rng,
+        bucket_span=["5m", "300s", "300000ms", "1h"],
+        influencers=[[], ["host", "x"]], latency=["0s", "10m"],
+        model_prune_window=["12h", "30d"]))
+    return dict({"analysis_config": analysis,
+        "data_description": choose(rng, time_field=["ts"],
+            time_format=["epoch", "epoch_ms", "yyyy-MM-dd HH:mm:ssX"])},
+        **choose(rng, description=["", "caf\u00e9", None], groups=[[], ["g"]],
+            analysis_limits=[{"model_memory_limit": "77mb"},
+                {"model_memory_limit": 9, "categorization_examples_limit": 0}],
+            model_plot_config=[{"enabled": True}], allow_lazy_open=["true"],
+            results_retention_days=["7", 7.9], custom_settings=[{"z": 1,
+                "a": {"created_by": 1}, "created_by": "x"}],
+            background_persist_interval=["1h", "3600s"],
+            model_snapshot_retention_days=[1, 5],
+            results_index_name=["mine", "custom-mine", "shared"]))
+
+
+def without(job, *names):
+    return {key: value for key, value in job.items() if key not in names}
+
+
+def test_generated_configurations_are_put_again_as_they_are():
+    rng = random.Random(20240)
+    with Daemon() as d:
+        for i in range(60):
+            body = random_config(rng)
+            expect(200, d.request("POST", path("_validate"), body))
+            first = d.put_job("first-%d" % i, body)
+            second = d.put_job("second-%d" % i, shuffled(rng, body))
+            plain = d.get(path("first-%d" % i, "?exclude_generated")).json[
+                "jobs"][0]
+            again = d.put_job("again-%d" % i, plain)
+            for other in (second, again):
+                want = without(first, "job_id", "create_time")
+                if other is again and "custom_settings" in want:
+                    want["custom_settings"] = without(
+                        want["custom_settings"], "created_by")
+                assert without(other, "job_id", "create_time") == want, body
+        count = d.get(path("_all")).json["count"]
+        d.restart()
+        assert d.get(path("_all")).json["count"] == count == 180
