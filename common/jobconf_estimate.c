@@ -362,10 +362,9 @@ jobconf_estimate(const char *text, size_t len, uint64_t *mb, struct apierr *e)
 		    "Validation Failed: 1: [analysis_config] was not "
 		    "specified;");
 	} else {
-		span_s =
-		    (double)(jobconf_duration_ns(es.analysis, "bucket_span") /
-			UNITS_NS_PER_S);
-		es.exponent = fmin(1.0, (log10(span_s) + 1.0) / 8.0);
+		span_s = jobconf_duration_ns(es.analysis, "bucket_span") /
+		    UNITS_NS_PER_S;
+		es.exponent = fmin(1.0, (log10((double)span_s) + 1.0) / 8.0);
 		rc = compute(&es, mb);
 	}
 	json_object_put(request);
