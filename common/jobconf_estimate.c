@@ -349,7 +349,7 @@ jobconf_estimate(const char *text, size_t len, uint64_t *mb, struct apierr *e)
 {
 	struct json_object *request = read_request(text, len, e);
 	struct estimate es = { .e = e };
-	double span_s;
+	int64_t span_s;
 	int rc = -1;
 
 	if (request == NULL)

@@ -70,11 +70,13 @@ updates_fail(struct job *job, const struct apierr *e)
 static int
 check_state(const struct job *job, struct json_object *wanted, struct apierr *e)
 {
-	if (job->state == JOB_DELETING)
+	const char *blocked = job_blocked(job);
+
+	if (blocked != NULL)
 		return apierr_set(e, 409, E_STATUS,
-		    "Cannot update job [%s] because it is executing [delete]",
-		    job->id);
-	if (job->state != JOB_CLOSED &&
+		    "Cannot update job [%s] because it is executing [%s]",
+		    job->id, blocked);
+	if (strcmp(job_state_name(job), "closed") != 0 &&
 	    jobconf_updates(wanted, "analysis_limits"))
 		return apierr_set(e, 400, E_STATUS,
 		    "Cannot update analysis_limits while the job is open");
@@ -160,7 +162,8 @@ update_store(struct job *job)
 
 /*
  * Begin the first, and as many as are over at once. What is stored behind a
- * deletion would be answered to a job that is gone, so check_state refuses it.
+ * deletion would be answered to a job that is gone, and behind a reset to its
+ * last incarnation, so check_state refuses it.
  */
 static void
 updates_start(struct job *job)

@@ -128,7 +128,7 @@ Test(update, one_that_is_not_stored_has_not_happened)
 	sv_end();
 }
 
-Test(update, a_keeper_that_dies_fails_the_one_it_had)
+Test(update, a_keeper_that_dies_leaves_the_one_it_had_to_the_next)
 {
 	int a, b;
 
@@ -138,11 +138,12 @@ Test(update, a_keeper_that_dies_fails_the_one_it_had)
 	b = ask("{\"groups\":[\"b\"]}");
 	(void)expect_update("\"description\":\"a\"");
 	fake_exit(fake_last(SV_KEEPER), 9);
-	hear(a, 503, "the keeper of the catalogue ended before it answered");
 	sv_tick(1);
 	sv_keeper_loads();
+	done(expect_update("\"description\":\"a\""));
+	hear(a, 200, "\"description\":\"a\"");
 	done(expect_update("\"groups\":[\"b\"]"));
-	hear(b, 200, "\"groups\":[\"b\"],\"analysis_config\"");
+	hear(b, 200, "\"groups\":[\"b\"],\"description\":\"a\"");
 	sv_end();
 }
 
@@ -176,6 +177,10 @@ Test(update, one_that_was_stored_and_not_answered_is_found)
 	fd = ask("{\"description\":\"a\"}");
 	(void)fake_expect(fake_last(SV_KEEPER), MSG_KEEP_UPDATE, &m);
 	stored = span_dup(m.config);
+	fake_exit(fake_last(SV_KEEPER), 9);
+	sv_tick(1);
+	sv_keeper_loads();
+	(void)expect_update("\"description\":\"a\"");
 	fake_exit(fake_last(SV_KEEPER), 9);
 	hear(fd, 503, "ended before it answered");
 	cr_expect_null(strstr(sv_talk("GET", J, NULL), "description\":\"a"));
@@ -223,6 +228,20 @@ Test(update, a_job_that_is_being_deleted_is_left_alone)
 	sv_store(MSG_KEEP_DELETE);
 	hear(drop, 200, "acknowledged");
 	sv_expect(sv_talk("POST", J "/_update", "{}"), 404, "No known job");
+	sv_end();
+}
+
+Test(update, a_job_that_is_being_reset_is_left_alone)
+{
+	int reset;
+
+	sv_start();
+	sv_job("j", NULL);
+	reset = sv_ask("POST", J "/_reset", NULL);
+	sv_expect(sv_talk("POST", J "/_update", "{}"), 409,
+	    "Cannot update job [j] because it is executing [reset]");
+	sv_store(MSG_KEEP_RESET);
+	hear(reset, 200, "acknowledged");
 	sv_end();
 }
 
