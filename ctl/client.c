@@ -263,7 +263,6 @@ fail_transfer(struct client *c, CURLcode code, bool changes)
 	const char *after =
 	    changes ? "; it may have been done all the same" : "";
 
-	/* NOLINTNEXTLINE(clang-diagnostic-switch-enum): a few of a hundred */
 	switch ((int)code) {
 	case CURLE_COULDNT_CONNECT:
 		return fail_connect(c);

@@ -167,6 +167,38 @@ connect_to(const struct args *a, int *status)
 /* ---- which command ---- */
 
 /*
+ * When the first words are no command: what they ask for instead, or what is
+ * wrong with them. name: the first word, or NULL. Returns the exit status.
+ */
+static int
+no_command(const struct args *a, const char *name)
+{
+	bool is_group = name != NULL && command_is_group(name);
+	char names[512];
+
+	if (args_has(a, "version")) {
+		printf("anomctl %s\n", PACKAGE_VERSION);
+		return CTL_OK;
+	}
+	if (args_has(a, "help") && is_group) {
+		command_help_group(stdout, name);
+		return CTL_OK;
+	}
+	if (name == NULL) {
+		command_help_all(args_has(a, "help") ? stdout : stderr);
+		return args_has(a, "help") ? CTL_OK : CTL_USAGE;
+	}
+	command_names(is_group ? name : NULL, names, sizeof(names));
+	if (is_group)
+		say_error("%s wants one of %s; see anomctl help %s", name,
+		    names, name);
+	else
+		say_error("there is no command %s, but %s; see anomctl help",
+		    name, names);
+	return CTL_USAGE;
+}
+
+/*
  * Reads the words that name the command, with the common options before and
  * between them. Returns how many words were used, or -1 with *status.
  */
@@ -177,19 +209,17 @@ find_command(struct args *a, const char *const *words, size_t n,
 	const struct args_form *const forms[] = { command_common_options,
 		NULL };
 	const char *name[2] = { NULL, NULL };
-	char names[512];
 	size_t at = 0;
 
-	*status = CTL_USAGE;
 	for (size_t i = 0; i < NELEM(name); i++) {
 		int used = args_read(a, forms, words + at, n - at, true);
 
 		if (used == -1) {
-			usage(a->why);
+			*status = usage(a->why);
 			return -1;
 		}
 		at += (size_t)used;
-		if (at == n || args_has(a, "version"))
+		if (at == n)
 			break;
 		name[i] = words[at++];
 		*command = command_find(name, i + 1);
@@ -198,27 +228,7 @@ find_command(struct args *a, const char *const *words, size_t n,
 		if (i == 0 && !command_is_group(name[0]))
 			break;
 	}
-	if (args_has(a, "version")) {
-		printf("anomctl %s\n", PACKAGE_VERSION);
-		*status = CTL_OK;
-	} else if (args_has(a, "help") &&
-	    (name[0] == NULL || command_is_group(name[0]))) {
-		if (name[0] == NULL)
-			command_help_all(stdout);
-		else
-			command_help_group(stdout, name[0]);
-		*status = CTL_OK;
-	} else if (name[0] == NULL) {
-		command_help_all(stderr);
-	} else if (!command_is_group(name[0])) {
-		command_names(NULL, names, sizeof(names));
-		say_error("there is no command %s, but %s; see anomctl help",
-		    name[0], names);
-	} else {
-		command_names(name[0], names, sizeof(names));
-		say_error("%s wants one of %s; see anomctl help %s", name[0],
-		    names, name[0]);
-	}
+	*status = no_command(a, name[0]);
 	return -1;
 }
 
@@ -241,7 +251,7 @@ run(struct args *a, const char *const *words, size_t n)
 	const struct args_form *forms[] = { command_common_options, NULL,
 		NULL };
 	struct ctl ctl = { .args = a };
-	int status, used;
+	int status = CTL_USAGE, used;
 
 	used = find_command(a, words, n, &ctl.command, &status);
 	if (used == -1)

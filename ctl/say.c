@@ -56,8 +56,7 @@ say_text(FILE *f, const char *text)
 	return columns;
 }
 
-static void
-say(const char *fmt, va_list ap)
+static void PRINTF_LIKE(1, 0) say(const char *fmt, va_list ap)
 {
 	char text[2048];
 

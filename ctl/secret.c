@@ -33,7 +33,7 @@ secret_add(struct secret *s, const void *data, size_t len)
 		if (bigger.text == NULL)
 			return -1;
 		bigger.len = s->len;
-		if (s->len > 0)
+		if (s->text != NULL)
 			memcpy(bigger.text, s->text, s->len);
 		secret_clear(s);
 		*s = bigger;
