@@ -117,7 +117,9 @@ read_letters(struct reading *r, const char *letters)
 
 		if (f == NULL) {
 			snprintf(a->why, sizeof(a->why),
-			    "there is no option -%c", *letters);
+			    "there is no option -%c; an operand that begins "
+			    "with - stands behind --",
+			    *letters);
 			return -1;
 		}
 		if (f->value == NULL) {

@@ -122,7 +122,7 @@ print_secret(const struct ctl *ctl, const struct jsonx_value *key)
 	    secret_write(&encoded, STDOUT_FILENO) == -1) {
 		snprintf(why, sizeof(why),
 		    "the key could not be written: %s; end it with anomctl key "
-		    "revoke %.100s",
+		    "revoke -- %.100s",
 		    strerror(errno), id);
 		status = show_failure(ctl, why);
 	}

@@ -105,7 +105,9 @@ Test(ctl_args, what_is_wrong_is_named)
 {
 	expect_refused("--nope", "there is no option --nope");
 	expect_refused("--jso", "there is no option --jso");
-	expect_refused("-qx", "there is no option -x");
+	expect_refused("-qx",
+	    "there is no option -x; an operand that begins with - stands "
+	    "behind --");
 	expect_refused("--json=1", "--json takes no value");
 	expect_refused("x --role", "--role wants a value: ROLE");
 	expect_refused("x -u", "--url wants a value: URL");

@@ -1,20 +1,23 @@
-"""Runs anomctl for a test: plainly, on a terminal, and against a server that
-answers whatever the test wants.
+"""Runs anomctl for a test: plainly, on a terminal, against a server that
+answers whatever the test wants, and against the real daemon.
 """
 
 import contextlib
+import http.client
 import http.server
 import os
 import select
 import shutil
 import signal
+import socket
 import socketserver
 import subprocess
 import tempfile
 import threading
 import time
 
-from harness import BUILD, SANITIZER, SCALE, TOP, json
+from harness import (BUILD, Daemon, Response, SANITIZER, SCALE, Skip, TOP,
+    json)
 
 ANOMCTL = os.path.join(BUILD, "anomctl")
 
@@ -199,5 +202,66 @@ class Fake:
         return ["%s %s" % (r.method, r.path) for r in self.requests]
 
 
-__all__ = ["ANOMCTL", "Done", "Fake", "TOP", "answer", "api_error", "ctl",
+class UnixConnection(http.client.HTTPConnection):
+    """A connection of http.client through a Unix socket."""
+
+    def __init__(self, path, **more):
+        super().__init__("localhost", **more)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class SecureDaemon(Daemon):
+    """A daemon that lets nobody in unasked, with a Unix socket, over which
+    the test is an administrator: all methods of Daemon use it.
+
+    unix  its Unix socket as anomctl takes it
+    http  its TCP port as anomctl takes it
+    """
+
+    def __init__(self, **options):
+        known = subprocess.run([os.path.join(BUILD, "anomd"), "-nv", "-o",
+            "security=yes"], capture_output=True, text=True)
+        if "security yes" not in known.stdout:
+            raise Skip("this anomd keeps no users")
+        self._run = tempfile.mkdtemp(prefix="anomd-run-")
+        path = os.path.join(self._run, "anomd.sock")
+        self.unix = "unix:" + path
+        super().__init__(security="yes", listen=["127.0.0.1:0", self.unix],
+            **options)
+
+    def __exit__(self, kind, value, trace):
+        try:
+            super().__exit__(kind, value, trace)
+        finally:
+            shutil.rmtree(self._run, ignore_errors=True)
+
+    @property
+    def http(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def connect(self, seconds=30):
+        return UnixConnection(self.unix[5:], timeout=seconds * SCALE)
+
+    def over_tcp(self, method, path, authorization=None, body=None):
+        """A request as somebody from elsewhere makes it."""
+        connection = super().connect()
+        headers = {"Content-Type": "application/json"} if body else {}
+        if authorization:
+            headers["Authorization"] = authorization
+        try:
+            connection.request(method, path, headers=headers,
+                body=json.dumps(body) if body else None)
+            got = connection.getresponse()
+            return Response(got.status, {k.lower(): v
+                for k, v in got.getheaders()}, got.read())
+        finally:
+            connection.close()
+
+
+__all__ = ["ANOMCTL", "Done", "Fake", "SecureDaemon", "TOP", "answer", "api_error", "ctl",
     "ctl_terminal", "environment"]

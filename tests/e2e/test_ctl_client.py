@@ -573,7 +573,7 @@ def test_output_that_is_lost_is_a_failure():
         done = subprocess.run([ANOMCTL, "-u", fake.url, "key", "create", "x"],
             stdout=full, stderr=subprocess.PIPE, text=True, env=environment())
         assert done.returncode == 1, done
-        assert "end it with anomctl key revoke id1" in done.stderr, done
+        assert "end it with anomctl key revoke -- id1" in done.stderr, done
 
 
 def test_closed_descriptors_do_no_harm():
