@@ -57,8 +57,8 @@ api_job_list(struct call *c, struct json_object *(*one)(const struct job *))
 	long n;
 
 	if (allow_no_match(c, &lenient, &e) == -1 ||
-	    (n = jobexpr_expand(c->srv->jobs, c->job_id, lenient, &list, &e)) ==
-		-1) {
+	    (n = jobexpr_expand(
+		 c->srv->jobs, c, c->job_id, lenient, &list, &e)) == -1) {
 		call_error(c, &e);
 		return;
 	}

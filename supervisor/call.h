@@ -12,6 +12,7 @@
 #include "common/jsonout.h"
 #include "supervisor/http.h"
 #include "supervisor/params.h"
+#include "supervisor/principal.h"
 
 struct call;
 struct evbuffer;
@@ -21,6 +22,7 @@ struct server;
 
 struct call {
 	struct server *srv;
+	struct principal who;	   /* owned */
 	struct http_req *req;	   /* owns the answer; NULL: client left */
 	const struct route *route; /* borrowed, static */
 	bool old_path;		   /* /_xpack/ml: answer as 6.x does */
@@ -29,6 +31,7 @@ struct call {
 	struct params params;
 	struct jsonout_style style; /* borrows from params */
 	char media[96];		    /* Content-Type of the answer */
+	char subject[128];	    /* what was changed, for the audit; or "" */
 	char *body;		    /* owned; NULL: none or streamed */
 	size_t body_len;
 	/* Who waits with this call; told when the client left. */
@@ -38,6 +41,8 @@ struct call {
 
 /* For req. NULL with ENOMEM. */
 struct call *call_new(struct server *, struct http_req *);
+/* There is no memory for a call: answers the request so. */
+void call_unserved(struct http_req *);
 /* Without an answer: after the client has gone. */
 void call_free(struct call *);
 
@@ -54,6 +59,13 @@ void call_fail(struct call *, int status, const char *type, const char *fmt,
     ...) PRINTF_LIKE(4, 5);
 /* {"<key>":true} */
 void call_reply_true(struct call *, const char *key);
+
+/* May the caller do to this job what the route does? */
+bool call_may(const struct call *, const char *job_id);
+/* That the caller may not do this: sets *e (403), returns -1. */
+int call_forbidden(const struct call *, struct apierr *e);
+/* The same for another privilege than the route's own. */
+int call_forbidden_for(const struct call *, enum privilege, struct apierr *e);
 
 /* "No known job with id '<id>'", 404. */
 void call_no_such_job(struct call *, const char *job_id);

@@ -107,6 +107,7 @@ static const struct key keys[] = {
 	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words, NULL },
 	{ "log_level", KEY_ENUM, AT(log_level), "info", 0, 0, level_words, NULL },
 	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL, version_fault },
+	{ "security", KEY_BOOL, AT(security), "no", 0, 0, NULL, NULL },
 	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL, NULL },
 };
 /* clang-format on */
@@ -434,10 +435,11 @@ conf_check(const struct conf *c)
 	for (size_t i = 0; i < c->listen.n; i++) {
 		const char *spec = c->listen.item[i];
 
-		if (c->insecure || http_spec_is_local(spec))
+		if (c->security || c->insecure || http_spec_is_local(spec))
 			continue;
 		log_warnx("listen %s: refused beyond loopback without "
-			  "authentication; \"insecure yes\" allows it",
+			  "authentication; \"security yes\" asks for it, "
+			  "\"insecure yes\" does without",
 		    spec);
 		rc = -1;
 	}

@@ -38,6 +38,7 @@ struct conf {
 	int journal_sync; /* enum sync_policy */
 	int log_level;	  /* enum log_level */
 	char *reported_version;
+	bool security; /* who asks must be known, and allowed to */
 	bool insecure;
 };
 

@@ -17,6 +17,8 @@
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "supervisor/accounts.h"
+#include "supervisor/auth.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
@@ -204,11 +206,31 @@ keeper_job(void *arg, const struct msg_keep_job *m)
 }
 
 static void
+keeper_user(void *arg, const struct msg_keep_user *m)
+{
+	struct daemon *d = arg;
+
+	if (d->srv.auth != NULL)
+		accounts_loaded_user(auth_accounts(d->srv.auth), m);
+}
+
+static void
+keeper_key(void *arg, const struct msg_keep_key *m)
+{
+	struct daemon *d = arg;
+
+	if (d->srv.auth != NULL)
+		accounts_loaded_key(auth_accounts(d->srv.auth), m);
+}
+
+static void
 keeper_loaded(void *arg)
 {
 	struct daemon *d = arg;
 	struct jobs_count n;
 
+	if (d->srv.auth != NULL)
+		accounts_loaded(auth_accounts(d->srv.auth));
 	if (d->serving)
 		return;
 	if (listen_all(d) == -1) {
@@ -220,6 +242,8 @@ keeper_loaded(void *arg)
 	jobs_reopen(d->srv.jobs);
 	jobs_count(d->srv.jobs, &n);
 	log_info("ready: %zu jobs", n.all);
+	if (d->srv.auth != NULL)
+		auth_ready(d->srv.auth);
 	notify_state("READY=1");
 	status_show(d);
 }
@@ -233,8 +257,13 @@ keeper_failed(void *arg, const char *why)
 	daemon_end(d, 1);
 }
 
-static const struct catalogue_handlers keeper_handlers = { keeper_job,
-	keeper_loaded, keeper_failed };
+static const struct catalogue_handlers keeper_handlers = {
+	.job = keeper_job,
+	.user = keeper_user,
+	.key = keeper_key,
+	.loaded = keeper_loaded,
+	.failed = keeper_failed,
+};
 
 /* 22 characters, as the ids of the API's nodes, from what does not change. */
 static void
@@ -388,6 +417,8 @@ daemon_start(struct daemon *d)
 	srv->queries = querypool_new(srv);
 	if (srv->jobs == NULL || srv->queries == NULL)
 		return -1;
+	if (srv->conf->security && (srv->auth = auth_new(srv)) == NULL)
+		return -1;
 	d->watchdog = notify_watchdog_us() > 0;
 	srv->catalogue = catalogue_new(srv, &keeper_handlers, d);
 	return srv->catalogue == NULL ? -1 : 0;
@@ -403,6 +434,7 @@ daemon_free(struct daemon *d)
 	querypool_free(d->srv.queries);
 	jobs_free(d->srv.jobs);
 	catalogue_free(d->srv.catalogue);
+	auth_free(d->srv.auth);
 	child_cleanup();
 	for (size_t i = 0; i < NELEM(events); i++)
 		if (events[i] != NULL)

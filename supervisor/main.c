@@ -10,11 +10,12 @@
 #include "common/stdfds.h"
 #include "supervisor/conf.h"
 #include "supervisor/daemon.h"
+#include "supervisor/route.h"
 
 static NO_RETURN void
 usage(void)
 {
-	fputs("usage: anomd [-nvV] [-f file] [-o key=value] ...\n", stderr);
+	fputs("usage: anomd [-nRvV] [-f file] [-o key=value] ...\n", stderr);
 	exit(1);
 }
 
@@ -34,7 +35,7 @@ request_read(struct request *r, int argc, char *argv[])
 	r->option = calloc((size_t)argc, sizeof(*r->option));
 	if (r->option == NULL)
 		fatal("start");
-	while ((ch = getopt(argc, argv, "f:no:vV")) != -1) {
+	while ((ch = getopt(argc, argv, "f:no:RvV")) != -1) {
 		switch (ch) {
 		case 'f':
 			r->file = optarg;
@@ -45,6 +46,9 @@ request_read(struct request *r, int argc, char *argv[])
 		case 'o':
 			r->option[r->noptions++] = optarg;
 			break;
+		case 'R':
+			route_print(stdout);
+			exit(fflush(stdout) == 0 ? 0 : 1);
 		case 'v':
 			r->print = true;
 			break;

@@ -57,8 +57,9 @@ note_failed(void *arg, const char *why)
 	((struct seen *)arg)->failed++;
 }
 
-static const struct catalogue_handlers handlers = { ignore_job, ignore_loaded,
-	note_failed };
+static const struct catalogue_handlers handlers = {
+	.job = ignore_job, .loaded = ignore_loaded, .failed = note_failed
+};
 
 struct fixture {
 	struct conf conf;

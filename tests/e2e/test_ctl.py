@@ -176,7 +176,7 @@ def test_the_reasons_of_the_daemon_are_told():
 def test_without_security_there_are_no_users():
     with Daemon() as d:
         ctl("http://127.0.0.1:%d" % d.port, "user", "list").failed(
-            "anomctl: user list: ")
+            "anomctl: user list: security is off")
 
 
 def test_the_life_of_a_key():
