@@ -15,7 +15,7 @@ struct accounts {
 	struct user_tree users;
 	struct apikey_tree keys;
 	size_t nusers;
-	uint64_t load; /* the present one */
+	uint64_t load; /* the one to come; others are below */
 };
 
 static int
@@ -164,7 +164,6 @@ accounts_put_user(struct accounts *a, struct user *u)
 
 	if (old != NULL)
 		remove_user(a, old);
-	u->load = a->load;
 	RB_INSERT(user_tree, &a->users, u);
 	a->nusers++;
 }
@@ -295,7 +294,6 @@ accounts_put_key(struct accounts *a, struct apikey *k)
 
 	if (old != NULL)
 		remove_key(a, old);
-	k->load = a->load;
 	RB_INSERT(apikey_tree, &a->keys, k);
 }
 
@@ -356,12 +354,15 @@ accounts_loaded_user(struct accounts *a, const struct msg_keep_user *m)
 	struct user *u = name == NULL ? NULL : accounts_user(a, name);
 
 	free(name);
-	if (u != NULL && u->revision == m->revision)
-		u->load = a->load;
-	else if ((u = user_new(m)) != NULL)
+	if (u == NULL || u->revision != m->revision) {
+		u = user_new(m);
+		if (u == NULL) {
+			log_warn("a stored user is left alone");
+			return;
+		}
 		accounts_put_user(a, u);
-	else
-		log_warn("a stored user is left alone");
+	}
+	u->load = a->load;
 }
 
 void
@@ -369,8 +370,10 @@ accounts_loaded_key(struct accounts *a, const struct msg_keep_key *m)
 {
 	struct apikey *k = apikey_new(m);
 
-	if (k != NULL)
-		accounts_put_key(a, k);
+	if (k == NULL)
+		return;
+	accounts_put_key(a, k);
+	k->load = a->load;
 }
 
 void

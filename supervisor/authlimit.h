@@ -17,10 +17,10 @@ struct authlimit;
 /* Failures at once, and one more with each so many seconds. */
 #define AUTHLIMIT_PAIR_BURST 5
 #define AUTHLIMIT_PAIR_S 10
-#define AUTHLIMIT_PLACE_BURST 30
-#define AUTHLIMIT_PLACE_S 1
-#define AUTHLIMIT_USER_BURST 30
-#define AUTHLIMIT_USER_S 1
+#define AUTHLIMIT_PLACE_BURST 20
+#define AUTHLIMIT_PLACE_S 5
+#define AUTHLIMIT_USER_BURST 20
+#define AUTHLIMIT_USER_S 5
 
 enum authlimit_verdict {
 	AUTHLIMIT_GO,

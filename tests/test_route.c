@@ -41,8 +41,7 @@ static const struct {
 	    "" },
 	{ "/_security/user/a/_password", HTTP_PUT, api_user_password, false, "",
 	    "a" },
-	{ "/_security/user/a%2Cb", HTTP_GET, api_user_get, false, "",
-	    "a%2Cb" },
+	{ "/_security/user/a%2Cb", HTTP_GET, api_user_get, false, "", "a%2Cb" },
 	{ "/_security/api_key", HTTP_DELETE, api_key_invalidate, false, "",
 	    "" },
 };
@@ -148,7 +147,7 @@ Test(route, the_printed_table_has_a_line_for_each_method)
 	cr_expect_not_null(strstr(text,
 	    "PUT\t/_ml/anomaly_detectors/{job_id}\tmanage_ml\t"
 	    "cluster:admin/xpack/ml/job/put\tml.put_job\n"));
-	cr_expect_not_null(strstr(text,
-	    "HEAD\t/\tmonitor\tcluster:monitor/main\tinfo\n"));
+	cr_expect_not_null(
+	    strstr(text, "HEAD\t/\tmonitor\tcluster:monitor/main\tinfo\n"));
 	free(text);
 }
