@@ -82,11 +82,11 @@ key_json(const struct apikey *k)
 void
 api_key_get(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
 	struct filter f = { .id = params_get(&c->params, "id"),
 		.name = params_get(&c->params, "name"),
 		.username = params_get(&c->params, "username"),
 		.realm = params_get(&c->params, "realm_name") };
+	struct accounts *a = api_accounts(c); /* may end the call */
 	struct json_object *o, *list;
 	struct apierr e;
 	size_t n = 0;

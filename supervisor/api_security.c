@@ -121,9 +121,9 @@ add_key(struct json_object **o, struct accounts *a, const char *id)
 void
 api_authenticate(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
 	const struct principal *who = &c->who;
 	bool is_key = who->key_id[0] != '\0';
+	struct accounts *a = api_accounts(c); /* may end the call */
 	const char *name, *type;
 	struct json_object *o;
 	const struct user *u;
@@ -157,8 +157,8 @@ void
 api_user_get(struct call *c)
 {
 	struct json_object *o = json_object_new_object();
-	struct accounts *a = api_accounts(c);
 	char *rest = c->item, *name;
+	struct accounts *a = api_accounts(c); /* may end the call */
 	size_t n = 0;
 
 	if (a == NULL) {
@@ -580,10 +580,10 @@ user_again(const struct user *u)
 void
 api_user_password(struct call *c)
 {
-	struct accounts *a = api_accounts(c);
 	const char *name = c->item == NULL ? c->who.user : c->item;
 	bool own = c->who.realm == REALM_NATIVE && c->who.key_id[0] == '\0' &&
 	    strcmp(name, c->who.user) == 0;
+	struct accounts *a = api_accounts(c); /* may end the call */
 	struct json_object *o = NULL;
 	const struct user *u;
 	struct apierr e;

@@ -3,20 +3,20 @@ answers whatever the test wants, and against the real daemon.
 """
 
 import contextlib
-import http.client
 import http.server
 import os
 import select
 import shutil
 import signal
-import socket
 import socketserver
 import subprocess
 import tempfile
 import threading
 import time
 
-from harness import (BUILD, Daemon, Response, SANITIZER, SCALE, TOP, json)
+import harness
+import secure
+from harness import BUILD, Response, SANITIZER, SCALE, TOP, json
 
 ANOMCTL = os.path.join(BUILD, "anomctl")
 
@@ -201,56 +201,34 @@ class Fake:
         return ["%s %s" % (r.method, r.path) for r in self.requests]
 
 
-class UnixConnection(http.client.HTTPConnection):
-    """A connection of http.client through a Unix socket."""
-
-    def __init__(self, path, **more):
-        super().__init__("localhost", **more)
-        self._path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class SecureDaemon(Daemon):
-    """A daemon that lets nobody in unasked, with a Unix socket, over which
-    the test is an administrator: all methods of Daemon use it.
+class CtlDaemon(secure.SecureDaemon):
+    """A daemon that lets nobody in unasked. The test's own requests come over
+    the Unix socket, so that there is no key but those that the test makes.
 
     unix  its Unix socket as anomctl takes it
     http  its TCP port as anomctl takes it
     """
 
-    def __init__(self, **options):
-        self._run = tempfile.mkdtemp(prefix="anomd-run-")
-        path = os.path.join(self._run, "anomd.sock")
-        self.unix = "unix:" + path
-        super().__init__(security="yes", listen=["127.0.0.1:0", self.unix],
-            **options)
+    def prepare(self):
+        pass
 
-    def __exit__(self, kind, value, trace):
-        try:
-            super().__exit__(kind, value, trace)
-        finally:
-            shutil.rmtree(self._run, ignore_errors=True)
+    def connect(self, seconds=30):
+        return secure.UnixConnection(self.socket_path)
+
+    @property
+    def unix(self):
+        return "unix:" + self.socket_path
 
     @property
     def http(self):
         return "http://127.0.0.1:%d" % self.port
 
-    def connect(self, seconds=30):
-        return UnixConnection(self.unix[5:], timeout=seconds * SCALE)
-
-    def over_tcp(self, method, path, authorization=None, body=None):
+    def over_tcp(self, method, path, authorization):
         """A request as somebody from elsewhere makes it."""
-        connection = super().connect()
-        headers = {"Content-Type": "application/json"} if body else {}
-        if authorization:
-            headers["Authorization"] = authorization
+        connection = harness.Daemon.connect(self)
         try:
-            connection.request(method, path, headers=headers,
-                body=json.dumps(body) if body else None)
+            connection.request(method, path,
+                headers={"Authorization": authorization})
             got = connection.getresponse()
             return Response(got.status, {k.lower(): v
                 for k, v in got.getheaders()}, got.read())
@@ -258,5 +236,5 @@ class SecureDaemon(Daemon):
             connection.close()
 
 
-__all__ = ["ANOMCTL", "Done", "Fake", "SecureDaemon", "TOP", "answer", "api_error", "ctl",
-    "ctl_terminal", "environment"]
+__all__ = ["ANOMCTL", "CtlDaemon", "Done", "Fake", "TOP", "answer",
+    "api_error", "ctl", "ctl_terminal", "environment"]

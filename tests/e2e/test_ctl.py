@@ -93,7 +93,7 @@ def login(name, password, directory):
 
 @timeout(180)
 def test_the_life_of_a_user():
-    with SecureDaemon() as d, tempfile.TemporaryDirectory() as directory:
+    with CtlDaemon() as d, tempfile.TemporaryDirectory() as directory:
         assert names(ctl(d.unix, "user", "list").ok()) == []
         ctl(d.unix, "user", "create", "ops", "--role", "superuser",
             "--full-name", "Ö. Ps", "--email", "ops@a.example",
@@ -139,7 +139,7 @@ def test_the_life_of_a_user():
 
 @timeout(120)
 def test_a_password_that_was_made_up_or_typed_lets_in():
-    with SecureDaemon() as d, tempfile.TemporaryDirectory() as directory:
+    with CtlDaemon() as d, tempfile.TemporaryDirectory() as directory:
         made = ctl(d.unix, "user", "create", "ann", "-r", "superuser",
             "--generate").ok().strip()
         ctl(d.http, *login("ann", made, directory), "user", "list").ok()
@@ -157,7 +157,7 @@ def test_a_password_that_was_made_up_or_typed_lets_in():
 
 
 def test_the_reasons_of_the_daemon_are_told():
-    with SecureDaemon() as d:
+    with CtlDaemon() as d:
         for words, want in (
                 (("user", "create", "a", "--role", "king"), "king"),
                 (("user", "create", "a b:c"), "Usernames must be"),
@@ -175,12 +175,20 @@ def test_the_reasons_of_the_daemon_are_told():
 
 def test_without_security_there_are_no_users():
     with Daemon() as d:
-        ctl("http://127.0.0.1:%d" % d.port, "user", "list").failed(
-            "anomctl: user list: security is off")
+        url = "http://127.0.0.1:%d" % d.port
+        for words in (("user", "list"), ("user", "list", "ann"),
+                ("user", "create", "ann", "--generate"),
+                ("user", "password", "ann", "--generate"),
+                ("user", "role", "ann", "monitor"), ("user", "enable", "ann"),
+                ("user", "disable", "ann"), ("user", "revoke", "ann"),
+                ("key", "list"), ("key", "create", "k"),
+                ("key", "revoke", "k"), ("key", "revoke", "-n", "k")):
+            ctl(url, *words).failed("anomctl: %s %s: security is off" %
+                words[:2])
 
 
 def test_the_life_of_a_key():
-    with SecureDaemon() as d, tempfile.TemporaryDirectory() as directory:
+    with CtlDaemon() as d, tempfile.TemporaryDirectory() as directory:
         d.make_job("web-1", job())
         d.make_job("db", job())
         done = ctl(d.unix, "key", "create", "collector", "-p", "manage_ml",
@@ -220,7 +228,7 @@ def test_the_life_of_a_key():
 
 
 def test_a_key_ends_by_itself():
-    with SecureDaemon() as d:
+    with CtlDaemon() as d:
         d.make_job("web-1", job())
         encoded = ctl(d.unix, "key", "create", "short", "-e", "1s").ok()
         wait_until(lambda: d.over_tcp("GET", ML + "/anomaly_detectors/web-1",
@@ -231,7 +239,7 @@ def test_a_key_ends_by_itself():
 
 def test_users_of_other_names_have_keys_of_their_own():
     """A key is its user's, and goes with the user."""
-    with SecureDaemon() as d, tempfile.TemporaryDirectory() as directory:
+    with CtlDaemon() as d, tempfile.TemporaryDirectory() as directory:
         ctl(d.unix, "user", "create", "ann", "-r", "superuser",
             "--password-file", "-", stdin="good enough\n").ok()
         encoded = ctl(d.http, *login("ann", "good enough", directory), "key",
@@ -253,7 +261,7 @@ def manual_commands():
 
 @timeout(120)
 def test_examples_of_the_manual():
-    with SecureDaemon() as d, tempfile.TemporaryDirectory() as directory:
+    with CtlDaemon() as d, tempfile.TemporaryDirectory() as directory:
         d.make_job("web-1", job())
         with open(os.path.join(directory, "records.json"), "w") as f:
             f.write('{"time":1700000000,"v":5}\n')
