@@ -24,6 +24,7 @@ struct json_object;
 #define E_REJECTED "es_rejected_execution_exception"
 #define E_VALIDATION "action_request_validation_exception"
 #define E_EXCEPTION "exception"
+#define E_SECURITY "security_exception"
 
 struct apierr {
 	int status; /* HTTP status; 0: no error */

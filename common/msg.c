@@ -32,6 +32,13 @@ SCHEMA_DEFINE(msg_keep_delete, MSG_KEEP_DELETE_FIELDS);
 SCHEMA_DEFINE(msg_keep_reset, MSG_KEEP_RESET_FIELDS);
 SCHEMA_DEFINE(msg_keep_setting, MSG_KEEP_SETTING_FIELDS);
 SCHEMA_DEFINE(msg_keep_done, MSG_KEEP_DONE_FIELDS);
+SCHEMA_DEFINE(msg_keep_user, MSG_KEEP_USER_FIELDS);
+SCHEMA_DEFINE(msg_keep_user_delete, MSG_KEEP_USER_DELETE_FIELDS);
+SCHEMA_DEFINE(msg_keep_key, MSG_KEEP_KEY_FIELDS);
+SCHEMA_DEFINE(msg_keep_hash, MSG_KEEP_HASH_FIELDS);
+SCHEMA_DEFINE(msg_keep_hashed, MSG_KEEP_HASHED_FIELDS);
+SCHEMA_DEFINE(msg_keep_verify, MSG_KEEP_VERIFY_FIELDS);
+SCHEMA_DEFINE(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 
 #define ROW_STRUCT(name, lower, id, from, states)                              \
 	{ MSG_##name, #name, (from), (states), &msg_##lower##_schema, 0, 0 },

@@ -237,6 +237,60 @@ SCHEMA_STRUCT(msg_keep_setting, MSG_KEEP_SETTING_FIELDS);
 	    INFINITY) /* of KEEP_CREATE, KEEP_RESET; else 0 */
 SCHEMA_STRUCT(msg_keep_done, MSG_KEEP_DONE_FIELDS);
 
+#define MSG_USER_MAX 64	     /* a user's name */
+#define MSG_PASSWORD_MAX 512 /* a password */
+#define MSG_HASH_MAX 128     /* an argon2id hash, as text */
+#define MSG_KEY_HASH 32	     /* the hash of a key's secret */
+#define MSG_METADATA_MAX (16 * 1024)
+
+/*
+ * A user: sent at KEEP_LOAD, and to be stored. The hash stays with the keeper:
+ * empty when it sends, and an empty one to be stored leaves the one it has.
+ */
+#define MSG_KEEP_USER_FIELDS(F, S)                                             \
+	F(S, STR, name, 1, MSG_USER_MAX)                                       \
+	F(S, STR, hash, 0, MSG_HASH_MAX)                                       \
+	F(S, U64, revision, 1, INFINITY) /* higher with every change */        \
+	F(S, BOOL, enabled, 0, 1)                                              \
+	F(S, STR, roles, 0, 1024) /* comma list */                             \
+	F(S, STR, full_name, 0, 1024)                                          \
+	F(S, STR, email, 0, 1024)                                              \
+	F(S, STR, metadata, 2, MSG_METADATA_MAX) /* JSON */
+SCHEMA_STRUCT(msg_keep_user, MSG_KEEP_USER_FIELDS);
+
+#define MSG_KEEP_USER_DELETE_FIELDS(F, S) F(S, STR, name, 1, MSG_USER_MAX)
+SCHEMA_STRUCT(msg_keep_user_delete, MSG_KEEP_USER_DELETE_FIELDS);
+
+/* An API key: sent at KEEP_LOAD, and to be stored in place of what was. */
+#define MSG_KEEP_KEY_FIELDS(F, S)                                              \
+	F(S, STR, id, 1, 32)                                                   \
+	F(S, STR, name, 1, 256)                                                \
+	F(S, BYTES, hash, MSG_KEY_HASH, MSG_KEY_HASH)                          \
+	F(S, STR, owner, 1, MSG_USER_MAX)                                      \
+	F(S, STR, realm, 1, 32)                                                \
+	F(S, I64, creation_ms, -INFINITY, INFINITY)                            \
+	F(S, I64, expiration_ms, -INFINITY, INFINITY)  /* or unset */          \
+	F(S, I64, invalidated_ms, -INFINITY, INFINITY) /* or unset */          \
+	F(S, STR, roles, 2, 65536)		       /* descriptors, JSON */ \
+	F(S, STR, metadata, 2, MSG_METADATA_MAX)       /* JSON */
+SCHEMA_STRUCT(msg_keep_key, MSG_KEEP_KEY_FIELDS);
+
+/* Make the hash of a password; answered out of turn, as KEEP_VERIFY is. */
+#define MSG_KEEP_HASH_FIELDS(F, S) F(S, STR, password, 1, MSG_PASSWORD_MAX)
+SCHEMA_STRUCT(msg_keep_hash, MSG_KEEP_HASH_FIELDS);
+
+#define MSG_KEEP_HASHED_FIELDS(F, S) F(S, STR, hash, 1, MSG_HASH_MAX)
+SCHEMA_STRUCT(msg_keep_hashed, MSG_KEEP_HASHED_FIELDS);
+
+/* Is this the password of the user? No is also said of one who is not. */
+#define MSG_KEEP_VERIFY_FIELDS(F, S)                                           \
+	F(S, STR, name, 1, MSG_USER_MAX)                                       \
+	F(S, STR, password, 1, MSG_PASSWORD_MAX)
+SCHEMA_STRUCT(msg_keep_verify, MSG_KEEP_VERIFY_FIELDS);
+
+#define MSG_KEEP_VERIFIED_FIELDS(F, S) F(S, BOOL, ok, 0, 1)
+SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
+
 /*
  * The lists. MSG_STRUCTS: payload is the encoding of struct msg_<lower>.
  * MSG_RAWS: payload is bare bytes, with their least and greatest number.
@@ -269,7 +323,16 @@ SCHEMA_STRUCT(msg_keep_done, MSG_KEEP_DONE_FIELDS);
 	X(KEEP_DONE, keep_done, 75, FROM_KPR, IN_OPEN)                         \
 	X(KEEP_UPDATE, keep_update, 76, FROM_SUP, IN_OPEN)                     \
 	X(KEEP_RESET, keep_reset, 77, FROM_SUP, IN_OPEN)                       \
-	X(KEEP_SETTING, keep_setting, 78, FROM_SUP | FROM_KPR, IN_OPEN)
+	X(KEEP_SETTING, keep_setting, 78, FROM_SUP | FROM_KPR, IN_OPEN)        \
+	X(KEEP_USER, keep_user, 80, FROM_KPR, IN_OPEN)                         \
+	X(KEEP_USER_PUT, keep_user, 81, FROM_SUP, IN_OPEN)                     \
+	X(KEEP_USER_DELETE, keep_user_delete, 82, FROM_SUP, IN_OPEN)           \
+	X(KEEP_KEY, keep_key, 83, FROM_KPR, IN_OPEN)                           \
+	X(KEEP_KEY_PUT, keep_key, 84, FROM_SUP, IN_OPEN)                       \
+	X(KEEP_HASH, keep_hash, 85, FROM_SUP, IN_OPEN)                         \
+	X(KEEP_HASHED, keep_hashed, 86, FROM_KPR, IN_OPEN)                     \
+	X(KEEP_VERIFY, keep_verify, 87, FROM_SUP, IN_OPEN)                     \
+	X(KEEP_VERIFIED, keep_verified, 88, FROM_KPR, IN_OPEN)
 
 #define MSG_RAWS(X)                                                            \
 	/* name       id  sender    allowed while  min  max bytes */           \

@@ -17,6 +17,7 @@
 
 struct peer {
 	int fd;
+	int watched; /* borrowed; -1: none */
 	unsigned role;
 	uint8_t *in; /* owned: in_cap bytes, filled from in_pos to in_len */
 	size_t in_cap;
@@ -53,6 +54,7 @@ peer_new(int fd, unsigned role)
 		return NULL;
 	}
 	p->fd = fd;
+	p->watched = -1;
 	p->role = role;
 	wbuf_init(&p->out, 0);
 	return p;
@@ -140,29 +142,37 @@ peer_read(struct peer *p)
 	return 0;
 }
 
+void
+peer_watch(struct peer *p, int fd)
+{
+	p->watched = fd;
+}
+
 int
 peer_poll(struct peer *p, int timeout_ms, bool may_read)
 {
-	struct pollfd pfd = { .fd = p->fd };
+	/* poll() passes over a descriptor of -1. */
+	struct pollfd pfd[2] = { { .fd = p->fd },
+		{ .fd = p->watched, .events = POLLIN } };
+	short came;
 	int n;
 
 	if (may_read)
-		pfd.events |= POLLIN;
+		pfd[0].events |= POLLIN;
 	if (p->out_pos < p->out.len)
-		pfd.events |= POLLOUT;
-	n = poll(&pfd, 1, timeout_ms);
+		pfd[0].events |= POLLOUT;
+	n = poll(pfd, NELEM(pfd), timeout_ms);
 	if (n == -1)
 		return errno == EINTR ? 0 : -1;
-	if (n == 0)
-		return 0;
-	if ((pfd.revents & POLLOUT) != 0 && peer_write(p) == -1)
+	came = pfd[0].revents;
+	if ((came & POLLOUT) != 0 && peer_write(p) == -1)
 		return -1;
-	if ((pfd.revents & (POLLIN | POLLHUP | POLLERR)) == 0)
+	if ((came & (POLLIN | POLLHUP | POLLERR)) == 0)
 		return 0;
 	if (!may_read) {
 		/* Only a hang-up is news to a caller that cannot read. */
 		errno = 0;
-		return (pfd.revents & POLLHUP) != 0 ? -1 : 0;
+		return (came & POLLHUP) != 0 ? -1 : 0;
 	}
 	return peer_read(p);
 }

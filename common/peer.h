@@ -46,6 +46,9 @@ void peer_free(struct peer *);
  */
 int peer_poll(struct peer *, int timeout_ms, bool may_read) MUST_CHECK;
 
+/* Another descriptor (borrowed) that ends the wait when it can be read. */
+void peer_watch(struct peer *, int fd);
+
 /*
  * Take the next whole frame.
  *

@@ -16,6 +16,7 @@ static const rlim_t nofile_by_role[] = {
 	[SANDBOX_WORKER] = 1024,
 	[SANDBOX_QUERY] = 256,
 	[SANDBOX_KEEPER] = 256,
+	[SANDBOX_HASHER] = 8,
 };
 
 static int

@@ -11,7 +11,12 @@
 
 #include "common/compat.h"
 
-enum sandbox_role { SANDBOX_WORKER, SANDBOX_QUERY, SANDBOX_KEEPER };
+enum sandbox_role {
+	SANDBOX_WORKER,
+	SANDBOX_QUERY,
+	SANDBOX_KEEPER,
+	SANDBOX_HASHER, /* no files at all */
+};
 
 struct sandbox_path {
 	const char *path; /* absolute directory */

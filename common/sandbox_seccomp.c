@@ -30,7 +30,9 @@
 #define WORKER (1u << SANDBOX_WORKER)
 #define QUERY (1u << SANDBOX_QUERY)
 #define KEEPER (1u << SANDBOX_KEEPER)
-#define ALL (WORKER | QUERY | KEEPER)
+#define HASHER (1u << SANDBOX_HASHER)
+#define ALL (WORKER | QUERY | KEEPER) /* who have files */
+#define EVERY (ALL | HASHER)
 
 struct rule {
 	int call;
@@ -40,14 +42,14 @@ struct rule {
 /* clang-format off: tables */
 static const struct rule allowed[] = {
 	/* The channel, and files. */
-	{ SCMP_SYS(read), ALL },
+	{ SCMP_SYS(read), EVERY },
 	{ SCMP_SYS(readv), ALL },
 	{ SCMP_SYS(pread64), ALL },
-	{ SCMP_SYS(write), ALL },
+	{ SCMP_SYS(write), EVERY },
 	{ SCMP_SYS(writev), ALL },
 	{ SCMP_SYS(pwrite64), ALL },
 	{ SCMP_SYS(lseek), ALL },
-	{ SCMP_SYS(close), ALL },
+	{ SCMP_SYS(close), EVERY },
 	{ SCMP_SYS(dup), ALL },
 	{ SCMP_SYS(open), ALL },
 	{ SCMP_SYS(openat), ALL },
@@ -80,45 +82,45 @@ static const struct rule allowed[] = {
 	{ SCMP_SYS(mkdirat), WORKER | KEEPER },
 	{ SCMP_SYS(rmdir), KEEPER },
 	{ SCMP_SYS(fchmod), KEEPER },
-	{ SCMP_SYS(poll), ALL },
-	{ SCMP_SYS(ppoll), ALL },
+	{ SCMP_SYS(poll), EVERY },
+	{ SCMP_SYS(ppoll), EVERY },
 	/* Memory; mmap and mprotect: see filter_arguments. */
-	{ SCMP_SYS(brk), ALL },
-	{ SCMP_SYS(munmap), ALL },
-	{ SCMP_SYS(mremap), ALL },
-	{ SCMP_SYS(madvise), ALL },
-	{ SCMP_SYS(mlock), KEEPER }, /* secrets: not to the swap */
-	{ SCMP_SYS(munlock), KEEPER },
+	{ SCMP_SYS(brk), EVERY },
+	{ SCMP_SYS(munmap), EVERY },
+	{ SCMP_SYS(mremap), EVERY },
+	{ SCMP_SYS(madvise), EVERY },
+	{ SCMP_SYS(mlock), KEEPER | HASHER }, /* secrets: not to the swap */
+	{ SCMP_SYS(munlock), KEEPER | HASHER },
 	/* Itself, and time. */
-	{ SCMP_SYS(getpid), ALL },
-	{ SCMP_SYS(gettid), ALL },
-	{ SCMP_SYS(getppid), ALL },
+	{ SCMP_SYS(getpid), EVERY },
+	{ SCMP_SYS(gettid), EVERY },
+	{ SCMP_SYS(getppid), EVERY },
 	{ SCMP_SYS(getuid), ALL },
 	{ SCMP_SYS(geteuid), ALL },
 	{ SCMP_SYS(getgid), ALL },
 	{ SCMP_SYS(getegid), ALL },
 	{ SCMP_SYS(getrlimit), ALL },
 	{ SCMP_SYS(getrusage), ALL },
-	{ SCMP_SYS(sysinfo), ALL },
+	{ SCMP_SYS(sysinfo), EVERY },
 	{ SCMP_SYS(uname), ALL },
-	{ SCMP_SYS(sched_yield), ALL },
+	{ SCMP_SYS(sched_yield), EVERY },
 	{ SCMP_SYS(sched_getaffinity), ALL },
-	{ SCMP_SYS(getrandom), ALL },
-	{ SCMP_SYS(clock_gettime), ALL },
+	{ SCMP_SYS(getrandom), EVERY },
+	{ SCMP_SYS(clock_gettime), EVERY },
 	{ SCMP_SYS(clock_getres), ALL },
-	{ SCMP_SYS(clock_nanosleep), ALL },
-	{ SCMP_SYS(nanosleep), ALL },
-	{ SCMP_SYS(gettimeofday), ALL },
-	{ SCMP_SYS(time), ALL },
-	{ SCMP_SYS(futex), ALL },
-	{ SCMP_SYS(restart_syscall), ALL },
+	{ SCMP_SYS(clock_nanosleep), EVERY },
+	{ SCMP_SYS(nanosleep), EVERY },
+	{ SCMP_SYS(gettimeofday), EVERY },
+	{ SCMP_SYS(time), EVERY },
+	{ SCMP_SYS(futex), EVERY },
+	{ SCMP_SYS(restart_syscall), EVERY },
 	/* Ending; abort() blocks, unblocks and raises: tgkill is below. */
-	{ SCMP_SYS(rt_sigaction), ALL },
-	{ SCMP_SYS(rt_sigprocmask), ALL },
-	{ SCMP_SYS(rt_sigreturn), ALL },
-	{ SCMP_SYS(sigaltstack), ALL },
-	{ SCMP_SYS(exit), ALL },
-	{ SCMP_SYS(exit_group), ALL },
+	{ SCMP_SYS(rt_sigaction), EVERY },
+	{ SCMP_SYS(rt_sigprocmask), EVERY },
+	{ SCMP_SYS(rt_sigreturn), EVERY },
+	{ SCMP_SYS(sigaltstack), EVERY },
+	{ SCMP_SYS(exit), EVERY },
+	{ SCMP_SYS(exit_group), EVERY },
 };
 
 static const int refused[] = {

@@ -24,6 +24,11 @@ union any_msg {
 	struct msg_keep_delete keep_delete;
 	struct msg_keep_reset keep_reset;
 	struct msg_keep_setting keep_setting;
+	struct msg_keep_user keep_user;
+	struct msg_keep_user_delete keep_user_delete;
+	struct msg_keep_key keep_key;
+	struct msg_keep_hash keep_hash;
+	struct msg_keep_verify keep_verify;
 };
 
 struct serve {
@@ -283,8 +288,22 @@ serve_run(struct serve *s)
 		    s->role->idle(s->arg);
 		if (more)
 			s->progress++;
+		if (s->broken)
+			break;
 	}
 	return s->broken ? -1 : 0;
+}
+
+void
+serve_watch(struct serve *s, int fd)
+{
+	peer_watch(s->peer, fd);
+}
+
+void
+serve_stop(struct serve *s)
+{
+	s->broken = true;
 }
 
 int

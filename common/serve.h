@@ -34,8 +34,8 @@ struct serve_role {
 	/* HELLO came: open what is needed, enter the sandbox. 0 or -1. */
 	int (*start)(void *arg, const struct msg_hello *);
 	/*
-	 * Nothing to read: do a little work. True when there is more. May be
-	 * NULL.
+	 * All that came is handled: do a little work. True when there is more.
+	 * May be NULL.
 	 */
 	bool (*idle)(void *arg);
 };
@@ -52,6 +52,11 @@ void serve_free(struct serve *); /* NULL is fine */
  * what it may not, start or a handler failed, or the socket did (logged).
  */
 int serve_run(struct serve *) MUST_CHECK;
+
+/* serve_run also wakes, and calls idle, when fd (borrowed) can be read. */
+void serve_watch(struct serve *, int fd);
+/* From a handler or idle: serve_run is to end, as after a failure. */
+void serve_stop(struct serve *);
 
 /*
  * To be called now and then in long work, which thereby counts as progress:

@@ -14,11 +14,12 @@
 #include "common/sqlx.h"
 #include "keeper/catalog.h"
 #include "keeper/settings.h"
+#include "keeper/userdb.h"
 
 /* Nobody else writes; an administrator may be looking. */
 #define BUSY_TIMEOUT_MS 5000
 
-static const char schema_sql[] =
+static const char jobs_sql[] =
     "CREATE TABLE meta ("
     " id INTEGER PRIMARY KEY CHECK (id = 1),"
     " version INTEGER NOT NULL,"
@@ -36,6 +37,12 @@ static const char schema_sql[] =
     " deleted INTEGER NOT NULL,"
     " crc INTEGER NOT NULL);"
     "CREATE UNIQUE INDEX job_live ON job (job_id) WHERE deleted = 0;";
+
+/*
+ * What each version adds to the one before it: an older catalogue is brought
+ * up to date in place, a new one goes through all of them.
+ */
+static const char *const steps[CATALOG_VERSION] = { jobs_sql, userdb_schema };
 
 #define JOB_COLUMNS                                                            \
 	"incarnation, job_id, config, create_time_ms, finished_time_ms,"       \
@@ -208,23 +215,53 @@ meta_write(struct catalog *c, uint64_t last)
 	return sqlx_run(c->st[ST_SET_META]);
 }
 
-/* Made in one transaction, so it is there as a whole or not at all. */
+/*
+ * The version that the file has, 0 when it is empty. One that is not to be
+ * touched counts as up to date: meta_read says what is wrong with it.
+ */
+static int
+schema_version(sqlite3 *db, int64_t *version, int64_t *last)
+{
+	int64_t n, crc;
+
+	*version = *last = 0;
+	if (sqlx_number(db, "SELECT count(*) FROM sqlite_schema", &n) == -1)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (sqlx_number(db, "SELECT version FROM meta", version) == -1 ||
+	    sqlx_number(db, "SELECT last_incarnation FROM meta", last) == -1 ||
+	    sqlx_number(db, "SELECT crc FROM meta", &crc) == -1)
+		return -1;
+	if (*version < 1 ||
+	    crc != meta_crc((uint64_t)*version, (uint64_t)*last))
+		*version = CATALOG_VERSION;
+	return 0;
+}
+
+/* In one transaction: a version is there as a whole or not at all. */
 static int
 schema_ensure(sqlite3 *db)
 {
-	char sql[128];
-	int64_t n;
+	int64_t version, last;
+	char sql[160];
 
-	if (sqlx_number(db, "SELECT count(*) FROM sqlite_schema", &n) == -1)
+	if (schema_version(db, &version, &last) == -1)
 		return -1;
-	if (n > 0)
+	if (version >= CATALOG_VERSION)
 		return 0;
-	snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES (1, %d, 0, %u)",
-	    CATALOG_VERSION, meta_crc(CATALOG_VERSION, 0));
-	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1 ||
-	    sqlx_exec(db, schema_sql) == -1 || sqlx_exec(db, sql) == -1)
+	if (version > 0)
+		log_info(CATALOG_FILE ": brought from version %d to %d",
+		    (int)version, CATALOG_VERSION);
+	snprintf(sql, sizeof(sql),
+	    "INSERT OR REPLACE INTO meta VALUES (1, %d, %" PRId64 ", %u)",
+	    CATALOG_VERSION, last, meta_crc(CATALOG_VERSION, (uint64_t)last));
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1)
 		return -1;
-	return sqlx_exec(db, "COMMIT");
+	for (int64_t i = version; i < CATALOG_VERSION; i++)
+		if (sqlx_exec(db, steps[i]) == -1)
+			return -1;
+	return sqlx_exec(db, sql) == -1 ? -1 : sqlx_exec(db, "COMMIT");
 }
 
 static int
@@ -260,9 +297,9 @@ db_setup(sqlite3 *db)
 		"PRAGMA foreign_keys=ON;"
 		"PRAGMA temp_store=MEMORY") == -1)
 		return -1;
-	if (schema_ensure(db) == -1 || settings_ensure(db) == -1)
+	if (integrity_check(db) == -1 || schema_ensure(db) == -1)
 		return -1;
-	return integrity_check(db);
+	return settings_ensure(db);
 }
 
 struct catalog *
@@ -307,6 +344,12 @@ catalog_close(struct catalog *c)
 	if (sqlite3_close(c->db) != SQLITE_OK)
 		sqlx_fail(c->db, "close");
 	free(c);
+}
+
+sqlite3 *
+catalog_db(struct catalog *c)
+{
+	return c->db;
 }
 
 static int

@@ -15,14 +15,18 @@ struct catalog;
 struct sqlite3;
 
 #define CATALOG_FILE "catalog.db"
-#define CATALOG_VERSION 1
+#define CATALOG_VERSION 2
 
 /*
- * Open, or make, the catalogue in the current directory. NULL with errno
- * (logged; EBADMSG: damaged, or of another version).
+ * Open, or make, the catalogue in the current directory; one of an earlier
+ * version is brought up to this one. NULL with errno (logged; EBADMSG:
+ * damaged, or of a later version).
  */
 struct catalog *catalog_open(void);
 void catalog_close(struct catalog *); /* NULL is fine */
+
+/* For the other tables of the same file; borrowed. */
+struct sqlite3 *catalog_db(struct catalog *);
 
 /*
  * A new job gets the next incarnation, a number that was never given before.

@@ -18,6 +18,7 @@
 #include "keeper/catalog.h"
 #include "keeper/jobdirs.h"
 #include "keeper/keeper.h"
+#include "keeper/secrets.h"
 #include "keeper/settings.h"
 
 /*
@@ -31,8 +32,9 @@ struct keeper {
 	int lock; /* the state directory, locked; -1 */
 	struct catalog *catalog;
 	struct jobdirs *dirs;
-	struct serve *serve; /* while KEEP_LOAD is answered */
-	uint32_t request;
+	struct secrets *secrets;
+	struct serve *serve;
+	uint32_t request; /* while KEEP_LOAD is answered */
 };
 
 /* Start */
@@ -186,7 +188,8 @@ keeper_start(void *arg, const struct msg_hello *hello)
 
 	log_init("anomd-keeper", (enum log_level)hello->log_level);
 	dir = span_dup(hello->path);
-	if (dir == NULL || state_enter(k, dir) == -1)
+	k->secrets = secrets_start(k->serve);
+	if (dir == NULL || k->secrets == NULL || state_enter(k, dir) == -1)
 		goto out;
 	umask(077);
 	k->dirs = jobdirs_open();
@@ -201,7 +204,8 @@ keeper_start(void *arg, const struct msg_hello *hello)
 	path.path = dir;
 	if (sandbox_enter(SANDBOX_KEEPER, &path, 1) == -1)
 		goto out;
-	if (jobdirs_each_trash(k->dirs, skip_number, k) == -1 ||
+	if (secrets_open(k->secrets, catalog_db(k->catalog)) == -1 ||
+	    jobdirs_each_trash(k->dirs, skip_number, k) == -1 ||
 	    finish_deletions(k) == -1 ||
 	    jobdirs_each(k->dirs, check_directory, k) == -1 ||
 	    catalog_each(k->catalog, check_row, k) == -1) {
@@ -284,11 +288,11 @@ on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
 	struct keeper *k = arg;
 
 	(void)obj;
-	k->serve = s;
 	k->request = request;
 	/* Part of a list is worse than none: the supervisor starts anew. */
 	if (settings_each(catalog_database(k->catalog), load_setting, k) ==
 		-1 ||
+	    secrets_load(k->secrets, request) == -1 ||
 	    catalog_each(k->catalog, load_one, k) == -1)
 		return -1;
 	return done(s, request, 0);
@@ -450,7 +454,16 @@ keeper_idle(void *arg)
 {
 	struct keeper *k = arg;
 
+	secrets_idle(k->secrets);
 	return jobdirs_purge(k->dirs);
+}
+
+struct secrets *
+keeper_secrets(void *arg)
+{
+	struct keeper *k = arg;
+
+	return k->secrets;
 }
 
 static const struct serve_entry entries[] = {
@@ -461,12 +474,17 @@ static const struct serve_entry entries[] = {
 	{ MSG_KEEP_UPDATE, on_update },
 	{ MSG_KEEP_RESET, on_reset },
 	{ MSG_KEEP_SETTING, on_setting },
+	{ MSG_KEEP_USER_PUT, secrets_on_user_put },
+	{ MSG_KEEP_USER_DELETE, secrets_on_user_delete },
+	{ MSG_KEEP_KEY_PUT, secrets_on_key_put },
+	{ MSG_KEEP_HASH, secrets_on_hash },
+	{ MSG_KEEP_VERIFY, secrets_on_verify },
 };
 
 static const struct serve_role role = {
 	.from = FROM_KPR,
 	.first = MSG_KEEP_LOAD,
-	.last = MSG_KEEP_SETTING,
+	.last = MSG_KEEP_VERIFIED,
 	.nentries = NELEM(entries),
 	.entries = entries,
 	.start = keeper_start,
@@ -484,7 +502,9 @@ keeper_main(int fd)
 		log_warn("cannot serve");
 		return 1;
 	}
+	k.serve = s;
 	rc = serve_run(s);
+	secrets_free(k.secrets);
 	serve_free(s);
 	catalog_close(k.catalog);
 	jobdirs_close(k.dirs);

@@ -5,9 +5,11 @@
 #include "common/compat.h"
 #include "common/jobconf.h"
 
+struct accounts;
 struct call;
 struct job;
 struct json_object;
+struct objparse_table;
 
 /* api_root.c */
 void api_root(struct call *);
@@ -71,5 +73,26 @@ void api_job_data(struct call *);
 /* api_results.c */
 void api_buckets(struct call *);
 void api_records(struct call *);
+
+/* api_security.c */
+void api_authenticate(struct call *);
+void api_user_get(struct call *);
+void api_user_put(struct call *);
+void api_user_delete(struct call *);
+void api_user_password(struct call *);
+void api_user_enable(struct call *);
+void api_user_disable(struct call *);
+/* The users and keys; NULL: security is off, the call was answered. */
+struct accounts *api_accounts(struct call *);
+/* The body, an object of these fields; the caller owns it. NULL with *e. */
+struct json_object *api_object(
+    struct call *, const struct objparse_table *, struct apierr *e);
+/* The member "metadata" as a text that lives with o. 0, or -1 with *e. */
+int api_metadata(struct json_object *o, const char **text, struct apierr *e);
+
+/* api_keys.c */
+void api_key_get(struct call *);
+void api_key_create(struct call *);
+void api_key_invalidate(struct call *);
 
 #endif

@@ -65,7 +65,7 @@ api_delete_expired_data(struct call *c)
 	if (rc == 0)
 		rc = expired_check(&opts, &e);
 	if (rc == 0)
-		n = jobexpr_expand(c->srv->jobs, c->job_id,
+		n = jobexpr_expand(c->srv->jobs, c, c->job_id,
 		    means_every_job(c->job_id), &list, &e);
 	if (rc == -1 || n == -1)
 		call_error(c, &e);

@@ -85,7 +85,7 @@ api_jobs_meant(struct call *c, struct job ***list, struct apierr *e)
 
 	if (allow_no_match(c, &lenient, e) == -1)
 		return -1;
-	return jobexpr_expand(c->srv->jobs, c->job_id, lenient, list, e);
+	return jobexpr_expand(c->srv->jobs, c, c->job_id, lenient, list, e);
 }
 
 void

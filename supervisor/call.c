@@ -9,7 +9,12 @@
 #include <string.h>
 
 #include "common/jsonmake.h"
+#include "supervisor/accounts.h"
+#include "supervisor/audit.h"
+#include "supervisor/auth.h"
 #include "supervisor/call.h"
+#include "supervisor/rights.h"
+#include "supervisor/server.h"
 
 struct call *
 call_new(struct server *srv, struct http_req *req)
@@ -24,13 +29,26 @@ call_new(struct server *srv, struct http_req *req)
 }
 
 void
+call_unserved(struct http_req *req)
+{
+	struct apierr e;
+
+	apierr_set(&e, 503, E_STATUS, "out of memory");
+	http_reply_error(req, &e);
+}
+
+void
 call_free(struct call *c)
 {
 	if (c == NULL)
 		return;
+	principal_clear(&c->who);
 	params_clear(&c->params);
 	free(c->job_id);
 	free(c->item);
+	/* There may be a password in it. */
+	if (c->body != NULL)
+		explicit_bzero(c->body, c->body_len);
 	free(c->body);
 	free(c);
 }
@@ -41,6 +59,7 @@ call_gone_cb(struct http_req *req, void *arg)
 	struct call *c = arg;
 
 	(void)req;
+	audit_call(c, 0);
 	c->req = NULL;
 	if (c->gone != NULL)
 		c->gone(c, c->gone_arg);
@@ -61,6 +80,7 @@ call_reply(struct call *c, int status, struct json_object *o)
 	size_t len;
 	char *text = o == NULL ? NULL : jsonout_print(o, &c->style, &len);
 
+	audit_call(c, text == NULL ? 503 : status);
 	if (text != NULL) {
 		http_reply_bytes(c->req, status, c->media, text, len);
 	} else {
@@ -122,4 +142,45 @@ void
 call_no_such_job(struct call *c, const char *job_id)
 {
 	call_fail(c, 404, E_NOT_FOUND, "No known job with id '%s'", job_id);
+}
+
+bool
+call_may(const struct call *c, const char *job_id)
+{
+	return principal_may(&c->who, c->route->privilege, job_id);
+}
+
+int
+call_forbidden_for(const struct call *c, enum privilege priv, struct apierr *e)
+{
+	const struct principal *p = &c->who;
+	const struct user *u;
+	const char *roles = "";
+
+	if (c->old_path)
+		return apierr_set(e, 403, E_SECURITY,
+		    "action [%s] is unauthorized for user [%s]",
+		    c->route->action, p->user);
+	if (p->key_id[0] != '\0')
+		return apierr_set(e, 403, E_SECURITY,
+		    "action [%s] is unauthorized for API key id [%s] of user "
+		    "[%s], this action is granted by the cluster privileges "
+		    "[%s]",
+		    c->route->action, p->key_id, p->user,
+		    rights_granting(priv));
+	if (p->realm == REALM_UNIX)
+		roles = "superuser";
+	else if (c->srv->auth != NULL &&
+	    (u = accounts_user(auth_accounts(c->srv->auth), p->user)) != NULL)
+		roles = u->roles;
+	return apierr_set(e, 403, E_SECURITY,
+	    "action [%s] is unauthorized for user [%s] with effective roles "
+	    "[%s], this action is granted by the cluster privileges [%s]",
+	    c->route->action, p->user, roles, rights_granting(priv));
+}
+
+int
+call_forbidden(const struct call *c, struct apierr *e)
+{
+	return call_forbidden_for(c, c->route->privilege, e);
 }

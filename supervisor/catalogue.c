@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct request {
 	bool lasting;	   /* asked for until it is answered */
 	struct wbuf frame; /* whole; owned */
 	catalogue_cb *cb;
+	catalogue_password_cb *password_cb; /* in its place: out of order */
 	void *arg;
 };
 
@@ -57,27 +59,68 @@ struct catalogue {
 };
 
 static void
-request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
-    uint64_t incarnation)
+request_free(struct request *r)
 {
-	TAILQ_REMOVE(&cat->requests, r, entry);
-	cat->nrequests--;
-	cat->queued_bytes -= r->frame.len;
-	r->cb(r->arg, e, incarnation);
+	if (r->password_cb != NULL && r->frame.data != NULL)
+		sodium_memzero(r->frame.data, r->frame.len);
 	wbuf_clear(&r->frame);
 	free(r);
 }
 
+/* What the keeper has said. */
+struct result {
+	uint64_t incarnation;
+	bool ok;
+	struct span hash;
+};
+
+static void
+request_finish(struct catalogue *cat, struct request *r, const struct apierr *e,
+    const struct result *res)
+{
+	static const struct result none;
+
+	if (res == NULL)
+		res = &none;
+	TAILQ_REMOVE(&cat->requests, r, entry);
+	cat->nrequests--;
+	cat->queued_bytes -= r->frame.len;
+	if (r->password_cb != NULL)
+		r->password_cb(r->arg, e, res->ok, res->hash);
+	else
+		r->cb(r->arg, e, res->incarnation);
+	request_free(r);
+}
+
 /*
  * The keeper answers in order. Who asks relies on it: nothing of a job is
- * answered behind the deletion that ends it.
+ * answered behind the deletion that ends it. Passwords alone take their time.
  */
 static struct request *
 request_find(struct catalogue *cat, uint32_t id)
 {
-	struct request *r = TAILQ_FIRST(&cat->requests);
+	struct request *r;
 
-	return r != NULL && r->id == id && r->sent_us != 0 ? r : NULL;
+	TAILQ_FOREACH (r, &cat->requests, entry) {
+		if (r->id == id)
+			return r->sent_us != 0 ? r : NULL;
+		if (r->password_cb == NULL)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* The same among those about passwords. */
+static struct request *
+request_find_password(struct catalogue *cat, uint32_t id)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &cat->requests, entry)
+		if (r->id == id)
+			break;
+	return r != NULL && r->password_cb != NULL && r->sent_us != 0 ? r
+								      : NULL;
 }
 
 /* One that cannot be queued times out as one that is not answered. */
@@ -103,7 +146,7 @@ requests_lost(struct catalogue *cat)
 	e.retry_after_s = 1;
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next) {
 		if (r->sent_us != 0 && !r->lasting && r->tries >= TRIES_MAX)
-			request_finish(cat, r, &e, 0);
+			request_finish(cat, r, &e, NULL);
 		else
 			r->sent_us = 0;
 	}
@@ -122,7 +165,7 @@ requests_expire(struct catalogue *cat, int64_t now_us)
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
 		if (r->sent_us == 0 && !(r->lasting && r->tries > 0) &&
 		    now_us - r->asked_us > ANSWER_TIMEOUT_US)
-			request_finish(cat, r, &e, 0);
+			request_finish(cat, r, &e, NULL);
 }
 
 /* At the next tick at the earliest; later and later while it does not last. */
@@ -197,6 +240,24 @@ on_setting(struct catalogue *cat, uint32_t request, const void *msg)
 }
 
 static void
+on_user(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	if (cat->load_id == 0 || request != cat->load_id)
+		keeper_down(cat, "sent a user that was not asked for");
+	else
+		cat->handlers->user(cat->arg, msg);
+}
+
+static void
+on_key(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	if (cat->load_id == 0 || request != cat->load_id)
+		keeper_down(cat, "sent a key that was not asked for");
+	else
+		cat->handlers->key(cat->arg, msg);
+}
+
+static void
 on_loaded(struct catalogue *cat)
 {
 	struct request *r, *next;
@@ -213,6 +274,7 @@ static void
 on_done(struct catalogue *cat, uint32_t request, const void *msg)
 {
 	const struct msg_keep_done *m = msg;
+	struct result res = { .incarnation = m->incarnation };
 	struct request *r;
 
 	if (request == cat->load_id && cat->load_id != 0) {
@@ -220,10 +282,39 @@ on_done(struct catalogue *cat, uint32_t request, const void *msg)
 		return;
 	}
 	r = request_find(cat, request);
-	if (r == NULL)
+	if (r == NULL || r->password_cb != NULL)
 		keeper_down(cat, "answered what was not asked");
 	else
-		request_finish(cat, r, NULL, m->incarnation);
+		request_finish(cat, r, NULL, &res);
+}
+
+static void
+on_password(struct catalogue *cat, uint32_t request, const struct result *res)
+{
+	struct request *r = request_find_password(cat, request);
+
+	if (r == NULL)
+		keeper_down(cat, "judged a password that was not asked about");
+	else
+		request_finish(cat, r, NULL, res);
+}
+
+static void
+on_hashed(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	const struct msg_keep_hashed *m = msg;
+	struct result res = { .ok = true, .hash = m->hash };
+
+	on_password(cat, request, &res);
+}
+
+static void
+on_verified(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	const struct msg_keep_verified *m = msg;
+	struct result res = { .ok = m->ok };
+
+	on_password(cat, request, &res);
 }
 
 static void
@@ -234,11 +325,14 @@ on_failed(struct catalogue *cat, uint32_t request, const void *msg)
 	struct apierr e;
 	struct rbuf rb;
 
+	if (r == NULL)
+		r = request_find_password(cat, request);
+
 	rbuf_init(&rb, m->error.p, m->error.len);
 	if (apierr_decode(&rb, &e) == -1)
 		keeper_down(cat, "sent an error that cannot be read");
 	else if (r != NULL)
-		request_finish(cat, r, &e, 0);
+		request_finish(cat, r, &e, NULL);
 	else
 		keeper_down(cat, e.link[0].reason);
 }
@@ -259,6 +353,10 @@ static const struct {
 	{ MSG_KEEP_SETTING, on_setting },
 	{ MSG_KEEP_JOB, on_job },
 	{ MSG_KEEP_DONE, on_done },
+	{ MSG_KEEP_USER, on_user },
+	{ MSG_KEEP_KEY, on_key },
+	{ MSG_KEEP_HASHED, on_hashed },
+	{ MSG_KEEP_VERIFIED, on_verified },
 	{ MSG_FAILED, on_failed },
 	{ MSG_PONG, on_pong },
 };
@@ -273,6 +371,10 @@ keeper_frame(
 		struct msg_keep_setting setting;
 		struct msg_keep_job job;
 		struct msg_keep_done done;
+		struct msg_keep_user user;
+		struct msg_keep_key key;
+		struct msg_keep_hashed hashed;
+		struct msg_keep_verified verified;
 		struct msg_failed failed;
 		struct msg_pong pong;
 	} m;
@@ -386,8 +488,7 @@ catalogue_free(struct catalogue *cat)
 	child_forget(cat->child);
 	while ((r = TAILQ_FIRST(&cat->requests)) != NULL) {
 		TAILQ_REMOVE(&cat->requests, r, entry);
-		wbuf_clear(&r->frame);
-		free(r);
+		request_free(r);
 	}
 	free(cat);
 }
@@ -431,12 +532,13 @@ catalogue_tick(struct catalogue *cat)
 	requests_expire(cat, now_us);
 }
 
-static void
-request_new(struct catalogue *cat, uint16_t type, const void *msg,
-    catalogue_cb *cb, void *arg)
+/* One of the callbacks is NULL. 0, or -1 with *e set. */
+static int
+request_add(struct catalogue *cat, uint16_t type, const void *msg,
+    catalogue_cb *cb, catalogue_password_cb *password_cb, void *arg,
+    struct apierr *e)
 {
 	struct request *r = calloc(1, sizeof(*r));
-	struct apierr e;
 
 	if (r == NULL)
 		goto fail;
@@ -445,6 +547,7 @@ request_new(struct catalogue *cat, uint16_t type, const void *msg,
 	r->asked_us = clock_mono_us();
 	r->lasting = type == MSG_KEEP_DELETE || type == MSG_KEEP_RESET;
 	r->cb = cb;
+	r->password_cb = password_cb;
 	r->arg = arg;
 	if (frame_put(&r->frame, type, r->id, msg) == -1)
 		goto fail;
@@ -453,14 +556,33 @@ request_new(struct catalogue *cat, uint16_t type, const void *msg,
 	cat->queued_bytes += r->frame.len;
 	if (keeper_is_loaded(cat))
 		request_send(cat, r);
-	return;
+	return 0;
 fail:
-	if (r != NULL)
-		wbuf_clear(&r->frame);
-	free(r);
-	apierr_set(&e, 503, E_STATUS, "%s was not stored: %s", msg_name(type),
+	apierr_set(e, 503, E_STATUS, "%s was not stored: %s", msg_name(type),
 	    errno == EINVAL ? "it is too large" : "out of memory");
-	cb(arg, &e, 0);
+	if (r != NULL)
+		request_free(r);
+	return -1;
+}
+
+static void
+request_new(struct catalogue *cat, uint16_t type, const void *msg,
+    catalogue_cb *cb, void *arg)
+{
+	struct apierr e;
+
+	if (request_add(cat, type, msg, cb, NULL, arg, &e) == -1)
+		cb(arg, &e, 0);
+}
+
+static void
+password_new(struct catalogue *cat, uint16_t type, const void *msg,
+    catalogue_password_cb *cb, void *arg)
+{
+	struct apierr e;
+
+	if (request_add(cat, type, msg, NULL, cb, arg, &e) == -1)
+		cb(arg, &e, false, span_of(NULL));
 }
 
 /* One that carries a configuration. */
@@ -520,4 +642,39 @@ catalogue_setting(struct catalogue *cat, const struct msg_keep_setting *m,
     catalogue_cb *cb, void *arg)
 {
 	request_new(cat, MSG_KEEP_SETTING, m, cb, arg);
+}
+
+void
+catalogue_put_user(struct catalogue *cat, const struct msg_keep_user *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_USER_PUT, m, cb, arg);
+}
+
+void
+catalogue_delete_user(struct catalogue *cat,
+    const struct msg_keep_user_delete *m, catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_USER_DELETE, m, cb, arg);
+}
+
+void
+catalogue_put_key(struct catalogue *cat, const struct msg_keep_key *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_KEY_PUT, m, cb, arg);
+}
+
+void
+catalogue_hash(struct catalogue *cat, const struct msg_keep_hash *m,
+    catalogue_password_cb *cb, void *arg)
+{
+	password_new(cat, MSG_KEEP_HASH, m, cb, arg);
+}
+
+void
+catalogue_verify(struct catalogue *cat, const struct msg_keep_verify *m,
+    catalogue_password_cb *cb, void *arg)
+{
+	password_new(cat, MSG_KEEP_VERIFY, m, cb, arg);
 }

@@ -24,7 +24,10 @@ struct catalogue_handlers {
 	void (*setting)(void *arg, const struct msg_keep_setting *);
 	/* A stored job, once for each after every start of a keeper. */
 	void (*job)(void *arg, const struct msg_keep_job *);
-	/* All stored jobs were given. */
+	/* A stored user, a stored key: the same. */
+	void (*user)(void *arg, const struct msg_keep_user *);
+	void (*key)(void *arg, const struct msg_keep_key *);
+	/* All that is stored was given. */
 	void (*loaded)(void *arg);
 	/* The first keeper could not be started or could not load. */
 	void (*failed)(void *arg, const char *why);
@@ -60,5 +63,23 @@ void catalogue_reset(struct catalogue *, const struct msg_keep_reset *,
     catalogue_cb *, void *arg);
 void catalogue_setting(struct catalogue *, const struct msg_keep_setting *,
     catalogue_cb *, void *arg);
+void catalogue_put_user(struct catalogue *, const struct msg_keep_user *,
+    catalogue_cb *, void *arg);
+void catalogue_delete_user(struct catalogue *,
+    const struct msg_keep_user_delete *, catalogue_cb *, void *arg);
+void catalogue_put_key(
+    struct catalogue *, const struct msg_keep_key *, catalogue_cb *, void *arg);
+
+/*
+ * Passwords: hashed one after the other, answered out of the order of all
+ * other requests. ok: it is the right one; hash: of catalogue_hash, until the
+ * callback returns. The copies of a password on its way are overwritten.
+ */
+typedef void catalogue_password_cb(
+    void *arg, const struct apierr *e, bool ok, struct span hash);
+void catalogue_hash(struct catalogue *, const struct msg_keep_hash *,
+    catalogue_password_cb *, void *arg);
+void catalogue_verify(struct catalogue *, const struct msg_keep_verify *,
+    catalogue_password_cb *, void *arg);
 
 #endif

@@ -121,6 +121,7 @@ static const struct key keys[] = {
 	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL, version_fault },
 	{ "cluster_name", KEY_WORD, AT(cluster_name), "anomd", 0, 0, NULL, name_fault },
 	{ "deprecation_warnings", KEY_BOOL, AT(deprecation_warnings), "no", 0, 0, NULL, NULL },
+	{ "security", KEY_BOOL, AT(security), "no", 0, 0, NULL, NULL },
 	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL, NULL },
 };
 /* clang-format on */
@@ -448,10 +449,11 @@ conf_check(const struct conf *c)
 	for (size_t i = 0; i < c->listen.n; i++) {
 		const char *spec = c->listen.item[i];
 
-		if (c->insecure || http_spec_is_local(spec))
+		if (c->security || c->insecure || http_spec_is_local(spec))
 			continue;
 		log_warnx("listen %s: refused beyond loopback without "
-			  "authentication; \"insecure yes\" allows it",
+			  "authentication; \"security yes\" asks for it, "
+			  "\"insecure yes\" does without",
 		    spec);
 		rc = -1;
 	}

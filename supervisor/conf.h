@@ -41,6 +41,7 @@ struct conf {
 	char *reported_version;
 	char *cluster_name;
 	bool deprecation_warnings;
+	bool security; /* who asks must be known, and allowed to */
 	bool insecure;
 };
 

@@ -18,6 +18,8 @@
 #include "common/crc32c.h"
 #include "common/log.h"
 #include "common/zones.h"
+#include "supervisor/accounts.h"
+#include "supervisor/auth.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
@@ -221,11 +223,31 @@ keeper_job(void *arg, const struct msg_keep_job *m)
 }
 
 static void
+keeper_user(void *arg, const struct msg_keep_user *m)
+{
+	struct daemon *d = arg;
+
+	if (d->srv.auth != NULL)
+		accounts_loaded_user(auth_accounts(d->srv.auth), m);
+}
+
+static void
+keeper_key(void *arg, const struct msg_keep_key *m)
+{
+	struct daemon *d = arg;
+
+	if (d->srv.auth != NULL)
+		accounts_loaded_key(auth_accounts(d->srv.auth), m);
+}
+
+static void
 keeper_loaded(void *arg)
 {
 	struct daemon *d = arg;
 	struct jobs_count n;
 
+	if (d->srv.auth != NULL)
+		accounts_loaded(auth_accounts(d->srv.auth));
 	if (d->serving)
 		return;
 	if (listen_all(d) == -1) {
@@ -237,6 +259,8 @@ keeper_loaded(void *arg)
 	jobs_reopen(d->srv.jobs);
 	jobs_count(d->srv.jobs, &n);
 	log_info("ready: %zu jobs", n.all);
+	if (d->srv.auth != NULL)
+		auth_ready(d->srv.auth);
 	notify_state("READY=1");
 	status_show(d);
 }
@@ -250,8 +274,14 @@ keeper_failed(void *arg, const char *why)
 	daemon_end(d, 1);
 }
 
-static const struct catalogue_handlers keeper_handlers = { keeper_setting,
-	keeper_job, keeper_loaded, keeper_failed };
+static const struct catalogue_handlers keeper_handlers = {
+	.setting = keeper_setting,
+	.job = keeper_job,
+	.user = keeper_user,
+	.key = keeper_key,
+	.loaded = keeper_loaded,
+	.failed = keeper_failed,
+};
 
 /* 22 characters, as the ids of the API's nodes, from what does not change. */
 static void
@@ -438,6 +468,8 @@ daemon_start(struct daemon *d)
 	srv->retention = retention_new(srv);
 	if (srv->jobs == NULL || srv->queries == NULL || srv->retention == NULL)
 		return -1;
+	if (srv->conf->security && (srv->auth = auth_new(srv)) == NULL)
+		return -1;
 	d->watchdog = notify_watchdog_us() > 0;
 	srv->catalogue = catalogue_new(srv, &keeper_handlers, d);
 	return srv->catalogue == NULL ? -1 : 0;
@@ -455,6 +487,7 @@ daemon_free(struct daemon *d)
 	jobs_free(d->srv.jobs);
 	catalogue_free(d->srv.catalogue);
 	zones_free(d->srv.zones);
+	auth_free(d->srv.auth);
 	child_cleanup();
 	for (size_t i = 0; i < NELEM(events); i++)
 		if (events[i] != NULL)

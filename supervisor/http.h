@@ -102,12 +102,17 @@ const char *http_req_path(const struct http_req *);
 const char *http_req_query(const struct http_req *);
 /* First field of that name, trimmed; NULL when absent. Case-insensitive. */
 const char *http_req_header(const struct http_req *, const char *name);
+/* Each field of that name; *at begins as 0. NULL: no more. */
+const char *http_req_header_next(
+    const struct http_req *, const char *name, unsigned *at);
 bool http_req_has_body(const struct http_req *);
 enum http_encoding http_req_encoding(const struct http_req *);
 /* Content-Length, or -1 when chunked. */
 int64_t http_req_length(const struct http_req *);
 /* "127.0.0.1:53211", "unix" for the log. */
 const char *http_req_peer(const struct http_req *);
+/* The user at the other end of a Unix socket; -1: of another, or not known. */
+int http_req_peer_uid(const struct http_req *);
 
 void http_req_set_data(struct http_req *, void *);
 void *http_req_data(const struct http_req *);
@@ -151,7 +156,10 @@ struct http_sink {
  * left of it is read and thrown away for a bounded time (lingering close).
  */
 void http_body_stream(struct http_req *, const struct http_sink *, void *arg);
-/* Stop reading the body from the socket, and go on. Back-pressure. */
+/*
+ * Stop reading the body from the socket, and go on: back-pressure. A handler
+ * that has not decided about the request yet pauses it and decides later.
+ */
 void http_body_pause(struct http_req *);
 void http_body_resume(struct http_req *);
 /* Read it to its end and throw it away, then call done (may be NULL). */

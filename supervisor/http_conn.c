@@ -190,7 +190,8 @@ begin_request(struct http_conn *c)
 		return;
 	req->given = true;
 	c->http->config.on_head(req, c->http->config.arg);
-	if (req->answer == ANSWER_NONE && req->body.mode == BODY_UNDECIDED)
+	if (req->answer == ANSWER_NONE && req->body.mode == BODY_UNDECIDED &&
+	    !req->body.paused)
 		answer_fault(c, HTTP_FAULT_UNANSWERED, NULL);
 }
 

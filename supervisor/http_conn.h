@@ -99,6 +99,7 @@ struct http_req {
 	void *gone_arg;
 	void *data;
 	char peer[LISTEN_NAME_MAX];
+	int peer_uid;
 };
 
 enum http_conn_state {

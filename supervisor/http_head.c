@@ -36,6 +36,9 @@ http_head_init(struct http_head *h, size_t max)
 void
 http_head_clear(struct http_head *h)
 {
+	/* There may be a password in it. */
+	if (h->text != NULL)
+		explicit_bzero(h->text, h->len);
 	free(h->text);
 	h->text = NULL;
 	h->len = h->cap = 0;

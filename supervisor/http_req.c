@@ -19,6 +19,7 @@ http_req_new(struct http_conn *c)
 	req->conn = c;
 	http_head_init(&req->head, c->http->config.limits.max_head_bytes);
 	strlcpy(req->peer, c->peer.name, sizeof(req->peer));
+	req->peer_uid = c->peer.is_unix ? c->peer.uid : -1;
 	return req;
 }
 
@@ -119,6 +120,12 @@ http_req_header(const struct http_req *req, const char *name)
 	return http_head_field(&req->head, name);
 }
 
+const char *
+http_req_header_next(const struct http_req *req, const char *name, unsigned *at)
+{
+	return http_head_field_next(&req->head, name, at);
+}
+
 bool
 http_req_has_body(const struct http_req *req)
 {
@@ -141,6 +148,12 @@ const char *
 http_req_peer(const struct http_req *req)
 {
 	return req->peer;
+}
+
+int
+http_req_peer_uid(const struct http_req *req)
+{
+	return req->peer_uid;
 }
 
 void

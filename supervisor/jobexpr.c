@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/wildcard.h"
+#include "supervisor/call.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 
@@ -138,14 +139,17 @@ mark_wildcard(struct names *ns, const char *pattern)
 	return any;
 }
 
+/* Those that the caller may see. */
 static size_t
-collect_all(struct jobs *jobs, struct job ***list)
+collect_all(struct jobs *jobs, const struct call *c, struct job ***list)
 {
 	size_t n = 0, cap = 0;
 
 	*list = NULL;
 	for (struct job *job = jobs_first(jobs, ""); job != NULL;
 	     job = job_next(job)) {
+		if (c != NULL && !call_may(c, job->id))
+			continue;
 		if (n == cap) {
 			struct job **grown;
 
@@ -202,11 +206,11 @@ means_all(const char *expr)
 
 /*
  * Mark what the tokens name. Those that name nothing, and must, end up in
- * missing. 0, or -1: too many wildcards.
+ * missing. 0, or -1 with *e set: too many wildcards, or one is forbidden.
  */
 static int
-expr_mark(struct names *ns, const char *expr, bool allow_no_match,
-    char *missing, size_t missinglen)
+expr_mark(struct names *ns, const struct call *c, const char *expr,
+    bool allow_no_match, char *missing, size_t missinglen, struct apierr *e)
 {
 	char token[TOKEN_MAX_BYTES];
 	unsigned wildcards = 0;
@@ -220,10 +224,14 @@ expr_mark(struct names *ns, const char *expr, bool allow_no_match,
 			return 0;
 		wild = strchr(token, '*') != NULL;
 		if (wild && ++wildcards > WILDCARDS_MAX)
-			return -1;
+			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+			    "more than %d wildcards in one list of jobs",
+			    WILDCARDS_MAX);
 		any = wild ? mark_wildcard(ns, token) : mark_literal(ns, token);
 		if (any || (wild && allow_no_match))
 			continue;
+		if (!wild && c != NULL && !call_may(c, token))
+			return call_forbidden(c, e);
 		if (missing[0] != '\0')
 			strlcat(missing, ",", missinglen);
 		strlcat(missing, token, missinglen);
@@ -243,8 +251,8 @@ list_reduce(struct job **list, size_t n, const struct names *ns)
 }
 
 static long
-choose(const char *expr, bool allow_no_match, struct job **list, size_t n,
-    struct apierr *e)
+choose(const struct call *c, const char *expr, bool allow_no_match,
+    struct job **list, size_t n, struct apierr *e)
 {
 	char missing[512];
 	struct names ns;
@@ -252,11 +260,9 @@ choose(const char *expr, bool allow_no_match, struct job **list, size_t n,
 
 	if (names_init(&ns, list, n) == -1)
 		rc = apierr_set(e, 503, E_STATUS, "out of memory");
-	else if (expr_mark(
-		     &ns, expr, allow_no_match, missing, sizeof(missing)) == -1)
-		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "more than %d wildcards in one list of jobs",
-		    WILDCARDS_MAX);
+	else if (expr_mark(&ns, c, expr, allow_no_match, missing,
+		     sizeof(missing), e) == -1)
+		rc = -1;
 	else if (missing[0] != '\0')
 		rc = no_match(e, missing);
 	else
@@ -266,16 +272,16 @@ choose(const char *expr, bool allow_no_match, struct job **list, size_t n,
 }
 
 long
-jobexpr_expand(struct jobs *jobs, const char *expr, bool allow_no_match,
-    struct job ***list, struct apierr *e)
+jobexpr_expand(struct jobs *jobs, const struct call *c, const char *expr,
+    bool allow_no_match, struct job ***list, struct apierr *e)
 {
-	size_t n = collect_all(jobs, list);
+	size_t n = collect_all(jobs, c, list);
 	long rc;
 
 	if (n == SIZE_MAX)
 		rc = apierr_set(e, 503, E_STATUS, "out of memory");
 	else if (!means_all(expr))
-		rc = choose(expr, allow_no_match, *list, n, e);
+		rc = choose(c, expr, allow_no_match, *list, n, e);
 	else if (n == 0 && !allow_no_match)
 		rc = no_match(e, "*");
 	else

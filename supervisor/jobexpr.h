@@ -8,6 +8,7 @@
 #include "common/apierr.h"
 #include "common/compat.h"
 
+struct call;
 struct job;
 struct jobconf;
 struct jobs;
@@ -15,14 +16,16 @@ struct jobs;
 /*
  * The jobs that an expression names (NULL: all), each once, sorted by id.
  *
+ * c               whose rights decide which jobs there are; NULL: all
  * allow_no_match  false: a wildcard that matches nothing is an error too
  * *list           receives an array that the caller frees, may be NULL
  *
  * Returns their number, or -1 with *e set (404 naming the tokens, 400 when
- * there are too many wildcards, 503).
+ * there are too many wildcards, 403 for the name of one that the caller has no
+ * right to see, whether it is there or not, 503).
  */
-long jobexpr_expand(struct jobs *, const char *expr, bool allow_no_match,
-    struct job ***list, struct apierr *e);
+long jobexpr_expand(struct jobs *, const struct call *c, const char *expr,
+    bool allow_no_match, struct job ***list, struct apierr *e);
 
 /*
  * Ids of jobs and names of groups are one set of names, or an expression

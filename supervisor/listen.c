@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -95,10 +96,23 @@ starve(struct listener *l, int listen_fd)
 	events_update(l);
 }
 
+/* As the kernel knows it: nobody can claim to be somebody else. */
+static int
+peer_uid(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1
+	    ? -1
+	    : (int)cred.uid;
+}
+
 static void
 hand_over(struct listener *l, int fd, const struct sockaddr *sa)
 {
-	struct listen_peer peer = { .is_unix = l->sockets.is_unix };
+	struct listen_peer peer = { .is_unix = l->sockets.is_unix,
+		.uid = l->sockets.is_unix ? peer_uid(fd) : -1 };
 	int on = 1;
 
 	listen_address_text(sa, peer.name, sizeof(peer.name));

@@ -17,6 +17,7 @@ struct listener;
 struct listen_peer {
 	char name[LISTEN_NAME_MAX]; /* "127.0.0.1:53211", "[::1]:4", "unix" */
 	bool is_unix;
+	int uid; /* of the process that connected; -1: not known */
 };
 
 /* A connection came; fd (not blocking, close on exec) is the callee's. */

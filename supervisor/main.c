@@ -1,20 +1,21 @@
 /* Owns the command line. */
 #include "common/compat.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/stdfds.h"
 #include "supervisor/conf.h"
 #include "supervisor/daemon.h"
+#include "supervisor/route.h"
 
 static NO_RETURN void
 usage(void)
 {
-	fputs("usage: anomd [-nvV] [-f file] [-o key=value] ...\n", stderr);
+	fputs("usage: anomd [-nRvV] [-f file] [-o key=value] ...\n", stderr);
 	exit(1);
 }
 
@@ -34,7 +35,7 @@ request_read(struct request *r, int argc, char *argv[])
 	r->option = calloc((size_t)argc, sizeof(*r->option));
 	if (r->option == NULL)
 		fatal("start");
-	while ((ch = getopt(argc, argv, "f:no:vV")) != -1) {
+	while ((ch = getopt(argc, argv, "f:no:RvV")) != -1) {
 		switch (ch) {
 		case 'f':
 			r->file = optarg;
@@ -45,6 +46,9 @@ request_read(struct request *r, int argc, char *argv[])
 		case 'o':
 			r->option[r->noptions++] = optarg;
 			break;
+		case 'R':
+			route_print(stdout);
+			exit(fflush(stdout) == 0 ? 0 : 1);
 		case 'v':
 			r->print = true;
 			break;
@@ -88,19 +92,6 @@ show(const struct conf *conf, bool print)
 	return 1;
 }
 
-/*
- * One of 0, 1 and 2 that is closed would be given to the next file or socket,
- * into which the log would then be written.
- */
-static void
-stdio_fill(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) == -1 &&
-		    open("/dev/null", O_RDWR | O_NOCTTY) != fd)
-			exit(1);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -108,7 +99,7 @@ main(int argc, char *argv[])
 	struct conf *conf;
 	int status = -1;
 
-	stdio_fill();
+	stdfds_fill();
 	log_init("anomd", LOG_LEVEL_INFO);
 	request_read(&req, argc, argv);
 	conf = conf_new();

@@ -435,7 +435,7 @@ daily_run(struct retention *ret)
 			return;
 	if (ret->srv->upgrade_mode || ret->srv->stopping)
 		return;
-	n = jobexpr_expand(ret->srv->jobs, NULL, true, &list, &e);
+	n = jobexpr_expand(ret->srv->jobs, NULL, NULL, true, &list, &e);
 	if (n > 0)
 		retention_ask(
 		    ret, NULL, list, (size_t)n, DAILY_TIMEOUT_MS, 0.0);

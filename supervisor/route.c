@@ -10,6 +10,7 @@
 
 #include "common/jsonmake.h"
 #include "common/log.h"
+#include "supervisor/auth.h"
 #include "supervisor/call.h"
 #include "supervisor/media.h"
 #include "supervisor/route.h"
@@ -184,18 +185,40 @@ call_begin(struct call *c)
 	http_body_collect(c->req, JSON_BODY_MAX, body_collected, c);
 }
 
-void
-route_request(struct http_req *req, void *arg)
+/*
+ * Is the caller allowed this? A list is looked through by its handler; of any
+ * other route the name in the path is one job's, and no list in disguise.
+ */
+static int
+call_authorize(const struct call *c, struct apierr *e)
 {
-	struct call *c = call_new(arg, req);
+	const struct principal *who = &c->who;
+	const char *job_id = c->job_id;
+	bool may;
+
+	if (job_id != NULL && strpbrk(job_id, ",*") != NULL)
+		job_id = NULL;
+	if (route_takes_list(c->route))
+		may = principal_may_some(who, c->route->privilege);
+	else
+		may = principal_may(who, c->route->privilege, job_id);
+	return may ? 0 : call_forbidden(c, e);
+}
+
+/* Who asks is known. */
+static void
+route_call(
+    struct server *srv, struct http_req *req, const struct principal *who)
+{
+	struct call *c = call_new(srv, req);
 	struct route_match m;
 	struct apierr e;
 
 	if (c == NULL) {
-		apierr_set(&e, 503, E_STATUS, "out of memory");
-		http_reply_error(req, &e);
+		call_unserved(req);
 		return;
 	}
+	principal_copy(&c->who, who);
 	route_find(http_req_path(req), http_req_method(req), &m);
 	c->route = m.route;
 	c->old_path = m.old_path;
@@ -207,9 +230,21 @@ route_request(struct http_req *req, void *arg)
 		refuse_method(c, m.allowed);
 	} else if (body_type_ok(c)) {
 		warnings_add(c);
-		if (call_setup(c, &m, &e) == -1)
+		if (call_setup(c, &m, &e) == -1 || call_authorize(c, &e) == -1)
 			call_error(c, &e);
 		else
 			call_begin(c);
 	}
+}
+
+void
+route_request(struct http_req *req, void *arg)
+{
+	static const struct principal nobody;
+
+	/* A browser asks, without credentials, what it may send. */
+	if (http_req_method(req) == HTTP_OPTIONS)
+		route_call(arg, req, &nobody);
+	else
+		auth_request(arg, req, route_call);
 }

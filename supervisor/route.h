@@ -7,14 +7,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "common/compat.h"
 
 struct call;
 struct http_req;
 
-/* What a caller must be allowed to; not yet asked for (no authentication). */
-enum privilege { PRIV_MONITOR, PRIV_MONITOR_ML, PRIV_MANAGE_ML };
+/* What a caller must be allowed to, when security is on. */
+enum privilege {
+	PRIV_MONITOR,
+	PRIV_MONITOR_ML,
+	PRIV_MANAGE_ML,
+	PRIV_AUTHENTICATED, /* to be known is enough */
+	PRIV_OWN_KEYS,
+	PRIV_SECURITY, /* users, and the keys of all */
+};
 
 enum route_body {
 	ROUTE_NO_BODY, /* one that comes is read and ignored */
@@ -50,6 +58,13 @@ void route_find(const char *path, unsigned method, struct route_match *);
 
 /* To walk the table: the i-th route, NULL past the last one. */
 const struct route *route_at(size_t i);
+/*
+ * Does its path take a list of jobs? It is answered for those that the caller
+ * may see. On any other route a name in the path is one job's.
+ */
+bool route_takes_list(const struct route *);
+/* The table, for people and tests: a line for each method, tabs between. */
+void route_print(FILE *);
 
 /* The on_head of the HTTP side; arg is the server. */
 void route_request(struct http_req *, void *arg);

@@ -15,6 +15,8 @@
 #define CAT "/_cat"
 #define MONITOR "cluster:monitor/xpack/ml/"
 #define ADMIN "cluster:admin/xpack/ml/"
+#define SECURITY "cluster:admin/xpack/security/"
+#define USER "/_security/user"
 
 /* clang-format off */
 #define LIST_PARAMS "allow_no_match,allow_no_jobs"
@@ -56,6 +58,18 @@ static const struct route routes[] = {
 	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data/{job_id}", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
+	{ "security.authenticate", READ, "/_security/_authenticate", "", PRIV_AUTHENTICATED, SECURITY "user/authenticate", ROUTE_NO_BODY, api_authenticate },
+	{ "security.get_user", READ, USER, "with_profile_uid", PRIV_SECURITY, SECURITY "user/get", ROUTE_NO_BODY, api_user_get },
+	{ "security.change_password", HTTP_PUT | HTTP_POST, USER "/_password", "refresh", PRIV_AUTHENTICATED, SECURITY "user/change_password", ROUTE_JSON_NEEDED, api_user_password },
+	{ "security.get_user", READ, USER "/{item}", "with_profile_uid", PRIV_SECURITY, SECURITY "user/get", ROUTE_NO_BODY, api_user_get },
+	{ "security.put_user", HTTP_PUT | HTTP_POST, USER "/{item}", "refresh", PRIV_SECURITY, SECURITY "user/put", ROUTE_JSON_NEEDED, api_user_put },
+	{ "security.delete_user", HTTP_DELETE, USER "/{item}", "refresh", PRIV_SECURITY, SECURITY "user/delete", ROUTE_NO_BODY, api_user_delete },
+	{ "security.change_password", HTTP_PUT | HTTP_POST, USER "/{item}/_password", "refresh", PRIV_AUTHENTICATED, SECURITY "user/change_password", ROUTE_JSON_NEEDED, api_user_password },
+	{ "security.enable_user", HTTP_PUT | HTTP_POST, USER "/{item}/_enable", "refresh", PRIV_SECURITY, SECURITY "user/set_enabled", ROUTE_NO_BODY, api_user_enable },
+	{ "security.disable_user", HTTP_PUT | HTTP_POST, USER "/{item}/_disable", "refresh", PRIV_SECURITY, SECURITY "user/set_enabled", ROUTE_NO_BODY, api_user_disable },
+	{ "security.get_api_key", READ, "/_security/api_key", "id,name,username,realm_name,owner,active_only,with_limited_by,with_profile_uid", PRIV_OWN_KEYS, SECURITY "api_key/get", ROUTE_NO_BODY, api_key_get },
+	{ "security.create_api_key", HTTP_PUT | HTTP_POST, "/_security/api_key", "refresh", PRIV_OWN_KEYS, SECURITY "api_key/create", ROUTE_JSON_NEEDED, api_key_create },
+	{ "security.invalidate_api_key", HTTP_DELETE, "/_security/api_key", "", PRIV_OWN_KEYS, SECURITY "api_key/invalidate", ROUTE_JSON_NEEDED, api_key_invalidate },
 	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },
 };
 /* clang-format on */
@@ -64,6 +78,47 @@ static const struct {
 	const char *prefix;
 	bool old;
 } bases[] = { { "/_ml", false }, { "/_xpack/ml", true } };
+
+static const char *const privilege_names[] = {
+	[PRIV_MONITOR] = "monitor",
+	[PRIV_MONITOR_ML] = "monitor_ml",
+	[PRIV_MANAGE_ML] = "manage_ml",
+	[PRIV_AUTHENTICATED] = "authenticated",
+	[PRIV_OWN_KEYS] = "manage_own_api_key",
+	[PRIV_SECURITY] = "manage_security",
+};
+
+bool
+route_takes_list(const struct route *r)
+{
+	return strstr(r->params, "allow_no_match") != NULL;
+}
+
+static void
+print_line(const struct route *r, const char *method, FILE *f)
+{
+	bool ml = strncmp(r->path, BASE, sizeof(BASE) - 1) == 0;
+
+	fprintf(f, "%s\t%s%s\t%s\t%s\t%s\n", method, ml ? bases[0].prefix : "",
+	    ml ? r->path + sizeof(BASE) - 1 : r->path,
+	    privilege_names[r->privilege], r->action, r->name);
+}
+
+void
+route_print(FILE *f)
+{
+	static const struct {
+		unsigned method;
+		const char *name;
+	} methods[] = { { HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },
+		{ HTTP_POST, "POST" }, { HTTP_PUT, "PUT" },
+		{ HTTP_DELETE, "DELETE" } };
+
+	for (size_t i = 0; i < NELEM(routes); i++)
+		for (size_t k = 0; k < NELEM(methods); k++)
+			if ((routes[i].methods & methods[k].method) != 0)
+				print_line(&routes[i], methods[k].name, f);
+}
 
 const struct route *
 route_at(size_t i)

@@ -8,6 +8,7 @@
 
 #include "common/compat.h"
 
+struct auth;
 struct catalogue;
 struct conf;
 struct event_base;
@@ -21,6 +22,7 @@ struct server {
 	struct event_base *base;
 	const struct conf *conf;
 	struct http *http;
+	struct auth *auth; /* NULL: security is off */
 	struct catalogue *catalogue;
 	struct jobs *jobs;
 	struct querypool *queries;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "supervisor/accounts.h"
+#include "supervisor/auth.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/querypool.h"
 #include "supervisor/retention.h"
@@ -38,9 +40,27 @@ on_job(void *arg, const struct msg_keep_job *m)
 }
 
 static void
+on_user(void *arg, const struct msg_keep_user *m)
+{
+	(void)arg;
+	if (sv.auth != NULL)
+		accounts_loaded_user(auth_accounts(sv.auth), m);
+}
+
+static void
+on_key(void *arg, const struct msg_keep_key *m)
+{
+	(void)arg;
+	if (sv.auth != NULL)
+		accounts_loaded_key(auth_accounts(sv.auth), m);
+}
+
+static void
 on_loaded(void *arg)
 {
 	(void)arg;
+	if (sv.auth != NULL)
+		accounts_loaded(auth_accounts(sv.auth));
 	sv_loaded++;
 }
 
@@ -52,8 +72,14 @@ on_failed(void *arg, const char *why)
 	sv_failed++;
 }
 
-static const struct catalogue_handlers handlers = { on_setting, on_job,
-	on_loaded, on_failed };
+static const struct catalogue_handlers handlers = {
+	.setting = on_setting,
+	.job = on_job,
+	.user = on_user,
+	.key = on_key,
+	.loaded = on_loaded,
+	.failed = on_failed,
+};
 
 void
 sv_begin(void)
@@ -106,6 +132,7 @@ sv_end(void)
 	retention_free(sv.retention);
 	jobs_free(sv.jobs);
 	catalogue_free(sv.catalogue);
+	auth_free(sv.auth);
 	fake_end();
 	fx_end();
 	conf_free(conf);

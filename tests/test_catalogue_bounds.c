@@ -64,8 +64,10 @@ note_failed(void *arg, const char *why)
 	((struct seen *)arg)->failed++;
 }
 
-static const struct catalogue_handlers handlers = { ignore_setting, ignore_job,
-	ignore_loaded, note_failed };
+static const struct catalogue_handlers handlers = { .setting = ignore_setting,
+	.job = ignore_job,
+	.loaded = ignore_loaded,
+	.failed = note_failed };
 
 struct fixture {
 	struct conf conf;

@@ -28,7 +28,7 @@ expand(const char *expr, bool allow_no_match)
 	static char text[4096];
 	struct job **list = NULL;
 	struct apierr e;
-	long n = jobexpr_expand(sv.jobs, expr, allow_no_match, &list, &e);
+	long n = jobexpr_expand(sv.jobs, NULL, expr, allow_no_match, &list, &e);
 
 	text[0] = '\0';
 	for (long i = 0; i < n; i++) {

@@ -50,7 +50,7 @@ expand(struct jobs *jobs, const char *expr, bool lenient)
 	static char out[2048];
 	struct job **list = NULL;
 	struct apierr e;
-	long n = jobexpr_expand(jobs, expr, lenient, &list, &e);
+	long n = jobexpr_expand(jobs, NULL, expr, lenient, &list, &e);
 
 	out[0] = '\0';
 	if (n == -1) {

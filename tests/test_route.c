@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/api.h"
@@ -51,6 +52,13 @@ static const struct {
 	    false, "%78", "" },
 	{ "/_xpack/ml/anomaly_detectors/x/results/records", HTTP_GET,
 	    api_records, true, "x", "" },
+	{ "/_security/user/_password", HTTP_POST, api_user_password, false, "",
+	    "" },
+	{ "/_security/user/a/_password", HTTP_PUT, api_user_password, false, "",
+	    "a" },
+	{ "/_security/user/a%2Cb", HTTP_GET, api_user_get, false, "", "a%2Cb" },
+	{ "/_security/api_key", HTTP_DELETE, api_key_invalidate, false, "",
+	    "" },
 };
 
 Test(route, known_paths_find_their_handler)
@@ -130,9 +138,46 @@ Test(route, every_route_has_a_privilege_and_a_handler)
 		cr_expect_not_null(r->name, "%s", r->path);
 		cr_expect(
 		    r->action != NULL && *r->action != '\0', "%s", r->path);
-		if (i > 0)
+		if (strncmp(r->path, "/_security/", 11) == 0)
+			cr_expect_geq(
+			    r->privilege, PRIV_AUTHENTICATED, "%s", r->path);
+		else if (i > 0)
 			cr_expect_eq(r->privilege,
 			    reads ? PRIV_MONITOR_ML : PRIV_MANAGE_ML, "%s",
 			    r->path);
 	}
+}
+
+/* A list is cut down to what the caller may see; all else is one job's. */
+Test(route, only_what_takes_a_list_takes_a_list)
+{
+	const struct route *r;
+	size_t lists = 0;
+
+	for (size_t i = 0; (r = route_at(i)) != NULL; i++) {
+		if (!route_takes_list(r))
+			continue;
+		cr_expect(strstr(r->name, "get_job") != NULL ||
+			strstr(r->name, "close_job") != NULL ||
+			strncmp(r->name, "cat.", 4) == 0,
+		    "%s", r->name);
+		lists++;
+	}
+	cr_expect_geq(lists, 5);
+}
+
+Test(route, the_printed_table_has_a_line_for_each_method)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	route_print(f);
+	fclose(f);
+	cr_expect_not_null(strstr(text,
+	    "PUT\t/_ml/anomaly_detectors/{job_id}\tmanage_ml\t"
+	    "cluster:admin/xpack/ml/job/put\tml.put_job\n"));
+	cr_expect_not_null(
+	    strstr(text, "HEAD\t/\tmonitor\tcluster:monitor/main\tinfo\n"));
+	free(text);
 }

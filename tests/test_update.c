@@ -158,7 +158,7 @@ reload(const char *config)
 	struct child *keeper;
 	uint32_t request;
 
-	sv_tick(1);
+	sv_tick(30); /* the longest delay of a restart */
 	keeper = fake_last(SV_KEEPER);
 	fake_ready(keeper);
 	request = fake_expect(keeper, MSG_KEEP_LOAD, NULL);

@@ -134,6 +134,7 @@ class Daemon:
         self._process = None
         self._checked = 0
         self.port = None
+        self.headers = {}   # of requests that are given none
         self.options = {
             "listen": "127.0.0.1:0",
             "state_dir": self.state_dir,
@@ -192,11 +193,15 @@ class Daemon:
             return re.findall(r"listening on (?:127\.0\.0\.1|\[::1\]):(\d+)",
                 self.log()[start:])
         self.port = int(wait_until(listening, 20, "listening")[0])
+        self.prepare()
         assert self.get("/").status == 200
         # Jobs that were open come back by themselves; most tests want them.
         # Where a test keeps one from opening, it goes on without.
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.opening(), 5, "opened again")
+
+    def prepare(self):
+        """It listens: what has to come before the first request."""
 
     def opening(self):
         """The jobs that are on their way to be open."""
@@ -305,7 +310,7 @@ class Daemon:
 
     def request(self, method, path, body=None, headers=None, seconds=30):
         """One request on a connection of its own."""
-        headers = dict(headers or {})
+        headers = dict(self.headers if headers is None else headers)
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
         elif isinstance(body, str):
@@ -471,6 +476,6 @@ def chunked(parts, trailer=b""):
 
 __all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "TOP",
     "XPACK", "base64", "check_counts", "chunked", "compressed", "expect",
-    "expect_error", "gzip", "is_alive", "job", "json", "ndjson", "os",
-    "process_name", "re", "read_all", "signal", "socket", "subprocess",
+    "expect_error", "gzip", "http", "is_alive", "job", "json", "ndjson", "os",
+    "process_name", "re", "read_all", "shutil", "signal", "socket", "subprocess",
     "tempfile", "time", "timeout", "wait_until", "zlib"]

@@ -1,0 +1,550 @@
+/* Owns the endpoints of API keys. */
+#include "common/compat.h"
+
+#include <json-c/json.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/jsonmake.h"
+#include "common/objparse.h"
+#include "common/units.h"
+#include "common/wildcard.h"
+#include "supervisor/accounts.h"
+#include "supervisor/api.h"
+#include "supervisor/auth.h"
+#include "supervisor/call.h"
+#include "supervisor/catalogue.h"
+#include "supervisor/rights.h"
+#include "supervisor/server.h"
+
+#define ID_RANDOM_BYTES 15     /* 20 characters */
+#define SECRET_RANDOM_BYTES 16 /* 128 bits, 22 characters */
+#define NAME_MAX_BYTES 256
+#define ROLES_MAX_BYTES 65536
+
+/* Keys that are looked for; members that are NULL are not asked. */
+struct filter {
+	const char *id, *name, *username, *realm;
+	bool owner, active_only;
+};
+
+static bool
+is_own(const struct call *c, const struct apikey *k)
+{
+	return k->realm == c->who.realm && strcmp(k->owner, c->who.user) == 0;
+}
+
+/* Nobody sees another's keys without the right to all. */
+static bool
+is_visible(const struct call *c, const struct apikey *k)
+{
+	return is_own(c, k) || principal_may(&c->who, PRIV_SECURITY, NULL);
+}
+
+static bool
+filter_takes(
+    const struct call *c, const struct filter *f, const struct apikey *k)
+{
+	return is_visible(c, k) && (!f->owner || is_own(c, k)) &&
+	    (f->id == NULL || strcmp(f->id, k->id) == 0) &&
+	    (f->name == NULL || wildcard_matches(f->name, k->name)) &&
+	    (f->username == NULL || strcmp(f->username, k->owner) == 0) &&
+	    (f->realm == NULL || strcmp(f->realm, realm_name(k->realm)) == 0) &&
+	    (!f->active_only || apikey_is_live(k, clock_wall_ms()));
+}
+
+/* ---- get ---- */
+
+static struct json_object *
+key_json(const struct apikey *k)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonmake_string(&o, "id", k->id);
+	jsonmake_string(&o, "name", k->name);
+	jsonmake_string(&o, "type", "rest");
+	jsonmake_int(&o, "creation", k->creation_ms);
+	if (k->expiration_ms != TIME_UNSET)
+		jsonmake_int(&o, "expiration", k->expiration_ms);
+	jsonmake_bool(&o, "invalidated", k->invalidated_ms != TIME_UNSET);
+	if (k->invalidated_ms != TIME_UNSET)
+		jsonmake_int(&o, "invalidation", k->invalidated_ms);
+	jsonmake_string(&o, "username", k->owner);
+	jsonmake_string(&o, "realm", realm_name(k->realm));
+	jsonmake_add(&o, "metadata", json_tokener_parse(k->metadata));
+	jsonmake_add(&o, "role_descriptors", json_tokener_parse(k->roles));
+	return o;
+}
+
+void
+api_key_get(struct call *c)
+{
+	struct filter f = { .id = params_get(&c->params, "id"),
+		.name = params_get(&c->params, "name"),
+		.username = params_get(&c->params, "username"),
+		.realm = params_get(&c->params, "realm_name") };
+	struct accounts *a = api_accounts(c); /* may end the call */
+	struct json_object *o, *list;
+	struct apierr e;
+	size_t n = 0;
+
+	if (a == NULL)
+		return;
+	if (params_bool(&c->params, "owner", false, &f.owner, &e) == -1 ||
+	    params_bool(&c->params, "active_only", false, &f.active_only, &e) ==
+		-1) {
+		call_error(c, &e);
+		return;
+	}
+	o = json_object_new_object();
+	list = json_object_new_array();
+	for (struct apikey *k = accounts_first_key(a); k != NULL;
+	     k = accounts_next_key(k)) {
+		if (!filter_takes(c, &f, k))
+			continue;
+		jsonmake_append(&list, key_json(k));
+		n++;
+	}
+	jsonmake_add(&o, "api_keys", list);
+	call_reply(c, f.id != NULL && n == 0 ? 404 : 200, o);
+}
+
+/* ---- create ---- */
+
+struct creation {
+	struct server *srv;
+	struct call *call;  /* NULL: the client left; nobody has the secret */
+	struct apikey *key; /* owned */
+	char secret[32];
+};
+
+static void
+creation_free(struct creation *cr)
+{
+	apikey_free(cr->key);
+	sodium_memzero(cr, sizeof(*cr));
+	free(cr);
+}
+
+static void
+creation_gone(struct call *c, void *arg)
+{
+	struct creation *cr = arg;
+
+	(void)c;
+	cr->call = NULL;
+}
+
+/* The only time that the secret is told. */
+static struct json_object *
+created_json(const struct apikey *k, const char *secret)
+{
+	struct json_object *o = json_object_new_object();
+	char both[128], encoded[256];
+
+	snprintf(both, sizeof(both), "%s:%s", k->id, secret);
+	sodium_bin2base64(encoded, sizeof(encoded), (const unsigned char *)both,
+	    strlen(both), sodium_base64_VARIANT_ORIGINAL);
+	jsonmake_string(&o, "id", k->id);
+	jsonmake_string(&o, "name", k->name);
+	if (k->expiration_ms != TIME_UNSET)
+		jsonmake_int(&o, "expiration", k->expiration_ms);
+	jsonmake_string(&o, "api_key", secret);
+	jsonmake_string(&o, "encoded", encoded);
+	sodium_memzero(both, sizeof(both));
+	sodium_memzero(encoded, sizeof(encoded));
+	return o;
+}
+
+static void
+created_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	struct creation *cr = arg;
+	struct apikey *k = cr->key;
+
+	(void)unused;
+	if (e == NULL) {
+		accounts_put_key(auth_accounts(cr->srv->auth), k);
+		cr->key = NULL;
+	}
+	if (cr->call != NULL && e != NULL)
+		call_error(cr->call, e);
+	else if (cr->call != NULL)
+		call_reply(cr->call, 200, created_json(k, cr->secret));
+	creation_free(cr);
+}
+
+static const struct objparse_field key_fields[] = {
+	{ "name", T_STRING, objparse_string, NULL, 0 },
+	{ "expiration", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "role_descriptors", T_OBJECT, objparse_free, NULL, 0 },
+	{ "metadata", T_OBJECT, objparse_free, NULL, 0 },
+};
+
+static const struct objparse_table key_table = { "create_api_key", key_fields,
+	NELEM(key_fields), NULL, NULL };
+
+static int
+invalid(struct apierr *e, const char *text)
+{
+	return apierr_set(
+	    e, 400, E_VALIDATION, "Validation Failed: 1: %s;", text);
+}
+
+static int
+take_name(struct json_object *o, struct span *name, struct apierr *e)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, "name", &v))
+		return invalid(e, "api key name is required");
+	*name = span_of(json_object_get_string(v));
+	if (name->len == 0)
+		return invalid(e, "api key name is required");
+	if (name->len > NAME_MAX_BYTES)
+		return invalid(
+		    e, "api key name may not be more than 256 characters long");
+	if (name->p[0] == ' ' || name->p[name->len - 1] == ' ')
+		return invalid(e,
+		    "api key name may not begin or end with "
+		    "whitespace");
+	return name->p[0] == '_'
+	    ? invalid(e, "api key name may not begin with an underscore")
+	    : 0;
+}
+
+static int
+take_expiration(
+    struct json_object *o, int64_t now_ms, int64_t *at_ms, struct apierr *e)
+{
+	struct json_object *v;
+	int64_t ns;
+
+	*at_ms = TIME_UNSET;
+	if (!json_object_object_get_ex(o, "expiration", &v))
+		return 0;
+	if (units_duration("expiration", json_object_get_string(v), &ns, e) ==
+	    -1)
+		return -1;
+	if (ns <= 0)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "[expiration] must be a duration above zero");
+	*at_ms = now_ms + ns / 1000000;
+	return 0;
+}
+
+static int
+take_roles(struct json_object *o, const char **text, struct apierr *e)
+{
+	struct grants *grants = NULL;
+	struct json_object *v;
+	unsigned rights;
+
+	*text = "{}";
+	if (!json_object_object_get_ex(o, "role_descriptors", &v))
+		return 0;
+	if (rights_read(v, &rights, &grants, e) == -1)
+		return -1;
+	grants_unref(grants);
+	*text = json_object_to_json_string_ext(
+	    v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (*text == NULL)
+		return apierr_set(e, 503, E_STATUS, "out of memory");
+	if (strlen(*text) > ROLES_MAX_BYTES)
+		return invalid(e, "[role_descriptors] are too long");
+	return 0;
+}
+
+/* The base64 of so many random bytes, as a URL can carry it. */
+static void
+make_random(char *dst, size_t size, size_t nbytes)
+{
+	unsigned char bytes[32];
+
+	randombytes_buf(bytes, nbytes);
+	sodium_bin2base64(
+	    dst, size, bytes, nbytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_memzero(bytes, sizeof(bytes));
+}
+
+/* Takes what the body says. NULL with *e set. */
+static struct creation *
+creation_new(struct call *c, struct json_object *o, struct apierr *e)
+{
+	const char *roles, *metadata;
+	int64_t now_ms = clock_wall_ms();
+	struct msg_keep_key m = { .creation_ms = now_ms,
+		.invalidated_ms = TIME_UNSET,
+		.owner = span_of(c->who.user),
+		.realm = span_of(realm_name(c->who.realm)) };
+	uint8_t hash[MSG_KEY_HASH];
+	struct creation *cr;
+	char id[32];
+
+	if (take_name(o, &m.name, e) == -1 ||
+	    take_expiration(o, now_ms, &m.expiration_ms, e) == -1 ||
+	    take_roles(o, &roles, e) == -1 ||
+	    api_metadata(o, &metadata, e) == -1)
+		return NULL;
+	cr = calloc(1, sizeof(*cr));
+	if (cr != NULL) {
+		make_random(id, sizeof(id), ID_RANDOM_BYTES);
+		make_random(
+		    cr->secret, sizeof(cr->secret), SECRET_RANDOM_BYTES);
+		apikey_hash(hash, id, cr->secret);
+		m.id = span_of(id);
+		m.hash = (struct span){ (const char *)hash, sizeof(hash) };
+		m.roles = span_of(roles);
+		m.metadata = span_of(metadata);
+		cr->srv = c->srv;
+		cr->key = apikey_new(&m);
+	}
+	if (cr != NULL && cr->key != NULL)
+		return cr;
+	free(cr);
+	apierr_set(e, 503, E_STATUS, "out of memory");
+	return NULL;
+}
+
+/* May this caller have another key at all? */
+static int
+check_maker(struct call *c, struct accounts *a, struct apierr *e)
+{
+	if (principal_is_narrow(&c->who))
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key with role descriptors of its own cannot "
+		    "create API keys");
+	if (accounts_keys_of(a, c->who.realm, c->who.user) >= ACCOUNTS_KEYS_MAX)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "user [%s] has [%d] API keys already, which is the most",
+		    c->who.user, ACCOUNTS_KEYS_MAX);
+	return 0;
+}
+
+void
+api_key_create(struct call *c)
+{
+	struct accounts *a = api_accounts(c);
+	struct creation *cr = NULL;
+	struct msg_keep_key m;
+	struct json_object *o;
+	struct apierr e;
+
+	if (a == NULL)
+		return;
+	o = api_object(c, &key_table, &e);
+	if (o != NULL && check_maker(c, a, &e) == 0)
+		cr = creation_new(c, o, &e);
+	json_object_put(o);
+	if (cr == NULL) {
+		call_error(c, &e);
+		return;
+	}
+	cr->call = c;
+	strlcpy(c->subject, cr->key->id, sizeof(c->subject));
+	call_wait(c, creation_gone, cr);
+	apikey_message(cr->key, &m);
+	catalogue_put_key(c->srv->catalogue, &m, created_cb, cr);
+}
+
+/* ---- invalidate ---- */
+
+/* Several keys on their way to the disk; answered when the last one is. */
+struct revocation {
+	struct server *srv;
+	struct call *call; /* NULL: the client left */
+	unsigned pending;
+	struct json_object *done, *before; /* lists of ids; owned */
+	struct apierr failed; /* the last failure; status 0: none */
+};
+
+/* One key of it. */
+struct revoking {
+	struct revocation *all;
+	int64_t at_ms;
+	char id[KEY_ID_MAX + 1];
+};
+
+static void
+revocation_gone(struct call *c, void *arg)
+{
+	struct revocation *r = arg;
+
+	(void)c;
+	r->call = NULL;
+}
+
+static void
+revocation_end(struct revocation *r)
+{
+	struct json_object *o;
+
+	if (--r->pending > 0)
+		return;
+	if (r->call != NULL && r->failed.status != 0) {
+		call_error(r->call, &r->failed);
+	} else if (r->call != NULL) {
+		o = json_object_new_object();
+		jsonmake_add(&o, "invalidated_api_keys", r->done);
+		jsonmake_add(&o, "previously_invalidated_api_keys", r->before);
+		jsonmake_int(&o, "error_count", 0);
+		r->done = r->before = NULL;
+		call_reply(r->call, 200, o);
+	}
+	json_object_put(r->done);
+	json_object_put(r->before);
+	free(r);
+}
+
+static void
+revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	struct revoking *one = arg;
+	struct revocation *r = one->all;
+	struct apikey *k = accounts_key(auth_accounts(r->srv->auth), one->id);
+
+	(void)unused;
+	if (e != NULL) {
+		r->failed = *e;
+	} else {
+		if (k != NULL)
+			k->invalidated_ms = one->at_ms;
+		jsonmake_append(&r->done, json_object_new_string(one->id));
+	}
+	free(one);
+	revocation_end(r);
+}
+
+static void
+revoke(struct revocation *r, const struct apikey *k)
+{
+	struct revoking *one = calloc(1, sizeof(*one));
+	struct msg_keep_key m;
+
+	if (one == NULL) {
+		apierr_set(&r->failed, 503, E_STATUS, "out of memory");
+		return;
+	}
+	one->all = r;
+	one->at_ms = clock_wall_ms();
+	strlcpy(one->id, k->id, sizeof(one->id));
+	apikey_message(k, &m);
+	m.invalidated_ms = one->at_ms;
+	r->pending++;
+	catalogue_put_key(r->srv->catalogue, &m, revoked_cb, one);
+}
+
+static void
+revoke_some(struct revocation *r, struct accounts *a, const struct filter *f)
+{
+	for (struct apikey *k = accounts_first_key(a); k != NULL;
+	     k = accounts_next_key(k)) {
+		if (!filter_takes(r->call, f, k))
+			continue;
+		strlcpy(r->call->subject, k->id, sizeof(r->call->subject));
+		if (k->invalidated_ms != TIME_UNSET)
+			jsonmake_append(
+			    &r->before, json_object_new_string(k->id));
+		else
+			revoke(r, k);
+	}
+}
+
+static const struct objparse_field which_fields[] = {
+	{ "ids", T_STRINGS, objparse_strings, NULL, 0 },
+	{ "id", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "name", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "username", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "realm_name", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "owner", T_BOOLEAN, objparse_boolean, NULL, 0 },
+};
+
+static const struct objparse_table which_table = { "invalidate_api_key",
+	which_fields, NELEM(which_fields), NULL, NULL };
+
+static const char *
+text_of(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v)
+						     : NULL;
+}
+
+static void
+revoke_asked(struct revocation *r, struct accounts *a, struct json_object *o)
+{
+	struct filter f = { .id = text_of(o, "id"),
+		.name = text_of(o, "name"),
+		.username = text_of(o, "username"),
+		.realm = text_of(o, "realm_name") };
+	struct json_object *v;
+
+	if (json_object_object_get_ex(o, "owner", &v))
+		f.owner = json_object_get_boolean(v);
+	if (!json_object_object_get_ex(o, "ids", &v)) {
+		revoke_some(r, a, &f);
+		return;
+	}
+	for (size_t i = 0; i < json_object_array_length(v); i++) {
+		f.id = json_object_get_string(json_object_array_get_idx(v, i));
+		revoke_some(r, a, &f);
+	}
+}
+
+/* Nothing must not mean everything. */
+static int
+check_which(struct json_object *o, struct apierr *e)
+{
+	struct json_object *v;
+	bool owner = json_object_object_get_ex(o, "owner", &v) &&
+	    json_object_get_boolean(v);
+
+	if (owner || text_of(o, "id") != NULL || text_of(o, "name") != NULL ||
+	    text_of(o, "username") != NULL || text_of(o, "realm_name") != NULL)
+		return 0;
+	if (json_object_object_get_ex(o, "ids", &v)) {
+		if (json_object_array_length(v) > 0)
+			return 0;
+		return invalid(e, "Field [ids] cannot be an empty array");
+	}
+	return invalid(e,
+	    "One of [api key id, api key name, username, realm "
+	    "name] must be specified if [owner] flag is false");
+}
+
+void
+api_key_invalidate(struct call *c)
+{
+	struct accounts *a = api_accounts(c);
+	struct revocation *r;
+	struct json_object *o;
+	struct apierr e;
+
+	if (a == NULL)
+		return;
+	o = api_object(c, &which_table, &e);
+	if (o == NULL || check_which(o, &e) == -1) {
+		call_error(c, &e);
+		json_object_put(o);
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		call_fail(c, 503, E_STATUS, "out of memory");
+		json_object_put(o);
+		return;
+	}
+	r->srv = c->srv;
+	r->call = c;
+	r->done = json_object_new_array();
+	r->before = json_object_new_array();
+	r->pending = 1; /* until all are asked for */
+	call_wait(c, revocation_gone, r);
+	revoke_asked(r, a, o);
+	json_object_put(o);
+	revocation_end(r);
+}

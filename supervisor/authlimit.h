@@ -1,0 +1,57 @@
+/*
+ * How often somebody may be wrong. Three things are counted: the user from one
+ * place, the place (an address, of IPv6 its /64), and the user from anywhere.
+ * The counts are in tables of a fixed size, found by keyed hashes: they cannot
+ * be made to grow, nor aimed at somebody else's place in them.
+ */
+#ifndef SUPERVISOR_AUTHLIMIT_H
+#define SUPERVISOR_AUTHLIMIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+
+struct authlimit;
+
+/* Failures at once, and one more with each so many seconds. */
+#define AUTHLIMIT_PAIR_BURST 5
+#define AUTHLIMIT_PAIR_S 10
+#define AUTHLIMIT_PLACE_BURST 20
+#define AUTHLIMIT_PLACE_S 5
+#define AUTHLIMIT_USER_BURST 20
+#define AUTHLIMIT_USER_S 5
+
+enum authlimit_verdict {
+	AUTHLIMIT_GO,
+	/* Too many names from this place: only who is known may be tried. */
+	AUTHLIMIT_PLACE,
+	AUTHLIMIT_STOP,
+};
+
+/* Where an attempt counts. */
+struct authlimit_at {
+	size_t pair, place, user;
+};
+
+#define AUTHLIMIT_PLACE_MAX 64 /* bytes of the text of a place */
+
+struct authlimit *authlimit_new(void); /* NULL with ENOMEM */
+void authlimit_free(struct authlimit *);
+
+/* "127.0.0.1:53211" is from 127.0.0.1, "[2001:db8::1]:7" from 2001:db8::. */
+void authlimit_place(char dst[AUTHLIMIT_PLACE_MAX], const char *peer, int uid);
+void authlimit_find(const struct authlimit *, const char *place,
+    const char *user, struct authlimit_at *);
+
+/*
+ * An attempt is about to be made: it counts as a failure unless it is given
+ * back. *wait_s, of AUTHLIMIT_STOP: when the next one may be made.
+ */
+enum authlimit_verdict authlimit_take(struct authlimit *,
+    const struct authlimit_at *, int64_t now_us, unsigned *wait_s);
+/* It was right after all. place: it was counted there, too (AUTHLIMIT_GO). */
+void authlimit_give_back(
+    struct authlimit *, const struct authlimit_at *, enum authlimit_verdict);
+
+#endif
