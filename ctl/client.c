@@ -255,6 +255,17 @@ fail_connect(struct client *c)
 	    c->target.name, reason[0] != '\0' ? ": " : "", reason);
 }
 
+/* Did it come to the request? Otherwise a deadline was that of connecting. */
+static bool
+was_connected(const struct client *c)
+{
+	curl_off_t begun_us = 0;
+
+	(void)curl_easy_getinfo(
+	    c->curl, CURLINFO_PRETRANSFER_TIME_T, &begun_us);
+	return begun_us > 0;
+}
+
 /* What libcurl reports, and whether the request may have been carried out. */
 static int
 fail_transfer(struct client *c, CURLcode code, bool changes)
@@ -270,6 +281,11 @@ fail_transfer(struct client *c, CURLcode code, bool changes)
 		return fail(
 		    c, "there is no host of that name: %s; see -u", name);
 	case CURLE_OPERATION_TIMEDOUT:
+		if (!was_connected(c))
+			return fail(c,
+			    "cannot connect to %s: it did not answer in time: "
+			    "is anomd running? Try -u",
+			    name);
 		return fail(c, "%s did not answer in %g s (-t)%s", name,
 		    (double)c->timeout_ms / 1000.0, after);
 	case CURLE_GOT_NOTHING:

@@ -2,6 +2,7 @@
 and answers that are errors, broken, or no answers at all.
 """
 
+import contextlib
 import shutil
 import ssl
 import threading
@@ -544,6 +545,24 @@ def test_a_daemon_that_is_not_there():
         s.bind(("127.0.0.1", 0))
         ctl("http://127.0.0.1:%d" % s.getsockname()[1], "key", "list").failed(
             "Connection refused: is anomd running? Try -u\n")
+
+
+def test_a_connection_that_does_not_come_about():
+    with contextlib.ExitStack() as stack:
+        def opened():
+            s = stack.enter_context(socket.socket())
+            s.setblocking(False)
+            return s
+
+        listener = opened()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        # More than the queue takes: the kernel drops who comes after them.
+        for _ in range(4):
+            opened().connect_ex(listener.getsockname())
+        done = ctl("http://127.0.0.1:%d" % listener.getsockname()[1], "-t",
+            "500ms", "user", "revoke", "x")
+        done.failed(": it did not answer in time: is anomd running? Try -u\n")
 
 
 def test_a_socket_of_others_is_told():
