@@ -255,6 +255,22 @@ def test_analyzer_of_info_is_the_one_that_jobs_get():
             info["categorization_analyzer"]
 
 
+def test_info_knows_the_configured_maximum():
+    for most, preset, effective in (("512mb", "512mb", "512mb"),
+            ("1.5gb", "1gb", "1536mb")):
+        with Daemon(max_model_memory_limit=most) as d:
+            got = d.get(ML + "/info").json
+            assert got["defaults"]["anomaly_detectors"][
+                "model_memory_limit"] == preset, got
+            limits = got["limits"]
+            assert limits["max_model_memory_limit"] == effective, limits
+            assert limits["effective_max_model_memory_limit"] == effective
+            # What a job gets that does not ask is what was told.
+            put = d.put_job("j", job())
+            assert put["analysis_limits"]["model_memory_limit"] == "%dmb" % (
+                512 if preset == "512mb" else 1024), put
+
+
 # ---- memory/_stats
 
 BYTES = [("mem", "total"), ("mem", "adjusted_total"), ("mem", "ml", "max"),
