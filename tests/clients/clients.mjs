@@ -118,10 +118,17 @@ function legacy (auth) {
 
 // list: what a list of documents becomes on the wire. bytes: whether the
 // client takes buffers and streams. newline: whether it ends text with one.
-// recent: whether it has the calls that 7.x brought.
+// recent: whether it has the calls that 7.x brought. detector: the name that
+// it has for the body of that call.
 const CLIENTS = {
   es9: { make: a => flat('es9', a), list: 'lines', bytes: true, recent: true },
-  es8: { make: a => flat('es8', a), list: 'array', bytes: true, recent: true },
+  es8: {
+    make: a => flat('es8', a),
+    list: 'array',
+    bytes: true,
+    recent: true,
+    detector: true
+  },
   es7: {
     make: a => wrapped('es7', c => c.ml, a),
     list: 'lines',
@@ -237,12 +244,12 @@ async function manage (name, kind, client, call) {
     400, /Supplied detector_index \[7\] is >= the number of detectors \[1\]/))
   await check('validate', async () => same(
     await plain('validate', {}, CONFIG), { acknowledged: true }))
+  const detector = d => plain('validate_detector', {},
+    kind.detector ? { detector: d } : d)
   await check('validate a detector', async () => same(
-    await plain('validate_detector', {}, { function: 'count' }),
-    { acknowledged: true }))
+    await detector({ function: 'count' }), { acknowledged: true }))
   await check('validate a wrong detector', () => refused(
-    () => plain('validate_detector', {},
-      { function: 'mean', by_field_name: 'airline' }),
+    () => detector({ function: 'mean', by_field_name: 'airline' }),
     400, /^field_name must be set when the 'mean' function is used$/))
   await check('upgrade mode', async () => {
     same(await plain('set_upgrade_mode', { enabled: true }),
