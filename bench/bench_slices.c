@@ -310,7 +310,7 @@ worker_start(struct worker *w, const char *dir, const char *config)
 		.sync_policy = SYNC_ALWAYS };
 	struct apierr e;
 	struct jobconf *conf =
-	    jobconf_parse(JOB_ID, config, strlen(config), false, &e);
+	    jobconf_parse(JOB_ID, config, strlen(config), NULL, &e);
 	char *text;
 	int fd[2];
 

@@ -127,42 +127,72 @@ add_link(struct json_object **obj, const struct apierr *e, int i)
 	jsonmake_string(obj, "reason", e->link[i].reason);
 }
 
+static void
+add_trace(struct json_object **obj, const struct apierr *e, int i)
+{
+	char text[APIERR_MAX_CHAIN * (APIERR_REASON_MAX + 96)] = "";
+
+	for (int k = i; k < e->n; k++) {
+		strlcat(text, k == i ? "" : "\ncaused by: ", sizeof(text));
+		strlcat(text, e->link[k].type, sizeof(text));
+		strlcat(text, ": ", sizeof(text));
+		strlcat(text, e->link[k].reason, sizeof(text));
+	}
+	jsonmake_string(obj, "stack_trace", text);
+}
+
 static struct json_object *
-root_cause_json(const struct apierr *e)
+root_cause_json(const struct apierr *e, bool traced)
 {
 	struct json_object *list = json_object_new_array();
 	struct json_object *root = json_object_new_object();
 
 	add_link(&root, e, root_link(e));
+	if (traced)
+		add_trace(&root, e, root_link(e));
 	jsonmake_append(&list, root);
 	return list;
 }
 
 /* The links from i inwards, each the caused_by of the one before. */
 static void
-add_chain(struct json_object **obj, const struct apierr *e, int i)
+add_chain(struct json_object **obj, const struct apierr *e, int i, bool traced)
 {
 	struct json_object *cause;
 
 	add_link(obj, e, i);
-	if (i + 1 >= e->n)
-		return;
-	cause = json_object_new_object();
-	add_chain(&cause, e, i + 1);
-	jsonmake_add(obj, "caused_by", cause);
+	if (i + 1 < e->n) {
+		cause = json_object_new_object();
+		add_chain(&cause, e, i + 1, traced);
+		jsonmake_add(obj, "caused_by", cause);
+	}
+	if (traced)
+		add_trace(obj, e, i);
+}
+
+static struct json_object *
+error_json(const struct apierr *e, bool traced)
+{
+	struct json_object *top = json_object_new_object();
+	struct json_object *error = json_object_new_object();
+
+	jsonmake_add(&error, "root_cause", root_cause_json(e, traced));
+	add_chain(&error, e, 0, traced);
+	jsonmake_add(&top, "error", error);
+	jsonmake_int(&top, "status", e->status);
+	return top;
 }
 
 struct json_object *
 apierr_json(const struct apierr *e)
 {
-	struct json_object *top = json_object_new_object();
-	struct json_object *error = json_object_new_object();
+	return error_json(e, false);
+}
 
-	jsonmake_add(&error, "root_cause", root_cause_json(e));
-	add_chain(&error, e, 0);
-	jsonmake_add(&top, "error", error);
-	jsonmake_int(&top, "status", e->status);
-	return top;
+struct json_object *
+apierr_json_traced(const struct apierr *e)
+{
+	return error_json(e, true);
 }
 
 static int

@@ -18,6 +18,7 @@ struct json_object;
 #define E_STATUS "status_exception"
 #define E_PARSE "parse_exception"
 #define E_XCONTENT_PARSE "x_content_parse_exception"
+#define E_JSON_PARSE "json_parse_exception" /* of 6.x */
 #define E_NOT_FOUND "resource_not_found_exception"
 #define E_EXISTS "resource_already_exists_exception"
 #define E_REJECTED "es_rejected_execution_exception"
@@ -51,6 +52,11 @@ int apierr_wrap(struct apierr *e, const char *type, const char *fmt, ...)
  *  "status":N}. The caller owns the object; NULL when memory is out.
  */
 struct json_object *apierr_json(const struct apierr *e);
+/*
+ * The same, each link with "stack_trace": the way from it to the innermost
+ * cause, a line for each.
+ */
+struct json_object *apierr_json_traced(const struct apierr *e);
 
 /* The form that travels between processes; no status below 400 arrives. */
 int apierr_encode(const struct apierr *e, struct wbuf *) MUST_CHECK;

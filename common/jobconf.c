@@ -187,40 +187,71 @@ check_size(struct objparse *op, const struct jobconf *c)
 	return 0;
 }
 
-static struct jobconf *
-parse(struct objparse *op, const char *job_id, const char *text, size_t len)
+struct jobconf *
+jobconf_from_object(struct objparse *op, struct json_object *obj)
 {
-	struct jsonx_value *tree = jsonx_parse(text, len, op->e);
-	struct jobconf *c;
+	struct jobconf *c = calloc(1, sizeof(*c));
 
-	if (tree == NULL)
-		return NULL;
-	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		objparse_no_memory(op);
-		jsonx_free(tree);
+		json_object_put(obj);
 		return NULL;
 	}
-	c->json = parse_object(op, job_id, tree);
-	jsonx_free(tree);
-	if (c->json == NULL)
-		goto fail;
-	if (!take_all(c)) {
+	c->json = obj;
+	if (!take_all(c))
 		objparse_no_memory(op);
-		goto fail;
-	}
-	if (check_size(op, c) == 0)
+	else if (check_size(op, c) == 0)
 		return c;
-fail:
 	jobconf_free(c);
 	return NULL;
 }
 
-struct jobconf *
-jobconf_parse(const char *job_id, const char *text, size_t len, bool old,
-    struct apierr *e)
+const struct jobconf_rules *
+jobconf_rules(const struct objparse *op)
 {
-	struct objparse op = { .e = e, .old = old };
+	static const struct jobconf_rules none = { .old = false };
+
+	return op->arg == NULL ? &none : op->arg;
+}
+
+struct jsonx_value *
+jobconf_tree(struct objparse *op, const char *text, size_t len)
+{
+	struct jsonx_value *tree = jsonx_parse(text, len, op->e);
+
+	if (tree == NULL && op->old &&
+	    strcmp(op->e->link[0].type, E_XCONTENT_PARSE) == 0)
+		strlcpy(op->e->link[0].type, E_JSON_PARSE,
+		    sizeof(op->e->link[0].type));
+	return tree;
+}
+
+static struct jobconf *
+parse(struct objparse *op, const char *job_id, const char *text, size_t len)
+{
+	struct jsonx_value *tree = jobconf_tree(op, text, len);
+	struct json_object *obj;
+
+	if (tree == NULL)
+		return NULL;
+	obj = parse_object(op, job_id, tree);
+	jsonx_free(tree);
+	return obj == NULL ? NULL : jobconf_from_object(op, obj);
+}
+
+static struct objparse
+new_parse(const struct jobconf_rules *rules, struct apierr *e)
+{
+	return (struct objparse){
+		.e = e, .old = rules != NULL && rules->old, .arg = rules
+	};
+}
+
+struct jobconf *
+jobconf_parse(const char *job_id, const char *text, size_t len,
+    const struct jobconf_rules *rules, struct apierr *e)
+{
+	struct objparse op = new_parse(rules, e);
 
 	return parse(&op, job_id, text, len);
 }
@@ -232,6 +263,37 @@ jobconf_restore(
 	struct objparse op = { .e = e, .restore = true };
 
 	return parse(&op, job_id, text, len);
+}
+
+int
+jobconf_validate(const char *text, size_t len,
+    const struct jobconf_rules *rules, struct apierr *e)
+{
+	struct objparse op = new_parse(rules, e);
+	struct jobconf *c = parse(&op, NULL, text, len);
+
+	if (c == NULL)
+		return -1;
+	jobconf_free(c);
+	return 0;
+}
+
+int
+jobconf_validate_detector(const char *text, size_t len,
+    const struct jobconf_rules *rules, struct apierr *e)
+{
+	struct objparse op = new_parse(rules, e);
+	struct jsonx_value *tree = jobconf_tree(&op, text, len);
+	struct json_object *obj;
+
+	if (tree == NULL)
+		return -1;
+	obj = objparse_run(&op, &jobconf_detector_table, tree);
+	jsonx_free(tree);
+	if (obj == NULL)
+		return -1;
+	json_object_put(obj);
+	return 0;
 }
 
 char *

@@ -13,6 +13,7 @@
 #include "common/compat.h"
 
 struct json_object;
+struct zones;
 
 /* What a bucket of a series is reduced to. */
 enum function_kind {
@@ -85,16 +86,52 @@ struct jobconf {
 };
 
 /*
+ * What the rules for a configuration depend on besides the configuration.
+ * NULL in place of it stands for one that is all zero.
+ */
+struct jobconf_rules {
+	bool old;			 /* came by the old base (/_xpack/ml) */
+	uint64_t max_model_memory_bytes; /* of one job; 0: no limit */
+	const struct zones *zones; /* NULL: the machine has no zone data */
+};
+
+/*
  * Parse the body of PUT.
  *
  * job_id  of the URL
  * text    JSON of len bytes; need not end in NUL
- * old     the request came by the old base path (/_xpack/ml)
  *
  * Returns the configuration (jobconf_free), or NULL with *e set.
  */
 struct jobconf *jobconf_parse(const char *job_id, const char *text, size_t len,
-    bool old, struct apierr *e) MUST_CHECK;
+    const struct jobconf_rules *, struct apierr *e) MUST_CHECK;
+
+/*
+ * The same checks for a body that may have an id or none, and for one that is
+ * a detector alone. Returns 0, or -1 with *e set.
+ */
+int jobconf_validate(const char *text, size_t len, const struct jobconf_rules *,
+    struct apierr *e) MUST_CHECK;
+int jobconf_validate_detector(const char *text, size_t len,
+    const struct jobconf_rules *, struct apierr *e) MUST_CHECK;
+
+/*
+ * Parse the body of _update: what can be said about it without the job that it
+ * is for. The caller owns the object (put). NULL with *e set.
+ */
+struct json_object *jobconf_parse_update(const char *job_id, const char *text,
+    size_t len, const struct jobconf_rules *, struct apierr *e) MUST_CHECK;
+
+/* Does an update change this top-level field? */
+bool jobconf_updates(const struct json_object *update, const char *field);
+
+/*
+ * The configuration that an update makes of one that is valid. Neither is
+ * changed. NULL with *e set.
+ */
+struct jobconf *jobconf_update(const struct jobconf *,
+    struct json_object *update, const struct jobconf_rules *,
+    struct apierr *e) MUST_CHECK;
 
 /*
  * Read back what jobconf_print gave (catalogue, worker). NULL with *e set when
@@ -116,6 +153,12 @@ void jobconf_free(struct jobconf *); /* NULL is fine */
 struct json_object *jobconf_answer(const struct jobconf *,
     const char *job_version, int64_t create_time_ms, int64_t finished_time_ms,
     const char *model_snapshot_id);
+
+/*
+ * The categorization_analyzer of a job that has none of its own. The caller
+ * owns the object; NULL when memory is out.
+ */
+struct json_object *jobconf_analyzer_json(void);
 
 /* Job id rules (2.2): 0, or -1 with *e set. */
 int jobconf_check_id(const char *job_id, struct apierr *e);

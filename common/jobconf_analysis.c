@@ -172,10 +172,8 @@ default_per_partition(struct objparse *op, struct json_object *obj)
 static int
 default_categorization(struct objparse *op, struct json_object *obj)
 {
-	if (jobconf_text(obj, "categorization_field_name") == NULL) {
-		json_object_object_del(obj, "per_partition_categorization");
+	if (jobconf_text(obj, "categorization_field_name") == NULL)
 		return 0;
-	}
 	if (jobconf_member(obj, "per_partition_categorization") == NULL &&
 	    !op->old && default_per_partition(op, obj) == -1)
 		return -1;
@@ -190,6 +188,8 @@ set_defaults(struct objparse *op, struct json_object *obj)
 {
 	if (number_detectors(op, obj) == -1)
 		return -1;
+	if (jobconf_text(obj, "categorization_field_name") == NULL)
+		json_object_object_del(obj, "per_partition_categorization");
 	if (jobconf_member(obj, "influencers") == NULL &&
 	    objparse_put(op, obj, "influencers", json_object_new_array()) == -1)
 		return -1;
@@ -225,12 +225,14 @@ finish_analysis(struct objparse *op, struct json_object *obj)
 }
 
 static const struct objparse_field per_partition_fields[] = {
-	{ "enabled", T_BOOLEAN, objparse_boolean, NULL, OBJPARSE_REQUIRED },
-	{ "stop_on_warn", T_BOOLEAN, objparse_boolean, NULL, 0 },
+	{ "enabled", T_BOOLEAN, objparse_boolean, NULL,
+	    OBJPARSE_REQUIRED | OBJPARSE_FIXED },
+	{ "stop_on_warn", T_BOOLEAN, objparse_boolean, NULL,
+	    OBJPARSE_UPDATABLE },
 };
 static const struct objparse_table per_partition_table = {
 	"per_partition_categorization", per_partition_fields,
-	NELEM(per_partition_fields), NULL
+	NELEM(per_partition_fields), NULL, "per_partition_categorization"
 };
 
 static const struct objparse_field analysis_fields[] = {
@@ -238,19 +240,21 @@ static const struct objparse_field analysis_fields[] = {
 	{ "bucket_span", T_STRING, objparse_duration, NULL, 0 },
 	{ "categorization_field_name", T_STRING, jobconf_convert_name, NULL,
 	    0 },
-	{ "categorization_filters", T_STRINGS, objparse_strings, NULL, 0 },
+	{ "categorization_filters", T_STRINGS, objparse_strings, NULL,
+	    OBJPARSE_UPDATABLE },
 	{ "categorization_analyzer", T_STRING | T_OBJECT,
-	    jobconf_convert_analyzer, NULL, 0 },
+	    jobconf_convert_analyzer, &jobconf_analyzer_table, 0 },
 	{ "per_partition_categorization", T_OBJECT, objparse_object,
-	    &per_partition_table, 0 },
+	    &per_partition_table, OBJPARSE_UPDATABLE },
 	{ "latency", T_STRING, objparse_duration, NULL, 0 },
 	{ "summary_count_field_name", T_STRING, jobconf_convert_name, NULL,
 	    0 },
 	{ "detectors", T_OBJECTS, objparse_objects, &jobconf_detector_table,
-	    OBJPARSE_REQUIRED },
+	    OBJPARSE_REQUIRED | OBJPARSE_UPDATABLE },
 	{ "influencers", T_STRINGS, jobconf_convert_names, NULL, 0 },
 	{ "multivariate_by_fields", T_BOOLEAN, objparse_boolean, NULL, 0 },
-	{ "model_prune_window", T_STRING, objparse_duration, NULL, 0 },
+	{ "model_prune_window", T_STRING, objparse_duration, NULL,
+	    OBJPARSE_UPDATABLE },
 	/* Of 5.x and 6.x, without effect. */
 	{ "overlapping_buckets", T_BOOLEAN, objparse_ignore, NULL,
 	    OBJPARSE_OLD },
@@ -264,4 +268,5 @@ static const struct objparse_field analysis_fields[] = {
 };
 
 const struct objparse_table jobconf_analysis_table = { "analysis_config",
-	analysis_fields, NELEM(analysis_fields), finish_analysis };
+	analysis_fields, NELEM(analysis_fields), finish_analysis,
+	"job_update" };

@@ -22,8 +22,10 @@ static const struct objparse_field analyzer_fields[] = {
 	{ "tokenizer", T_PART, objparse_free, NULL, 0 },
 	{ "filter", T_PARTS, objparse_free, NULL, 0 },
 };
-static const struct objparse_table analyzer_table = { "categorization_analyzer",
-	analyzer_fields, NELEM(analyzer_fields), NULL };
+const struct objparse_table jobconf_analyzer_table = {
+	"categorization_analyzer", analyzer_fields, NELEM(analyzer_fields),
+	NULL, NULL
+};
 
 int
 jobconf_convert_analyzer(struct objparse *op, const struct objparse_field *f,
@@ -31,7 +33,7 @@ jobconf_convert_analyzer(struct objparse *op, const struct objparse_field *f,
 {
 	if (v->type == JSONX_STRING)
 		return objparse_string(op, f, v, out);
-	*out = objparse_run(op, &analyzer_table, v);
+	*out = objparse_run(op, f->arg, v);
 	return *out == NULL ? -1 : 0;
 }
 
@@ -173,4 +175,73 @@ jobconf_default_analyzer(struct objparse *op, struct json_object *analysis)
 	}
 	json_object_object_del(analysis, "categorization_filters");
 	return objparse_put(op, analysis, "categorization_analyzer", analyzer);
+}
+
+struct json_object *
+jobconf_analyzer_json(void)
+{
+	struct apierr e;
+	struct objparse op = { .e = &e };
+	struct json_object *analysis = json_object_new_object(), *analyzer;
+
+	if (analysis == NULL)
+		return NULL;
+	if (jobconf_default_analyzer(&op, analysis) == -1) {
+		json_object_put(analysis);
+		return NULL;
+	}
+	analyzer = json_object_get(
+	    jobconf_member(analysis, "categorization_analyzer"));
+	json_object_put(analysis);
+	return analyzer;
+}
+
+/* The patterns of the filters that were moved into an analyzer. */
+static int
+collect_patterns(struct objparse *op, struct json_object *analyzer,
+    struct json_object *patterns)
+{
+	struct json_object *filters = jobconf_member(analyzer, "char_filter");
+
+	for (size_t i = 0; i < jobconf_length(filters); i++) {
+		struct json_object *part =
+		    json_object_array_get_idx(filters, i);
+		const char *pattern =
+		    json_object_is_type(part, json_type_object)
+		    ? jobconf_text(part, "pattern")
+		    : NULL;
+
+		if (pattern != NULL &&
+		    append(op, patterns, json_object_new_string(pattern)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+jobconf_has_default_analyzer(struct objparse *op, struct json_object *analysis)
+{
+	struct json_object *is =
+	    jobconf_member(analysis, "categorization_analyzer");
+	struct json_object *made, *patterns;
+	int rc = -1;
+
+	if (is == NULL || !json_object_is_type(is, json_type_object))
+		return 0;
+	made = json_object_new_object();
+	patterns = json_object_new_array();
+	if (made == NULL || patterns == NULL) {
+		json_object_put(patterns);
+		objparse_no_memory(op);
+		goto out;
+	}
+	if (objparse_put(op, made, "categorization_filters", patterns) == -1 ||
+	    collect_patterns(op, is, patterns) == -1 ||
+	    jobconf_default_analyzer(op, made) == -1)
+		goto out;
+	rc = json_object_equal(
+	    is, jobconf_member(made, "categorization_analyzer"));
+out:
+	json_object_put(made);
+	return rc;
 }

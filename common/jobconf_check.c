@@ -57,16 +57,15 @@ jobconf_check_id(const char *job_id, struct apierr *e)
 	return 0;
 }
 
-/* 1234567 as "1,234,567", the way these texts print numbers. */
-static const char *
-grouped(int64_t v, char *dst, size_t cap)
+const char *
+jobconf_grouped(char dst[JOBCONF_GROUPED_BYTES], int64_t v)
 {
 	char digits[24];
 	size_t len, n = 0;
 
 	(void)snprintf(digits, sizeof(digits), "%" PRId64, v);
 	len = strlen(digits);
-	for (size_t i = 0; i < len && n + 2 < cap; i++) {
+	for (size_t i = 0; i < len && n + 2 < JOBCONF_GROUPED_BYTES; i++) {
 		size_t rest = len - i;
 
 		if (i > 0 && rest % 3 == 0 && digits[i - 1] != '-')
@@ -81,13 +80,13 @@ static int
 check_least(struct objparse *op, struct json_object *obj, const char *key,
     int64_t value, int64_t least)
 {
-	char a[32], b[32];
+	char a[JOBCONF_GROUPED_BYTES], b[JOBCONF_GROUPED_BYTES];
 
 	if (jobconf_member(obj, key) == NULL || value >= least)
 		return 0;
 	return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
 	    "%s cannot be less than %s. Value = %s", key,
-	    grouped(least, a, sizeof(a)), grouped(value, b, sizeof(b)));
+	    jobconf_grouped(a, least), jobconf_grouped(b, value));
 }
 
 static int
@@ -112,13 +111,14 @@ check_persist_interval(struct objparse *op, struct json_object *obj)
 	return check_least(op, obj, key, ns / UNITS_NS_PER_S, PERSIST_MIN_S);
 }
 
-static int
-check_id_in_body(
+int
+jobconf_check_body_id(
     struct objparse *op, struct json_object *obj, const char *job_id)
 {
 	struct json_object *v = jobconf_member(obj, "job_id");
 
-	if (v != NULL && strcmp(json_object_get_string(v), job_id) != 0)
+	if (v != NULL && job_id != NULL &&
+	    strcmp(json_object_get_string(v), job_id) != 0)
 		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
 		    "Inconsistent job_id; '%s' specified in the body differs "
 		    "from '%s' specified as a URL argument",
@@ -175,15 +175,16 @@ check_snapshot_retention(struct objparse *op, struct json_object *obj)
 	int64_t days = jobconf_number(obj, key, op->old ? 1 : 10);
 	int64_t daily = jobconf_number(obj, daily_key, 1);
 	bool has_daily = jobconf_member(obj, daily_key) != NULL;
+	char a[JOBCONF_GROUPED_BYTES], b[JOBCONF_GROUPED_BYTES];
 
 	if (check_not_negative(op, obj, key) == -1 ||
 	    check_not_negative(op, obj, daily_key) == -1)
 		return -1;
 	if (has_daily && daily > days)
 		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
-		    "The value of %s [%" PRId64 "] cannot be greater than %s "
-		    "[%" PRId64 "]",
-		    daily_key, daily, key, days);
+		    "The value of %s [%s] cannot be greater than %s [%s]",
+		    daily_key, jobconf_grouped(a, daily), key,
+		    jobconf_grouped(b, days));
 	if (objparse_put(op, obj, key, json_object_new_int64(days)) == -1)
 		return -1;
 	if (has_daily || days <= 1)
@@ -215,8 +216,7 @@ check_groups(struct objparse *op, struct json_object *obj, const char *job_id)
 			    "and group [%s] have the same name",
 			    job_id, g);
 	}
-	if (json_object_array_length(groups) == 0)
-		json_object_object_del(obj, "groups");
+	jobconf_drop_empty(obj, "groups");
 	return 0;
 }
 
@@ -386,9 +386,55 @@ set_defaults(struct objparse *op, struct json_object *obj, const char *job_id)
 }
 
 int
-jobconf_check(struct objparse *op, struct json_object *obj, const char *job_id)
+jobconf_check_memory(struct objparse *op, struct json_object *limits)
 {
-	if (check_id_in_body(op, obj, job_id) == -1 ||
+	uint64_t most = jobconf_rules(op)->max_model_memory_bytes;
+	const char *text = jobconf_text(limits, "model_memory_limit");
+	char a[UNITS_SIZE_BYTES], b[UNITS_SIZE_BYTES];
+	uint64_t mb;
+
+	if (most == 0 || text == NULL)
+		return 0;
+	/* "<n>mb", with at most 2^43 of them: strtoull stops at the unit. */
+	mb = strtoull(text, NULL, 10);
+	if (mb <= most >> 20)
+		return 0;
+	units_show_size(a, mb << 20);
+	units_show_size(b, most);
+	return apierr_set(op->e, 400, E_STATUS,
+	    "model_memory_limit [%s] must be less than the value of the "
+	    "xpack.ml.max_model_memory_limit setting [%s]",
+	    a, b);
+}
+
+/* What is asked of a configuration when it is made, and not later on. */
+static int
+check_new(struct objparse *op, struct json_object *obj)
+{
+	if (op->restore)
+		return 0;
+	if (check_duplicates(op, obj) == -1 || check_created(op, obj) == -1)
+		return -1;
+	return jobconf_check_memory(op, jobconf_member(obj, "analysis_limits"));
+}
+
+/* When there is no job yet, any valid id stands for it. */
+static const char *
+id_or_dummy(struct json_object *obj, const char *job_id)
+{
+	struct json_object *v = jobconf_member(obj, "job_id");
+
+	if (job_id != NULL)
+		return job_id;
+	return v == NULL ? "ok" : json_object_get_string(v);
+}
+
+int
+jobconf_check(struct objparse *op, struct json_object *obj, const char *url_id)
+{
+	const char *job_id = id_or_dummy(obj, url_id);
+
+	if (jobconf_check_body_id(op, obj, url_id) == -1 ||
 	    check_present(op, obj) == -1 || check_time_field(op, obj) == -1 ||
 	    check_persist_interval(op, obj) == -1 ||
 	    check_not_negative(op, obj, "renormalization_window_days") == -1 ||
@@ -396,8 +442,7 @@ jobconf_check(struct objparse *op, struct json_object *obj, const char *job_id)
 	    jobconf_check_id(job_id, op->e) == -1 ||
 	    check_snapshot_retention(op, obj) == -1 ||
 	    check_groups(op, obj, job_id) == -1 ||
-	    check_index_name(op, obj) == -1 ||
-	    check_duplicates(op, obj) == -1 || check_created(op, obj) == -1)
+	    check_index_name(op, obj) == -1 || check_new(op, obj) == -1)
 		return -1;
 	return set_defaults(op, obj, job_id);
 }

@@ -59,15 +59,29 @@ convert_time_format(struct objparse *op, const struct objparse_field *f,
 	return keep(op, v->text, out);
 }
 
+/* Of UTF-8: all bytes but those that go on with a character. */
+static size_t
+count_characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 /* One character; the readers of records split at bytes, so one of ASCII. */
 static int
 convert_char(struct objparse *op, const struct objparse_field *f,
     const struct jsonx_value *v, struct json_object **out)
 {
-	(void)f;
-	if (strlen(v->text) != 1 || (unsigned char)v->text[0] > 0x7f)
+	if (count_characters(v->text) != 1)
 		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
 		    "String must be a single character, found [%s]", v->text);
+	if ((unsigned char)v->text[0] > 0x7f)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "%s has to be a character of ASCII, found [%s]", f->name,
+		    v->text);
 	return keep(op, v->text, out);
 }
 
@@ -105,5 +119,5 @@ static const struct objparse_field data_fields[] = {
 
 const struct objparse_table jobconf_data_description_table = {
 	"data_description", data_fields, NELEM(data_fields),
-	finish_data_description
+	finish_data_description, NULL
 };

@@ -194,6 +194,7 @@ finish_detector(struct objparse *op, struct json_object *obj)
 		.partition = jobconf_text(obj, "partition_field_name"),
 	};
 
+	jobconf_drop_empty(obj, "custom_rules");
 	if (check_needs(op, fn, &n) == -1 || check_all_names(op, &n) == -1 ||
 	    jobconf_check_rules(op, obj, fn) == -1 ||
 	    check_distinct(op, &n) == -1 || check_reserved(op, &n) == -1)
@@ -241,7 +242,8 @@ static const char *const frequent_values[] = { "all", "none", "by", "over",
 
 static const struct objparse_field detector_fields[] = {
 	/* clang-format off */
-	{ "detector_description", T_STRING, objparse_string, NULL, 0 },
+	{ "detector_description", T_STRING, objparse_string, "description",
+	    OBJPARSE_UPDATABLE | OBJPARSE_RENAMED },
 	{ "function", T_STRING, convert_function, NULL, 0 },
 	{ "field_name", T_STRING, jobconf_convert_name, NULL, 0 },
 	{ "by_field_name", T_STRING, jobconf_convert_name, NULL, 0 },
@@ -249,11 +251,13 @@ static const struct objparse_field detector_fields[] = {
 	{ "partition_field_name", T_STRING, jobconf_convert_name, NULL, 0 },
 	{ "use_null", T_BOOLEAN, convert_use_null, NULL, 0 },
 	{ "exclude_frequent", T_STRING, objparse_enum, frequent_values, 0 },
-	{ "custom_rules", T_OBJECTS, jobconf_convert_objects, &jobconf_rule_table, 0 },
+	{ "custom_rules", T_OBJECTS, objparse_objects, &jobconf_rule_table,
+	    OBJPARSE_UPDATABLE },
 	/* Always renumbered, so what was sent does not matter. */
-	{ "detector_index", T_NUMBER, objparse_long, NULL, 0 },
+	{ "detector_index", T_NUMBER, objparse_long, NULL, OBJPARSE_INDEX },
 	/* clang-format on */
 };
 
 const struct objparse_table jobconf_detector_table = { "detector",
-	detector_fields, NELEM(detector_fields), finish_detector };
+	detector_fields, NELEM(detector_fields), finish_detector,
+	"detector_update" };

@@ -11,6 +11,7 @@
 
 #include "common/jobconf_int.h"
 #include "common/units.h"
+#include "common/zones.h"
 
 #define DEFAULT_LIMIT_MB 1024
 #define DEFAULT_EXAMPLES 4
@@ -29,6 +30,13 @@ size_t
 jobconf_length(struct json_object *list)
 {
 	return list == NULL ? 0 : json_object_array_length(list);
+}
+
+void
+jobconf_drop_empty(struct json_object *obj, const char *key)
+{
+	if (jobconf_length(jobconf_member(obj, key)) == 0)
+		json_object_object_del(obj, key);
 }
 
 const char *
@@ -63,21 +71,6 @@ jobconf_duration_ns(struct json_object *obj, const char *key)
 	return ns;
 }
 
-/* A conversion that the parts share */
-
-int
-jobconf_convert_objects(struct objparse *op, const struct objparse_field *f,
-    const struct jsonx_value *v, struct json_object **out)
-{
-	if (objparse_objects(op, f, v, out) == -1)
-		return -1;
-	if (json_object_array_length(*out) == 0) {
-		json_object_put(*out);
-		*out = NULL;
-	}
-	return 0;
-}
-
 /* analysis_limits */
 
 /* "512mb" or a number of MiB; kept as "512mb". */
@@ -85,7 +78,7 @@ static int
 convert_memory_limit(struct objparse *op, const struct objparse_field *f,
     const struct jsonx_value *v, struct json_object **out)
 {
-	char text[32];
+	char text[32], shown[JOBCONF_GROUPED_BYTES];
 	uint64_t bytes;
 	int64_t mb;
 
@@ -98,12 +91,20 @@ convert_memory_limit(struct objparse *op, const struct objparse_field *f,
 		    "Value [%s] is out of range for a size", v->text);
 	if (mb < 1)
 		return apierr_set(op->e, 400, E_STATUS,
-		    "model_memory_limit must be at least 1 MiB. Value = "
-		    "%" PRId64,
-		    mb);
+		    "model_memory_limit must be at least 1 MiB. Value = %s",
+		    jobconf_grouped(shown, mb));
 	(void)snprintf(text, sizeof(text), "%" PRId64 "mb", mb);
 	*out = json_object_new_string(text);
 	return *out == NULL ? objparse_no_memory(op) : 0;
+}
+
+/* With a greatest limit the default is not above it. */
+static uint64_t
+default_limit_mb(const struct objparse *op)
+{
+	uint64_t most = jobconf_rules(op)->max_model_memory_bytes >> 20;
+
+	return most > 0 && most < DEFAULT_LIMIT_MB ? most : DEFAULT_LIMIT_MB;
 }
 
 static int
@@ -111,30 +112,33 @@ finish_limits(struct objparse *op, struct json_object *obj)
 {
 	int64_t n = jobconf_number(
 	    obj, "categorization_examples_limit", DEFAULT_EXAMPLES);
-	char text[32];
+	char text[32], shown[JOBCONF_GROUPED_BYTES];
 
 	if (n < 0)
 		return apierr_set(op->e, 400, E_STATUS,
 		    "categorization_examples_limit cannot be less than 0. "
-		    "Value = %" PRId64,
-		    n);
+		    "Value = %s",
+		    jobconf_grouped(shown, n));
 	if (objparse_put(op, obj, "categorization_examples_limit",
 		json_object_new_int64(n)) == -1)
 		return -1;
 	if (jobconf_member(obj, "model_memory_limit") != NULL)
 		return 0;
-	(void)snprintf(text, sizeof(text), "%dmb", DEFAULT_LIMIT_MB);
+	(void)snprintf(
+	    text, sizeof(text), "%" PRIu64 "mb", default_limit_mb(op));
 	return objparse_put(
 	    op, obj, "model_memory_limit", json_object_new_string(text));
 }
 
 static const struct objparse_field limits_fields[] = {
-	{ "model_memory_limit", T_NUMBER, convert_memory_limit, NULL, 0 },
-	{ "categorization_examples_limit", T_NUMBER, objparse_long, NULL, 0 },
+	{ "model_memory_limit", T_NUMBER, convert_memory_limit, NULL,
+	    OBJPARSE_UPDATABLE },
+	{ "categorization_examples_limit", T_NUMBER, objparse_long, NULL,
+	    OBJPARSE_FIXED },
 };
 
 const struct objparse_table jobconf_limits_table = { "analysis_limits",
-	limits_fields, NELEM(limits_fields), finish_limits };
+	limits_fields, NELEM(limits_fields), finish_limits, "analysis_limits" };
 
 /* model_plot_config */
 
@@ -156,7 +160,48 @@ static const struct objparse_field plot_fields[] = {
 };
 
 static const struct objparse_table plot_table = { "model_plot_config",
-	plot_fields, NELEM(plot_fields), finish_plot };
+	plot_fields, NELEM(plot_fields), finish_plot, NULL };
+
+/* custom_settings */
+
+/* The zone is the one member that has a meaning here. */
+static int
+check_zone(struct objparse *op, const struct jsonx_value *zone)
+{
+	const struct zones *zones = jobconf_rules(op)->zones;
+
+	op->pos = zone->pos;
+	if (zone->type != JSONX_STRING)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "custom_settings.time_zone has to be a string, the name "
+		    "of a time zone such as [Europe/Berlin] or [UTC], not %s",
+		    jsonx_token(zone));
+	if (zones_has(zones, zone->text))
+		return 0;
+	if (zones_count(zones) == 0)
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "custom_settings.time_zone [%s] is not known: this "
+		    "machine has no time zone data; install it (tzdata) and "
+		    "start anomd again, or use [UTC]",
+		    zone->text);
+	return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone [%s] is no time zone of this machine; "
+	    "use a name of the IANA database, such as [Europe/Berlin] or "
+	    "[UTC]",
+	    zone->text);
+}
+
+static int
+convert_settings(struct objparse *op, const struct objparse_field *f,
+    const struct jsonx_value *v, struct json_object **out)
+{
+	const struct jsonx_value *zone = jsonx_get(v, "time_zone");
+
+	/* Zone data may have lost what was stored: that job still loads. */
+	if (zone != NULL && !op->restore && check_zone(op, zone) == -1)
+		return -1;
+	return objparse_free(op, f, v, out);
+}
 
 /* The top */
 
@@ -172,32 +217,38 @@ refuse_datafeed(struct objparse *op, const struct objparse_field *f,
 	    f->name);
 }
 
+#define UPDATABLE OBJPARSE_UPDATABLE
+
 static const struct objparse_field job_fields[] = {
 	/* clang-format off */
-	{ "job_id", T_STRING, objparse_string, NULL, 0 },
-	{ "custom_settings", T_OBJECT, objparse_free, NULL, 0 },
+	{ "job_id", T_STRING, objparse_string, NULL, OBJPARSE_FIXED },
+	{ "custom_settings", T_OBJECT, convert_settings, NULL, UPDATABLE },
 	{ "datafeed_config", T_OBJECT, refuse_datafeed, NULL, 0 },
-	{ "groups", T_STRINGS, objparse_strings, NULL, 0 },
-	{ "description", T_STRING | T_NULL, objparse_string_or_null, NULL, 0 },
+	{ "groups", T_STRINGS, objparse_strings, NULL, UPDATABLE },
+	{ "description", T_STRING | T_NULL, objparse_string_or_null, NULL,
+	    UPDATABLE },
 	{ "analysis_config", T_OBJECT, objparse_object,
-	    &jobconf_analysis_table, 0 },
+	    &jobconf_analysis_table, OBJPARSE_INLINE },
 	{ "analysis_limits", T_OBJECT, objparse_object, &jobconf_limits_table,
-	    0 },
+	    UPDATABLE },
 	{ "data_description", T_OBJECT, objparse_object,
 	    &jobconf_data_description_table, 0 },
-	{ "model_plot_config", T_OBJECT, objparse_object, &plot_table, 0 },
-	{ "renormalization_window_days", T_NUMBER, objparse_long, NULL, 0 },
+	{ "model_plot_config", T_OBJECT, objparse_object, &plot_table,
+	    UPDATABLE },
+	{ "renormalization_window_days", T_NUMBER, objparse_long, NULL,
+	    UPDATABLE },
 	{ "background_persist_interval", T_STRING, objparse_duration, NULL,
-	    0 },
-	{ "model_snapshot_retention_days", T_NUMBER, objparse_long, NULL, 0 },
+	    UPDATABLE },
+	{ "model_snapshot_retention_days", T_NUMBER, objparse_long, NULL,
+	    UPDATABLE },
 	{ "daily_model_snapshot_retention_after_days", T_NUMBER,
-	    objparse_long, NULL, 0 },
-	{ "results_retention_days", T_NUMBER, objparse_long, NULL, 0 },
+	    objparse_long, NULL, UPDATABLE },
+	{ "results_retention_days", T_NUMBER, objparse_long, NULL, UPDATABLE },
 	{ "results_index_name", T_STRING, objparse_string, NULL, 0 },
-	{ "allow_lazy_open", T_BOOLEAN, objparse_boolean, NULL, 0 },
-	/* Of 6.x: printed there, and sent back by its users. */
-	{ "job_type", T_STRING, objparse_ignore, NULL, OBJPARSE_OLD },
-	{ "job_version", T_STRING, objparse_ignore, NULL, OBJPARSE_OLD },
+	{ "allow_lazy_open", T_BOOLEAN, objparse_boolean, NULL, UPDATABLE },
+	/* Printed, and so sent back by users. */
+	{ "job_type", T_STRING, objparse_ignore, NULL, 0 },
+	{ "job_version", T_STRING, objparse_ignore, NULL, 0 },
 	/* Kept until jobconf_check_created has refused them all at once. */
 	{ "model_snapshot_id", T_STRING, objparse_string, NULL, OBJPARSE_OLD },
 	{ "last_data_time", T_NUMBER, objparse_string, NULL, OBJPARSE_OLD },
@@ -207,4 +258,4 @@ static const struct objparse_field job_fields[] = {
 };
 
 const struct objparse_table jobconf_table = { "job_details", job_fields,
-	NELEM(job_fields), NULL };
+	NELEM(job_fields), NULL, "job_update" };

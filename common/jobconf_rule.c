@@ -24,7 +24,7 @@ static const struct objparse_field condition_fields[] = {
 	/* clang-format on */
 };
 static const struct objparse_table condition_table = { "rule_condition",
-	condition_fields, NELEM(condition_fields), NULL };
+	condition_fields, NELEM(condition_fields), NULL, NULL };
 
 static int
 finish_filter(struct objparse *op, struct json_object *obj)
@@ -40,20 +40,20 @@ static const struct objparse_field filter_fields[] = {
 	{ "filter_type", T_STRING, objparse_enum, filter_types, 0 },
 };
 static const struct objparse_table filter_table = { "filter_ref", filter_fields,
-	NELEM(filter_fields), finish_filter };
+	NELEM(filter_fields), finish_filter, NULL };
 
 static const struct objparse_field shift_fields[] = {
 	{ "time_shift_amount", T_NUMBER, objparse_long, NULL,
 	    OBJPARSE_REQUIRED },
 };
 static const struct objparse_table shift_table = { "force_time_shift",
-	shift_fields, NELEM(shift_fields), NULL };
+	shift_fields, NELEM(shift_fields), NULL, NULL };
 
 static const struct objparse_field params_fields[] = {
 	{ "force_time_shift", T_OBJECT, objparse_object, &shift_table, 0 },
 };
 static const struct objparse_table params_table = { "params", params_fields,
-	NELEM(params_fields), NULL };
+	NELEM(params_fields), NULL, NULL };
 
 /* field: filter, for as many fields as there are. */
 static int
@@ -62,14 +62,13 @@ convert_scope(struct objparse *op, const struct objparse_field *f,
 {
 	struct json_object *scope, *filter;
 
-	(void)f;
 	if (v->child == NULL)
 		return 0;
 	scope = json_object_new_object();
 	if (scope == NULL)
 		return objparse_no_memory(op);
 	for (const struct jsonx_value *m = v->child; m != NULL; m = m->next) {
-		filter = objparse_run(op, &filter_table, m);
+		filter = objparse_run(op, f->arg, m);
 		if (filter == NULL ||
 		    objparse_put(op, scope, m->key, filter) == -1) {
 			json_object_put(scope);
@@ -148,6 +147,7 @@ finish_rule(struct objparse *op, struct json_object *obj)
 {
 	struct json_object *list;
 
+	jobconf_drop_empty(obj, "conditions");
 	if (jobconf_member(obj, "scope") == NULL &&
 	    jobconf_member(obj, "conditions") == NULL)
 		return apierr_set(op->e, 400, E_STATUS,
@@ -165,14 +165,14 @@ finish_rule(struct objparse *op, struct json_object *obj)
 static const struct objparse_field rule_fields[] = {
 	/* clang-format off */
 	{ "actions", T_STRINGS, convert_actions, NULL, 0 },
-	{ "scope", T_OBJECT, convert_scope, NULL, 0 },
-	{ "conditions", T_OBJECTS, jobconf_convert_objects, &condition_table, 0 },
+	{ "scope", T_OBJECT, convert_scope, &filter_table, 0 },
+	{ "conditions", T_OBJECTS, objparse_objects, &condition_table, 0 },
 	{ "params", T_OBJECT, objparse_object, &params_table, 0 },
 	/* clang-format on */
 };
 
 const struct objparse_table jobconf_rule_table = { "detection_rule",
-	rule_fields, NELEM(rule_fields), finish_rule };
+	rule_fields, NELEM(rule_fields), finish_rule, NULL };
 
 /* The fields of a detector that a rule may look at: by, over, partition. */
 static int

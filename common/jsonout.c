@@ -11,28 +11,22 @@
 #include <string.h>
 
 #include "common/jsonout.h"
+#include "common/jsonout_int.h"
 #include "common/units.h"
 
-/* A text in the making; failed stays set. */
-struct out {
-	struct printbuf *pb;
-	bool pretty;
-	bool failed; /* no memory */
-};
+static void print_value(struct jsonout *, struct json_object *, int depth);
 
-static void print_value(struct out *, struct json_object *, int depth);
-
-static void
-put(struct out *o, const char *text, size_t len)
+void
+jsonout_put(struct jsonout *o, const char *text, size_t len)
 {
 	if (!o->failed && printbuf_memappend(o->pb, text, (int)len) < 0)
 		o->failed = true;
 }
 
 static void
-put_string(struct out *o, const char *text)
+put_string(struct jsonout *o, const char *text)
 {
-	put(o, text, strlen(text));
+	jsonout_put(o, text, strlen(text));
 }
 
 /* Numbers */
@@ -55,8 +49,8 @@ jsonout_double(char *dst, double v)
 		strlcat(dst, ".0", 32);
 }
 
-static void
-print_integer(struct out *o, struct json_object *v)
+void
+jsonout_put_integer(struct jsonout *o, struct json_object *v)
 {
 	char buf[32];
 	int64_t i = json_object_get_int64(v);
@@ -71,7 +65,7 @@ print_integer(struct out *o, struct json_object *v)
 }
 
 static void
-print_double(struct out *o, struct json_object *v)
+print_double(struct jsonout *o, struct json_object *v)
 {
 	char buf[32];
 
@@ -81,8 +75,8 @@ print_double(struct out *o, struct json_object *v)
 
 /* Strings */
 
-static void
-put_escape(struct out *o, unsigned char c)
+void
+jsonout_put_escape(struct jsonout *o, unsigned char c)
 {
 	static const char from[] = "\"\\\b\f\n\r\t";
 	static const char to[] = "\"\\bfnrt";
@@ -97,38 +91,38 @@ put_escape(struct out *o, unsigned char c)
 }
 
 static void
-print_string(struct out *o, const char *text, size_t len)
+print_string(struct jsonout *o, const char *text, size_t len)
 {
 	size_t start = 0;
 
-	put(o, "\"", 1);
+	jsonout_put(o, "\"", 1);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if (c >= ' ' && c != '"' && c != '\\')
 			continue;
-		put(o, text + start, i - start);
-		put_escape(o, c);
+		jsonout_put(o, text + start, i - start);
+		jsonout_put_escape(o, c);
 		start = i + 1;
 	}
-	put(o, text + start, len - start);
-	put(o, "\"", 1);
+	jsonout_put(o, text + start, len - start);
+	jsonout_put(o, "\"", 1);
 }
 
 /* Containers */
 
 static void
-break_line(struct out *o, int depth)
+break_line(struct jsonout *o, int depth)
 {
 	if (!o->pretty)
 		return;
-	put(o, "\n", 1);
+	jsonout_put(o, "\n", 1);
 	for (int i = 0; i < depth; i++)
-		put(o, "  ", 2);
+		jsonout_put(o, "  ", 2);
 }
 
 static void
-print_array(struct out *o, struct json_object *v, int depth)
+print_array(struct jsonout *o, struct json_object *v, int depth)
 {
 	size_t n = json_object_array_length(v);
 
@@ -136,19 +130,19 @@ print_array(struct out *o, struct json_object *v, int depth)
 		put_string(o, o->pretty ? "[ ]" : "[]");
 		return;
 	}
-	put(o, "[", 1);
+	jsonout_put(o, "[", 1);
 	for (size_t i = 0; i < n && !o->failed; i++) {
 		if (i > 0)
-			put(o, ",", 1);
+			jsonout_put(o, ",", 1);
 		break_line(o, depth + 1);
 		print_value(o, json_object_array_get_idx(v, i), depth + 1);
 	}
 	break_line(o, depth);
-	put(o, "]", 1);
+	jsonout_put(o, "]", 1);
 }
 
 static void
-print_object(struct out *o, struct json_object *v, int depth)
+print_object(struct jsonout *o, struct json_object *v, int depth)
 {
 	bool first = true;
 
@@ -156,11 +150,11 @@ print_object(struct out *o, struct json_object *v, int depth)
 		put_string(o, o->pretty ? "{ }" : "{}");
 		return;
 	}
-	put(o, "{", 1);
+	jsonout_put(o, "{", 1);
 	json_object_object_foreach(v, key, member)
 	{
 		if (!first)
-			put(o, ",", 1);
+			jsonout_put(o, ",", 1);
 		first = false;
 		break_line(o, depth + 1);
 		print_string(o, key, strlen(key));
@@ -168,11 +162,11 @@ print_object(struct out *o, struct json_object *v, int depth)
 		print_value(o, member, depth + 1);
 	}
 	break_line(o, depth);
-	put(o, "}", 1);
+	jsonout_put(o, "}", 1);
 }
 
 static void
-print_value(struct out *o, struct json_object *v, int depth)
+print_value(struct jsonout *o, struct json_object *v, int depth)
 {
 	switch (json_object_get_type(v)) {
 	case json_type_null:
@@ -185,7 +179,7 @@ print_value(struct out *o, struct json_object *v, int depth)
 		print_double(o, v);
 		break;
 	case json_type_int:
-		print_integer(o, v);
+		jsonout_put_integer(o, v);
 		break;
 	case json_type_string:
 		print_string(o, json_object_get_string(v),
@@ -326,7 +320,7 @@ char *
 jsonout_print(
     struct json_object *v, const struct jsonout_style *style, size_t *len)
 {
-	struct out o = { .pretty = style->pretty };
+	struct jsonout o = { .pretty = style->pretty };
 	char *text = NULL;
 
 	if (style->human && !humanise(v))
@@ -336,9 +330,13 @@ jsonout_print(
 	o.pb = printbuf_new();
 	if (o.pb == NULL)
 		return NULL;
-	print_value(&o, v, 0);
-	if (o.pretty)
-		put(&o, "\n", 1);
+	if (style->yaml) {
+		jsonout_yaml(&o, v);
+	} else {
+		print_value(&o, v, 0);
+		if (o.pretty)
+			jsonout_put(&o, "\n", 1);
+	}
 	if (!o.failed) {
 		*len = (size_t)printbuf_length(o.pb);
 		text = o.pb->buf;

@@ -1,5 +1,6 @@
 /*
- * The last step of every JSON answer: filter_path, human twins and layout.
+ * The last step of every answer: filter_path, human twins and layout, which
+ * is JSON or YAML.
  */
 #ifndef COMMON_JSONOUT_H
 #define COMMON_JSONOUT_H
@@ -13,6 +14,7 @@ struct json_object;
 
 struct jsonout_style {
 	bool pretty;		 /* two spaces, " : ", newline at the end */
+	bool yaml;		 /* a document in block style instead */
 	bool human;		 /* date fields gain "<name>_string" before */
 	const char *filter_path; /* NULL or "": everything */
 };

@@ -111,6 +111,21 @@ SCHEMA_STRUCT(msg_flush, MSG_FLUSH_FIELDS);
 	F(S, I64, last_finalized_bucket_end_ms, -INFINITY, INFINITY)
 SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
 
+/*
+ * Remove results that are older than retention_days before the latest bucket,
+ * whole buckets until max_rows are gone. In place of JOB_CONFIG it is all that
+ * the worker is started for: then it ends when nothing is left to remove.
+ */
+#define MSG_EXPIRE_FIELDS(F, S)                                                \
+	F(S, U32, retention_days, 0, UINT32_MAX)                               \
+	F(S, U32, max_rows, 1, UINT32_MAX)
+SCHEMA_STRUCT(msg_expire, MSG_EXPIRE_FIELDS);
+
+#define MSG_EXPIRED_FIELDS(F, S)                                               \
+	F(S, U64, rows, 0, INFINITY) /* buckets and records removed */         \
+	F(S, BOOL, more, 0, 1)	     /* some are left: ask again */
+SCHEMA_STRUCT(msg_expired, MSG_EXPIRED_FIELDS);
+
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
 SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
@@ -144,6 +159,7 @@ enum query_kind { QUERY_BUCKETS, QUERY_RECORDS };
 	F(S, STR, sort, 0, 256) /* empty: the default of the kind */           \
 	F(S, BOOL, pretty, 0, 1)                                               \
 	F(S, BOOL, human, 0, 1)                                                \
+	F(S, BOOL, yaml, 0, 1)                                                 \
 	F(S, STR, filter_path, 0, 8192)
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 
@@ -191,9 +207,34 @@ SCHEMA_STRUCT(msg_keep_state, MSG_KEEP_STATE_FIELDS);
 	F(S, U64, incarnation, 1, INFINITY)
 SCHEMA_STRUCT(msg_keep_delete, MSG_KEEP_DELETE_FIELDS);
 
+/* What an update has made of the configuration. */
+#define MSG_KEEP_UPDATE_FIELDS(F, S)                                           \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)                                    \
+	F(S, STR, config, 2, MSG_JSON_MAX - 16384)
+SCHEMA_STRUCT(msg_keep_update, MSG_KEEP_UPDATE_FIELDS);
+
+/*
+ * The job begins anew: its configuration stays, and it gets another
+ * incarnation and directory. One that has a later incarnation was reset by an
+ * earlier request that was not answered.
+ */
+#define MSG_KEEP_RESET_FIELDS(F, S)                                            \
+	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
+	F(S, U64, incarnation, 1, INFINITY)
+SCHEMA_STRUCT(msg_keep_reset, MSG_KEEP_RESET_FIELDS);
+
+/* What holds for the whole daemon. To the keeper: store it; from it: a part of
+ * the answer to KEEP_LOAD, before the jobs. */
+#define MSG_KEEP_SETTING_FIELDS(F, S)                                          \
+	F(S, STR, name, 1, 64)                                                 \
+	F(S, STR, value, 0, 1024)
+SCHEMA_STRUCT(msg_keep_setting, MSG_KEEP_SETTING_FIELDS);
+
 /* The request is on disk. Failure is FAILED. */
 #define MSG_KEEP_DONE_FIELDS(F, S)                                             \
-	F(S, U64, incarnation, 0, INFINITY) /* of KEEP_CREATE, else 0 */
+	F(S, U64, incarnation, 0,                                              \
+	    INFINITY) /* of KEEP_CREATE, KEEP_RESET; else 0 */
 SCHEMA_STRUCT(msg_keep_done, MSG_KEEP_DONE_FIELDS);
 
 #define MSG_USER_MAX 64	     /* a user's name */
@@ -267,6 +308,8 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(FAILED, failed, 25, FROM_CHILD, IN_ANY)                              \
 	X(FLUSH, flush, 30, FROM_SUP, IN_OPEN)                                 \
 	X(FLUSHED, flushed, 31, FROM_WRK, IN_OPEN | IN_CLOSING)                \
+	X(EXPIRE, expire, 32, FROM_SUP, IN_START | IN_OPEN)                    \
+	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
@@ -278,6 +321,9 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(KEEP_STATE, keep_state, 73, FROM_SUP, IN_OPEN)                       \
 	X(KEEP_DELETE, keep_delete, 74, FROM_SUP, IN_OPEN)                     \
 	X(KEEP_DONE, keep_done, 75, FROM_KPR, IN_OPEN)                         \
+	X(KEEP_UPDATE, keep_update, 76, FROM_SUP, IN_OPEN)                     \
+	X(KEEP_RESET, keep_reset, 77, FROM_SUP, IN_OPEN)                       \
+	X(KEEP_SETTING, keep_setting, 78, FROM_SUP | FROM_KPR, IN_OPEN)        \
 	X(KEEP_USER, keep_user, 80, FROM_KPR, IN_OPEN)                         \
 	X(KEEP_USER_PUT, keep_user, 81, FROM_SUP, IN_OPEN)                     \
 	X(KEEP_USER_DELETE, keep_user_delete, 82, FROM_SUP, IN_OPEN)           \

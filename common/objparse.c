@@ -11,8 +11,7 @@
 #include "common/timefmt.h"
 #include "common/units.h"
 
-#define NAME_MAX_BYTES 64  /* longest name that is compared for likeness */
-#define SUGGESTIONS_MAX 32 /* more fields than any table has */
+#define NAME_MAX_BYTES 64 /* longest name that is compared for likeness */
 
 int
 objparse_no_memory(struct objparse *op)
@@ -95,11 +94,11 @@ static void
 suggest(const struct objparse *op, const struct objparse_table *table,
     const char *key, char *dst, size_t cap)
 {
-	struct suggestion list[SUGGESTIONS_MAX];
+	struct suggestion list[OBJPARSE_FIELDS_MAX];
 	size_t n = 0;
 
 	*dst = '\0';
-	for (size_t i = 0; i < table->nfields && n < SUGGESTIONS_MAX; i++) {
+	for (size_t i = 0; i < table->nfields && n < OBJPARSE_FIELDS_MAX; i++) {
 		list[n].name = table->field[i].name;
 		list[n].likeness = likeness(key, list[n].name);
 		if (list[n].likeness > 0.5 &&
@@ -223,8 +222,8 @@ parse_member(struct objparse *op, const struct objparse_table *table,
 	return out == NULL ? 0 : objparse_put(op, obj, f->name, out);
 }
 
-struct json_object *
-objparse_run(struct objparse *op, const struct objparse_table *table,
+static struct json_object *
+run(struct objparse *op, const struct objparse_table *table,
     const struct jsonx_value *v)
 {
 	struct json_object *obj;
@@ -252,6 +251,19 @@ objparse_run(struct objparse *op, const struct objparse_table *table,
 fail:
 	json_object_put(obj);
 	return NULL;
+}
+
+struct json_object *
+objparse_run(struct objparse *op, const struct objparse_table *table,
+    const struct jsonx_value *v)
+{
+	struct objparse_field fields[OBJPARSE_FIELDS_MAX];
+	struct objparse_table derived;
+
+	if (!op->update || table->update_parser == NULL)
+		return run(op, table, v);
+	objparse_derive(&derived, fields, table);
+	return run(op, &derived, v);
 }
 
 /* Conversions */

@@ -28,9 +28,18 @@ struct objparse_field;
 #define T_STRINGS (T(ARRAY) | T(STRING))   /* one stands for a list of it */
 #define T_OBJECTS (T(ARRAY) | T(OBJECT))
 
+/*
+ * The same tables read updates, which change an object that is there: of a
+ * table with an update_parser an update has the marked fields and no other.
+ */
 enum objparse_flag {
-	OBJPARSE_REQUIRED = 1,
-	OBJPARSE_OLD = 2, /* unknown unless the old base path was used */
+	OBJPARSE_REQUIRED = 1,	/* in a whole object */
+	OBJPARSE_OLD = 2,	/* unknown unless the old base path was used */
+	OBJPARSE_UPDATABLE = 4, /* an update replaces it */
+	OBJPARSE_FIXED = 8,	/* an update may repeat it, as it is */
+	OBJPARSE_INDEX = 16,	/* which element of its list an update means */
+	OBJPARSE_INLINE = 32,	/* an update has its members in its place */
+	OBJPARSE_RENAMED = 64,	/* arg: what an update calls it */
 };
 
 /*
@@ -44,7 +53,8 @@ struct objparse_field {
 	const char *name;
 	unsigned tokens;
 	objparse_convert *convert;
-	const void *arg; /* objparse_object(s): the table; _enum: the names */
+	/* Of what takes objects: their table, or NULL; of _enum: the names. */
+	const void *arg;
 	unsigned flags;
 };
 
@@ -57,6 +67,8 @@ struct objparse_table {
 	 * NULL. Returns 0, or -1 with op->e set.
 	 */
 	int (*finish)(struct objparse *op, struct json_object *obj);
+	/* Its name where it reads an update; NULL: updates have it whole. */
+	const char *update_parser;
 };
 
 struct objparse {
@@ -64,6 +76,8 @@ struct objparse {
 	bool old;	      /* old base path */
 	bool restore;	      /* what is read was printed here: no defaults */
 	bool lenient;	      /* unknown fields are passed over */
+	bool update;	      /* the text is an update */
+	const void *arg;      /* for conversions and checks of the tables */
 	struct jsonx_pos pos; /* of the token that is looked at */
 };
 
@@ -78,6 +92,32 @@ struct json_object *objparse_run(struct objparse *op,
  */
 struct json_object *objparse_arrange(struct objparse *op,
     const struct objparse_table *, struct json_object *obj) MUST_CHECK;
+
+/*
+ * Put what an update has, read with op->update, into the whole object obj that
+ * it changes: values replace values, of objects and of the elements of lists
+ * that the update has in part only that part. obj then still wants its
+ * checks. Returns 0, or -1 with op->e set.
+ */
+int objparse_merge(struct objparse *op, const struct objparse_table *,
+    struct json_object *obj, struct json_object *update) MUST_CHECK;
+
+/*
+ * The table that reads an update, from the one of the whole object. fields has
+ * room for OBJPARSE_FIELDS_MAX. For objparse_run, which does it by itself, and
+ * for those who show what there is.
+ */
+#define OBJPARSE_FIELDS_MAX 32 /* more than any table has */
+void objparse_derive(struct objparse_table *derived,
+    struct objparse_field *fields, const struct objparse_table *);
+
+/* What an update calls the field. */
+const char *objparse_update_name(const struct objparse_field *);
+/* The table of an object or of the objects in a list; NULL: free form. */
+const struct objparse_table *objparse_table_of(const struct objparse_field *);
+/* For people: "list of strings". dst takes OBJPARSE_TYPE_BYTES. */
+#define OBJPARSE_TYPE_BYTES 64
+void objparse_type(char *dst, const struct objparse_field *);
 
 /* Conversions. */
 objparse_convert objparse_string;

@@ -20,7 +20,10 @@ union any_msg {
 	struct msg_keep_load keep_load;
 	struct msg_keep_create keep_create;
 	struct msg_keep_state keep_state;
+	struct msg_keep_update keep_update;
 	struct msg_keep_delete keep_delete;
+	struct msg_keep_reset keep_reset;
+	struct msg_keep_setting keep_setting;
 	struct msg_keep_user keep_user;
 	struct msg_keep_user_delete keep_user_delete;
 	struct msg_keep_key keep_key;

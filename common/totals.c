@@ -11,9 +11,6 @@ SCHEMA_DEFINE(data_counts, DATA_COUNTS_FIELDS);
 SCHEMA_DEFINE(model_size, MODEL_SIZE_FIELDS);
 SCHEMA_DEFINE(timing, TIMING_FIELDS);
 
-static const char *const memory_status_text[] = { "ok", "soft_limit",
-	"hard_limit" };
-
 void
 data_counts_init(struct data_counts *dc)
 {
@@ -59,6 +56,14 @@ job_totals_decode(struct rbuf *rb, struct job_totals *jt)
 	return schema_decode(&timing_schema, rb, &jt->timing, NULL);
 }
 
+const char *
+memory_status_name(uint8_t status)
+{
+	static const char *const names[] = { "ok", "soft_limit", "hard_limit" };
+
+	return names[status];
+}
+
 static void
 add_time(struct json_object **o, const char *key, int64_t v)
 {
@@ -92,16 +97,20 @@ data_counts_json(
 struct json_object *
 model_size_json(const struct model_size *ms, const char *job_id)
 {
+	/* A worker has always a limit: without one it never told anything. */
+	bool recorded = ms->model_bytes_memory_limit > 0;
 	struct json_object *o = json_object_new_object();
 
 	jsonmake_string(&o, "job_id", job_id);
 	jsonmake_string(&o, "result_type", "model_size_stats");
 	jsonmake_uint(&o, "model_bytes", ms->model_bytes);
-	jsonmake_uint(&o, "peak_model_bytes", ms->peak_model_bytes);
-	jsonmake_uint(&o, "model_bytes_exceeded", ms->model_bytes_exceeded);
-	if (ms->model_bytes_memory_limit > 0)
+	if (recorded) {
+		jsonmake_uint(&o, "peak_model_bytes", ms->peak_model_bytes);
+		jsonmake_uint(
+		    &o, "model_bytes_exceeded", ms->model_bytes_exceeded);
 		jsonmake_uint(&o, "model_bytes_memory_limit",
 		    ms->model_bytes_memory_limit);
+	}
 	jsonmake_uint(&o, "total_by_field_count", ms->total_by_field_count);
 	jsonmake_uint(&o, "total_over_field_count", ms->total_over_field_count);
 	jsonmake_uint(
@@ -109,8 +118,10 @@ model_size_json(const struct model_size *ms, const char *job_id)
 	jsonmake_uint(&o, "bucket_allocation_failures_count",
 	    ms->bucket_allocation_failures_count);
 	jsonmake_string(
-	    &o, "memory_status", memory_status_text[ms->memory_status]);
-	jsonmake_string(&o, "assignment_memory_basis", "current_model_bytes");
+	    &o, "memory_status", memory_status_name(ms->memory_status));
+	if (recorded)
+		jsonmake_string(
+		    &o, "assignment_memory_basis", "current_model_bytes");
 	jsonmake_uint(&o, "categorized_doc_count", 0);
 	jsonmake_uint(&o, "total_category_count", 0);
 	jsonmake_uint(&o, "frequent_category_count", 0);
@@ -118,7 +129,7 @@ model_size_json(const struct model_size *ms, const char *job_id)
 	jsonmake_uint(&o, "dead_category_count", 0);
 	jsonmake_uint(&o, "failed_category_count", 0);
 	jsonmake_string(&o, "categorization_status", "ok");
-	add_time(&o, "log_time", ms->log_time == TIME_UNSET ? 0 : ms->log_time);
+	add_time(&o, "log_time", ms->log_time);
 	add_time(&o, "timestamp", ms->timestamp);
 	return o;
 }
@@ -131,14 +142,18 @@ timing_json(const struct timing *t, const char *job_id)
 	jsonmake_string(&o, "job_id", job_id);
 	jsonmake_uint(&o, "bucket_count", t->bucket_count);
 	jsonmake_double(&o, "total_bucket_processing_time_ms", t->total_ms);
-	if (t->bucket_count == 0)
-		return o;
-	jsonmake_double(&o, "minimum_bucket_processing_time_ms", t->minimum_ms);
-	jsonmake_double(&o, "maximum_bucket_processing_time_ms", t->maximum_ms);
-	jsonmake_double(&o, "average_bucket_processing_time_ms",
-	    t->total_ms / (double)t->bucket_count);
-	jsonmake_double(&o, "exponential_average_bucket_processing_time_ms",
-	    t->exponential_average_ms);
+	if (t->bucket_count > 0) {
+		jsonmake_double(
+		    &o, "minimum_bucket_processing_time_ms", t->minimum_ms);
+		jsonmake_double(
+		    &o, "maximum_bucket_processing_time_ms", t->maximum_ms);
+		jsonmake_double(&o, "average_bucket_processing_time_ms",
+		    t->total_ms / (double)t->bucket_count);
+		jsonmake_double(&o,
+		    "exponential_average_bucket_processing_time_ms",
+		    t->exponential_average_ms);
+	}
+	/* Of the averages only this one is never missing. */
 	jsonmake_double(&o,
 	    "exponential_average_bucket_processing_time_per_hour_ms",
 	    t->exponential_average_per_hour_ms);

@@ -68,6 +68,9 @@ struct job_totals {
 void data_counts_init(struct data_counts *);
 void job_totals_init(struct job_totals *);
 
+/* As the API says it; of an enum memory_status. */
+const char *memory_status_name(uint8_t status);
+
 /* processed + out of order + invalid date: always computed, never stored. */
 uint64_t data_counts_input_records(const struct data_counts *);
 
@@ -80,7 +83,8 @@ int job_totals_decode(struct rbuf *, struct job_totals *) MUST_CHECK;
 
 /*
  * As the API prints them, in its order. The caller owns the object (put);
- * NULL when memory is out. log_time: wall ms, TIME_UNSET leaves it out.
+ * NULL when memory is out. log_time: wall ms, TIME_UNSET leaves it out. What
+ * is optional in the API is left out as long as no worker told it.
  */
 struct json_object *data_counts_json(
     const struct data_counts *, const char *job_id, int64_t log_time_ms);

@@ -216,6 +216,18 @@ units_show_duration(char *dst, int64_t ns)
 		    ns / u->ns, u->name);
 }
 
+bool
+units_duration_unit(const char *name, int64_t *ns)
+{
+	for (size_t i = 0; i < NELEM(duration_units); i++) {
+		if (strcmp(duration_units[i].name, name) == 0) {
+			*ns = duration_units[i].ns;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
 size_bad(const char *field, const char *text, const char *why, struct apierr *e)
 {
@@ -270,6 +282,64 @@ units_size(
 		return 0;
 	}
 	return size_bad(field, text, ": unit is missing or unrecognized", e);
+}
+
+bool
+units_size_unit(const char *name, uint64_t *bytes)
+{
+	for (size_t i = 0; i < NELEM(size_units); i++) {
+		if (strcmp(size_units[i].name, name) == 0) {
+			*bytes = UINT64_C(1) << size_units[i].shift;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The largest unit that fits into bytes, and if exact divides them. */
+static void
+size_unit(uint64_t bytes, bool exact, const char **name, unsigned *shift)
+{
+	*name = "b";
+	*shift = 0;
+	for (size_t i = 0; i < NELEM(size_units); i++) {
+		uint64_t unit = UINT64_C(1) << size_units[i].shift;
+
+		if (size_units[i].shift <= *shift || bytes < unit ||
+		    (exact && bytes % unit != 0))
+			continue;
+		*name = size_units[i].name;
+		*shift = size_units[i].shift;
+	}
+}
+
+void
+units_print_size(char *dst, uint64_t bytes)
+{
+	const char *name;
+	unsigned shift;
+
+	size_unit(bytes, true, &name, &shift);
+	(void)snprintf(
+	    dst, UNITS_SIZE_BYTES, "%" PRIu64 "%s", bytes >> shift, name);
+}
+
+void
+units_show_size(char *dst, uint64_t bytes)
+{
+	const char *name;
+	unsigned shift;
+	uint64_t rest, tenths;
+
+	size_unit(bytes, false, &name, &shift);
+	rest = bytes & ((UINT64_C(1) << shift) - 1);
+	tenths = rest * 10 >> shift;
+	if (tenths == 0)
+		(void)snprintf(dst, UNITS_SIZE_BYTES, "%" PRIu64 "%s",
+		    bytes >> shift, name);
+	else
+		(void)snprintf(dst, UNITS_SIZE_BYTES,
+		    "%" PRIu64 ".%" PRIu64 "%s", bytes >> shift, tenths, name);
 }
 
 int

@@ -39,9 +39,25 @@ void units_tidy_duration(char *dst, const char *text);
 /* As error texts show one: the largest unit, at most one decimal ("1.5s"). */
 void units_show_duration(char *dst, int64_t ns);
 
+/* The length of a unit named "d", "h", "m", "s", "ms", "micros" or "nanos". */
+bool units_duration_unit(const char *name, int64_t *ns);
+
 /* "512mb", "1g", "10b": bytes. Returns 0, or -1 with *e set (400). */
 int units_size(
     const char *field, const char *text, uint64_t *bytes, struct apierr *e);
+
+/*
+ * A size in one unit: the largest that divides it ("1536mb"), as sizes that
+ * were configured print. dst takes UNITS_SIZE_BYTES.
+ */
+#define UNITS_SIZE_BYTES 32
+void units_print_size(char *dst, uint64_t bytes);
+
+/* For people: the largest unit, at most one decimal, cut off ("1.5gb"). */
+void units_show_size(char *dst, uint64_t bytes);
+
+/* The size of a unit named "b", "k", "kb", "m", "mb" and so on to "pb". */
+bool units_size_unit(const char *name, uint64_t *bytes);
 
 /*
  * A date parameter (jobs-and-data 1.6): "now", epoch seconds of up to ten

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/sqlx.h"
 #include "keeper/catalog.h"
+#include "keeper/settings.h"
 #include "keeper/userdb.h"
 
 /* Nobody else writes; an administrator may be looking. */
@@ -65,8 +66,9 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_ADD] = "INSERT INTO job (" JOB_COLUMNS ") VALUES"
 		   " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ST_FIND] = "SELECT " JOB_COLUMNS " FROM job WHERE incarnation = ?1",
-	[ST_FIND_ID] = "SELECT 1 FROM job WHERE job_id = ?1 AND deleted = 0",
-	[ST_UPDATE] = "UPDATE job SET finished_time_ms = ?5,"
+	[ST_FIND_ID] =
+	    "SELECT incarnation FROM job WHERE job_id = ?1 AND deleted = 0",
+	[ST_UPDATE] = "UPDATE job SET config = ?3, finished_time_ms = ?5,"
 		      " model_snapshot_id = ?6, wanted_open = ?7, totals = ?8,"
 		      " deleted = ?9, crc = ?10 WHERE incarnation = ?1",
 	[ST_REMOVE] = "DELETE FROM job WHERE incarnation = ?1",
@@ -295,9 +297,9 @@ db_setup(sqlite3 *db)
 		"PRAGMA foreign_keys=ON;"
 		"PRAGMA temp_store=MEMORY") == -1)
 		return -1;
-	if (integrity_check(db) == -1)
+	if (integrity_check(db) == -1 || schema_ensure(db) == -1)
 		return -1;
-	return schema_ensure(db);
+	return settings_ensure(db);
 }
 
 struct catalog *
@@ -375,8 +377,9 @@ commit(struct catalog *c)
 	return sqlx_exec(c->db, "COMMIT") == -1 ? rollback(c) : 0;
 }
 
+/* The live job of this id: 1 with its number, 0: none, -1 with errno. */
 static int
-id_is_free(struct catalog *c, struct span job_id)
+id_find(struct catalog *c, struct span job_id, uint64_t *incarnation)
 {
 	sqlite3_stmt *st = c->st[ST_FIND_ID];
 	int rc;
@@ -384,25 +387,63 @@ id_is_free(struct catalog *c, struct span job_id)
 	bind_text(st, 1, job_id);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
-		errno = EEXIST;
+		*incarnation = (uint64_t)sqlite3_column_int64(st, 0);
 	else if (rc != SQLITE_DONE)
 		sqlx_fail(c->db, "look for a job");
 	sqlite3_reset(st);
+	if (rc == SQLITE_ROW)
+		return 1;
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+/* Within a transaction. */
+static int
+number_take(struct catalog *c, uint64_t *incarnation)
+{
+	uint64_t last;
+
+	if (meta_read(c, &last) == -1 || meta_write(c, last + 1) == -1)
+		return -1;
+	*incarnation = last + 1;
+	return 0;
 }
 
 int
 catalog_reserve(struct catalog *c, struct span job_id, uint64_t *incarnation)
 {
-	uint64_t last;
+	uint64_t live;
+	int rc;
 
 	if (begin(c) == -1)
 		return -1;
-	if (id_is_free(c, job_id) == -1 || meta_read(c, &last) == -1 ||
-	    meta_write(c, last + 1) == -1)
+	rc = id_find(c, job_id, &live);
+	if (rc == 1)
+		errno = EEXIST;
+	if (rc != 0 || number_take(c, incarnation) == -1)
 		return rollback(c);
-	*incarnation = last + 1;
 	return 0;
+}
+
+int
+catalog_reset_reserve(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t *next)
+{
+	uint64_t live;
+	int rc;
+
+	if (begin(c) == -1)
+		return -1;
+	rc = id_find(c, job_id, &live);
+	if (rc == -1)
+		return rollback(c);
+	if (rc == 1 && live == incarnation)
+		return number_take(c, next) == -1 ? rollback(c) : 0;
+	errno = ENOENT;
+	if (rc == 1 && live > incarnation) {
+		*next = live;
+		errno = EALREADY;
+	}
+	return rollback(c);
 }
 
 int
@@ -464,14 +505,22 @@ same_span(struct span a, struct span b)
 	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
+/* What becomes of a live row; one of them. */
+struct change {
+	const struct msg_keep_state *state;
+	const struct msg_keep_update *update;
+	bool delete;
+};
+
 /*
  * Change a live row: read, so that a damaged one is not given a new checksum,
  * and written back with what change has put into it.
  */
 static int
 job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
-    const struct msg_keep_state *state)
+    const struct change *change)
 {
+	const struct msg_keep_state *state = change->state;
 	struct msg_keep_job j;
 	bool deleted;
 	int rc = job_find(c, incarnation, &j, &deleted);
@@ -486,8 +535,10 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 		j.wanted_open = state->wanted_open;
 		j.totals = state->totals;
 	}
+	if (rc == 0 && change->update != NULL)
+		j.config = change->update->config;
 	if (rc == 0) {
-		job_bind(c->st[ST_UPDATE], &j, state == NULL);
+		job_bind(c->st[ST_UPDATE], &j, change->delete);
 		rc = sqlx_run(c->st[ST_UPDATE]);
 	}
 	sqlite3_reset(c->st[ST_FIND]);
@@ -497,14 +548,64 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 int
 catalog_set_state(struct catalog *c, const struct msg_keep_state *m)
 {
-	return job_change(c, m->job_id, m->incarnation, m);
+	struct change change = { .state = m };
+
+	return job_change(c, m->job_id, m->incarnation, &change);
+}
+
+int
+catalog_set_config(struct catalog *c, const struct msg_keep_update *m)
+{
+	struct change change = { .update = m };
+
+	return job_change(c, m->job_id, m->incarnation, &change);
 }
 
 int
 catalog_mark_deleted(
     struct catalog *c, struct span job_id, uint64_t incarnation)
 {
-	return job_change(c, job_id, incarnation, NULL);
+	struct change change = { .delete = true };
+
+	return job_change(c, job_id, incarnation, &change);
+}
+
+/* The old row is marked first: two live ones of an id cannot be. */
+static int
+job_renew(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t next)
+{
+	struct change change = { .delete = true };
+	sqlite3_stmt *st = c->st[ST_FIND];
+	struct msg_keep_job old, j;
+	bool deleted;
+	int rc;
+
+	if (job_change(c, job_id, incarnation, &change) == -1)
+		return -1;
+	rc = job_find(c, incarnation, &old, &deleted);
+	if (rc == 0) {
+		j = (struct msg_keep_job){
+			.job_id = old.job_id,
+			.incarnation = next,
+			.config = old.config,
+			.create_time_ms = old.create_time_ms,
+			.finished_time_ms = TIME_UNSET,
+		};
+		job_bind(c->st[ST_ADD], &j, false);
+		rc = sqlx_run(c->st[ST_ADD]);
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+int
+catalog_reset(
+    struct catalog *c, struct span job_id, uint64_t incarnation, uint64_t next)
+{
+	if (job_renew(c, job_id, incarnation, next) == -1)
+		return rollback(c);
+	return commit(c);
 }
 
 int
@@ -547,4 +648,10 @@ catalog_each(struct catalog *c, catalog_each_cb *cb, void *arg)
 		sqlx_fail(c->db, "read jobs");
 	sqlite3_reset(st);
 	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+struct sqlite3 *
+catalog_database(struct catalog *c)
+{
+	return c->db;
 }

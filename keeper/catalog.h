@@ -42,12 +42,27 @@ int catalog_add(struct catalog *, const struct msg_keep_create *,
     uint64_t incarnation) MUST_CHECK;
 void catalog_cancel(struct catalog *);
 
+/*
+ * The same for a job that begins anew: catalog_reset marks its row as deleted
+ * and adds one of the new incarnation, with the configuration and the time of
+ * creation of the old one, and nothing else of it.
+ *
+ * catalog_reset_reserve also returns -1 with EALREADY, when an earlier reset
+ * has given the job *next; ENOENT: no such live job.
+ */
+int catalog_reset_reserve(struct catalog *, struct span job_id,
+    uint64_t incarnation, uint64_t *next) MUST_CHECK;
+int catalog_reset(struct catalog *, struct span job_id, uint64_t incarnation,
+    uint64_t next) MUST_CHECK;
+
 /* Numbers up to this one are taken, by a directory that is on the disk. */
 int catalog_skip_to(struct catalog *, uint64_t incarnation) MUST_CHECK;
 
 /* 0, or -1 with errno; ENOENT: no such live job. */
 int catalog_set_state(
     struct catalog *, const struct msg_keep_state *) MUST_CHECK;
+int catalog_set_config(
+    struct catalog *, const struct msg_keep_update *) MUST_CHECK;
 int catalog_mark_deleted(
     struct catalog *, struct span job_id, uint64_t incarnation) MUST_CHECK;
 
@@ -65,5 +80,8 @@ int catalog_has(struct catalog *, uint64_t incarnation, bool *has) MUST_CHECK;
 typedef int catalog_each_cb(
     void *arg, const struct msg_keep_job *job, bool deleted);
 int catalog_each(struct catalog *, catalog_each_cb *, void *arg) MUST_CHECK;
+
+/* What is not about one job: see settings.h. */
+struct sqlite3 *catalog_database(struct catalog *);
 
 #endif

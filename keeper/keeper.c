@@ -19,6 +19,7 @@
 #include "keeper/jobdirs.h"
 #include "keeper/keeper.h"
 #include "keeper/secrets.h"
+#include "keeper/settings.h"
 
 /*
  * The keeper of a supervisor that was killed ends when it notices; a new one
@@ -274,6 +275,14 @@ load_one(void *arg, const struct msg_keep_job *job, bool deleted)
 }
 
 static int
+load_setting(void *arg, const struct msg_keep_setting *m)
+{
+	struct keeper *k = arg;
+
+	return serve_send(k->serve, MSG_KEEP_SETTING, k->request, m);
+}
+
+static int
 on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
 {
 	struct keeper *k = arg;
@@ -281,35 +290,52 @@ on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
 	(void)obj;
 	k->request = request;
 	/* Part of a list is worse than none: the supervisor starts anew. */
-	if (secrets_load(k->secrets, request) == -1 ||
+	if (settings_each(catalog_database(k->catalog), load_setting, k) ==
+		-1 ||
+	    secrets_load(k->secrets, request) == -1 ||
 	    catalog_each(k->catalog, load_one, k) == -1)
 		return -1;
 	return done(s, request, 0);
+}
+
+/* For a number that was reserved, which is given up if it fails. */
+static int
+directory_make(struct keeper *k, const char *name)
+{
+	if (jobdirs_create(k->dirs, name) == 0)
+		return 0;
+	/* There already: not a job's name that is taken. */
+	if (errno == EEXIST)
+		errno = EIO;
+	catalog_cancel(k->catalog);
+	return -1;
+}
+
+/* Returns -1 with errno as it was. */
+static int
+directory_unmake(struct keeper *k, const char *name)
+{
+	int saved = errno;
+
+	if (jobdirs_discard(k->dirs, name) == -1)
+		log_warn("jobs/%s is left over until the next start", name);
+	errno = saved;
+	return -1;
 }
 
 static int
 create(struct keeper *k, const struct msg_keep_create *m, uint64_t *incarnation)
 {
 	char name[JOBDIR_NAME_BYTES];
-	int saved;
 
 	if (catalog_reserve(k->catalog, m->job_id, incarnation) == -1)
 		return -1;
 	jobdirs_name(name, m->job_id.p, m->job_id.len, *incarnation);
-	if (jobdirs_create(k->dirs, name) == -1) {
-		/* There already: not a job's name that is taken. */
-		if (errno == EEXIST)
-			errno = EIO;
-		catalog_cancel(k->catalog);
+	if (directory_make(k, name) == -1)
 		return -1;
-	}
-	if (catalog_add(k->catalog, m, *incarnation) == 0)
-		return 0;
-	saved = errno;
-	if (jobdirs_discard(k->dirs, name) == -1)
-		log_warn("jobs/%s is left over until the next start", name);
-	errno = saved;
-	return -1;
+	if (catalog_add(k->catalog, m, *incarnation) == -1)
+		return directory_unmake(k, name);
+	return 0;
 }
 
 static int
@@ -334,26 +360,93 @@ on_state(struct serve *s, void *arg, uint32_t request, const void *obj)
 	return done(s, request, 0);
 }
 
+static int
+on_update(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_update *m = obj;
+	struct keeper *k = arg;
+
+	if (catalog_set_config(k->catalog, m) == -1)
+		return failed(s, request, "updated", m->job_id);
+	return done(s, request, 0);
+}
+
 /*
- * From the mark on the job is gone, whatever happens: the next start moves the
- * directory and drops the row. So only a failure to mark is the client's, and
- * later ones are for the log.
+ * What is left of an incarnation whose row is marked. From the mark on it is
+ * gone, whatever happens: the next start moves the directory and drops the
+ * row. So a failure here is for the log alone.
  */
+static void
+clear_away(struct keeper *k, struct span job_id, uint64_t incarnation)
+{
+	char name[JOBDIR_NAME_BYTES];
+
+	jobdirs_name(name, job_id.p, job_id.len, incarnation);
+	if (jobdirs_discard(k->dirs, name) == -1)
+		log_warn("jobs/%s stays until the next start", name);
+	else if (catalog_remove(k->catalog, incarnation) == -1)
+		log_warn("the row of jobs/%s stays until the next start", name);
+}
+
 static int
 on_delete(struct serve *s, void *arg, uint32_t request, const void *obj)
 {
 	const struct msg_keep_delete *m = obj;
 	struct keeper *k = arg;
-	char name[JOBDIR_NAME_BYTES];
 
 	if (catalog_mark_deleted(k->catalog, m->job_id, m->incarnation) == -1)
 		return failed(s, request, "deleted", m->job_id);
-	jobdirs_name(name, m->job_id.p, m->job_id.len, m->incarnation);
-	if (jobdirs_discard(k->dirs, name) == -1)
-		log_warn("jobs/%s stays until the next start", name);
-	else if (catalog_remove(k->catalog, m->incarnation) == -1)
-		log_warn("the row of jobs/%s stays until the next start", name);
+	clear_away(k, m->job_id, m->incarnation);
 	return done(s, request, 0);
+}
+
+/*
+ * One commit makes the new directory the job's and gives up the old one. Death
+ * before it leaves an empty directory without a row, behind it a marked row;
+ * the next start takes away either.
+ */
+static int
+reset(struct keeper *k, const struct msg_keep_reset *m, uint64_t *next)
+{
+	char name[JOBDIR_NAME_BYTES];
+
+	if (catalog_reset_reserve(
+		k->catalog, m->job_id, m->incarnation, next) == -1)
+		return errno == EALREADY ? 0 : -1;
+	jobdirs_name(name, m->job_id.p, m->job_id.len, *next);
+	if (directory_make(k, name) == -1)
+		return -1;
+	if (catalog_reset(k->catalog, m->job_id, m->incarnation, *next) == -1)
+		return directory_unmake(k, name);
+	clear_away(k, m->job_id, m->incarnation);
+	return 0;
+}
+
+static int
+on_reset(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_reset *m = obj;
+	uint64_t next;
+
+	if (reset(arg, m, &next) == -1)
+		return failed(s, request, "reset", m->job_id);
+	return done(s, request, next);
+}
+
+static int
+on_setting(struct serve *s, void *arg, uint32_t request, const void *obj)
+{
+	const struct msg_keep_setting *m = obj;
+	struct keeper *k = arg;
+	struct apierr e;
+
+	if (settings_put(catalog_database(k->catalog), m) == 0)
+		return done(s, request, 0);
+	apierr_set(&e, errno == ENOSPC || errno == EDQUOT ? 503 : 500,
+	    errno == ENOSPC || errno == EDQUOT ? E_STATUS : E_EXCEPTION,
+	    "the setting [%.*s] cannot be stored: %s", (int)m->name.len,
+	    m->name.p, strerror(errno));
+	return serve_fail(s, request, &e);
 }
 
 static bool
@@ -378,6 +471,9 @@ static const struct serve_entry entries[] = {
 	{ MSG_KEEP_CREATE, on_create },
 	{ MSG_KEEP_STATE, on_state },
 	{ MSG_KEEP_DELETE, on_delete },
+	{ MSG_KEEP_UPDATE, on_update },
+	{ MSG_KEEP_RESET, on_reset },
+	{ MSG_KEEP_SETTING, on_setting },
 	{ MSG_KEEP_USER_PUT, secrets_on_user_put },
 	{ MSG_KEEP_USER_DELETE, secrets_on_user_delete },
 	{ MSG_KEEP_KEY_PUT, secrets_on_key_put },

@@ -41,6 +41,7 @@ request_init(struct request *r, const struct msg_query *m)
 		.desc = m->desc,
 		.pretty = m->pretty,
 		.human = m->human,
+		.yaml = m->yaml,
 		.from = m->from,
 		.size = m->size,
 	};

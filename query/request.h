@@ -23,6 +23,7 @@ struct request {
 	bool desc;
 	bool pretty;
 	bool human;
+	bool yaml;
 	uint32_t from;
 	uint32_t size;
 };

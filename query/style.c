@@ -24,7 +24,7 @@ style_init(struct style *s, const struct request *req, struct out *out)
 		.req = req,
 		.rows = rows_name[req->kind],
 		.out = out,
-		.dressed = req->pretty || req->filter_path != NULL,
+		.dressed = req->pretty || req->yaml || req->filter_path != NULL,
 	};
 	wbuf_init(&s->row, 0);
 }
@@ -53,9 +53,19 @@ put_break(struct style *s, int depth)
 		put(s, "  ");
 }
 
+/* Up to where its value begins. */
 static void
 put_member(struct style *s, const char *name)
 {
+	if (s->req->yaml) {
+		put(s, s->any ? "" : "---\n");
+		s->any = true;
+		put(s, name);
+		put(s, ":");
+		return;
+	}
+	if (!s->any)
+		put(s, "{");
 	if (s->any)
 		put(s, ",");
 	s->any = true;
@@ -108,9 +118,10 @@ envelope_without_rows(const struct style *s, uint64_t count)
 }
 
 static int
-put_json(struct style *s, struct json_object *o)
+put_whole(struct style *s, struct json_object *o)
 {
-	struct jsonout_style style = { .pretty = s->req->pretty };
+	struct jsonout_style style = { .pretty = s->req->pretty,
+		.yaml = s->req->yaml };
 	size_t len;
 	char *text = jsonout_print(o, &style, &len);
 
@@ -134,12 +145,12 @@ begin_dressed(struct style *s, uint64_t count, uint64_t nrows)
 		jsonout_filter(o, s->req->filter_path);
 	s->whole = nrows == 0;
 	if (s->whole) {
-		rc = put_json(s, o);
+		rc = put_whole(s, o);
 	} else if (json_object_object_get_ex(o, "count", NULL)) {
 		char text[24];
 
-		put(s, "{");
-		snprintf(text, sizeof(text), "%" PRIu64, count);
+		snprintf(text, sizeof(text),
+		    s->req->yaml ? " %" PRIu64 "\n" : "%" PRIu64, count);
 		put_member(s, "count");
 		put(s, text);
 	}
@@ -174,13 +185,35 @@ put_row_start(struct style *s)
 	if (s->open) {
 		put(s, ",");
 	} else {
-		if (!s->any)
-			put(s, "{");
 		put_member(s, s->rows);
 		put(s, "[");
 		s->open = true;
 	}
 	put_break(s, 2);
+}
+
+/* An item of the list that the key at the left edge has. */
+static void
+put_row_yaml(struct style *s, const char *text)
+{
+	/* Behind the "---" of the document. */
+	const char *line = text + strcspn(text, "\n");
+	const char *dash = "- ";
+
+	if (!s->open) {
+		put_member(s, s->rows);
+		put(s, "\n");
+		s->open = true;
+	}
+	while (line[0] == '\n' && line[1] != '\0') {
+		size_t n = strcspn(++line, "\n");
+
+		put(s, dash);
+		(void)wire_put_bytes(&s->out->buf, line, n);
+		put(s, "\n");
+		dash = "  ";
+		line += n;
+	}
 }
 
 /* Strings hold no line breaks, so each one in the text is layout. */
@@ -205,14 +238,19 @@ put_indented(struct style *s, const char *text, size_t len)
 static int
 put_row_object(struct style *s, struct json_object *row)
 {
-	struct jsonout_style style = { .pretty = s->req->pretty };
+	struct jsonout_style style = { .pretty = s->req->pretty,
+		.yaml = s->req->yaml };
 	size_t len;
 	char *text = jsonout_print(row, &style, &len);
 
 	if (text == NULL)
 		return -1;
-	put_row_start(s);
-	put_indented(s, text, len);
+	if (s->req->yaml) {
+		put_row_yaml(s, text);
+	} else {
+		put_row_start(s);
+		put_indented(s, text, len);
+	}
 	free(text);
 	return 0;
 }
@@ -286,7 +324,7 @@ put_nothing(struct style *s)
 		errno = ENOMEM;
 		return -1;
 	}
-	rc = put_json(s, o);
+	rc = put_whole(s, o);
 	json_object_put(o);
 	return rc;
 }
@@ -296,11 +334,11 @@ end_dressed(struct style *s)
 {
 	if (!s->any && !s->whole && put_nothing(s) == -1)
 		return -1;
-	if (s->open) {
+	if (s->open && !s->req->yaml) {
 		put_break(s, 1);
 		put(s, "]");
 	}
-	if (s->any) {
+	if (s->any && !s->req->yaml) {
 		put_break(s, 0);
 		put(s, "}");
 		if (s->req->pretty)

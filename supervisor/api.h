@@ -2,6 +2,9 @@
 #ifndef SUPERVISOR_API_H
 #define SUPERVISOR_API_H
 
+#include "common/compat.h"
+#include "common/jobconf.h"
+
 struct apierr;
 struct call;
 struct job;
@@ -10,17 +13,44 @@ struct objparse_table;
 
 /* api_root.c */
 void api_root(struct call *);
+
+/* api_info.c */
 void api_ml_info(struct call *);
+
+/* api_memory.c */
+void api_memory_stats(struct call *);
+
+/* api_estimate.c */
+void api_estimate_model_memory(struct call *);
+
+/* api_cat.c */
+void api_cat_jobs(struct call *);
 
 /* api_jobs.c */
 void api_job_put(struct call *);
 void api_job_get(struct call *);
 void api_job_delete(struct call *);
-/* The jobs of the path's expression, each printed by one. */
+/*
+ * The jobs of the path's expression and allow_no_match; as jobexpr_expand.
+ */
+long api_jobs_meant(struct call *, struct job ***list, struct apierr *e);
+/* The same, answered: each printed by one. */
 void api_job_list(
     struct call *, struct json_object *(*one)(const struct job *));
 /* A job as PUT and GET print it; the caller owns the object. */
 struct json_object *job_answer(const struct job *);
+/* What the configuration in the body of this call has to obey. */
+struct jobconf_rules api_rules(const struct call *);
+
+/* api_update.c */
+void api_job_update(struct call *);
+
+/* api_validate.c */
+void api_validate(struct call *);
+void api_validate_detector(struct call *);
+
+/* {"task":"..."}: of the deletion or reset that is under way */
+void api_reply_task(struct call *, const struct job *);
 
 /* api_stats.c */
 void api_job_stats(struct call *);
@@ -29,6 +59,13 @@ void api_job_stats(struct call *);
 void api_job_open(struct call *);
 void api_job_close(struct call *);
 void api_job_flush(struct call *);
+void api_job_reset(struct call *);
+
+/* api_expired.c */
+void api_delete_expired_data(struct call *);
+
+/* upgrade.c */
+void api_set_upgrade_mode(struct call *);
 
 /* api_data.c */
 void api_job_data(struct call *);

@@ -12,12 +12,12 @@
 #include "common/log.h"
 #include "common/objparse.h"
 #include "common/units.h"
+#include "common/wildcard.h"
 #include "supervisor/accounts.h"
 #include "supervisor/api.h"
 #include "supervisor/auth.h"
 #include "supervisor/call.h"
 #include "supervisor/catalogue.h"
-#include "supervisor/jobexpr.h"
 #include "supervisor/rights.h"
 #include "supervisor/server.h"
 
@@ -51,7 +51,7 @@ filter_takes(
 {
 	return is_visible(c, k) && (!f->owner || is_own(c, k)) &&
 	    (f->id == NULL || strcmp(f->id, k->id) == 0) &&
-	    (f->name == NULL || jobexpr_matches(f->name, k->name)) &&
+	    (f->name == NULL || wildcard_matches(f->name, k->name)) &&
 	    (f->username == NULL || strcmp(f->username, k->owner) == 0) &&
 	    (f->realm == NULL || strcmp(f->realm, realm_name(k->realm)) == 0) &&
 	    (!f->active_only || apikey_is_live(k, clock_wall_ms()));
@@ -215,7 +215,7 @@ static const struct objparse_field key_fields[] = {
 };
 
 static const struct objparse_table key_table = { "create_api_key", key_fields,
-	NELEM(key_fields), NULL };
+	NELEM(key_fields), NULL, NULL };
 
 static int
 invalid(struct apierr *e, const char *text)
@@ -491,7 +491,7 @@ static const struct objparse_field which_fields[] = {
 };
 
 static const struct objparse_table which_table = { "invalidate_api_key",
-	which_fields, NELEM(which_fields), NULL };
+	which_fields, NELEM(which_fields), NULL, NULL };
 
 static const char *
 text_of(struct json_object *o, const char *key)

@@ -1,7 +1,9 @@
-/* Owns _open, _close and _flush. */
+/* Owns _open, _close, _flush and _reset. */
 #include "common/compat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "supervisor/api.h"
@@ -13,7 +15,7 @@
 
 /* ---- open ---- */
 
-#define OPEN_TIMEOUT_MS (30 * 60 * 1000) /* as the API says */
+#define LIFE_TIMEOUT_MS (30 * 60 * 1000) /* as the API says */
 
 struct open_options {
 	int64_t timeout_ms;
@@ -30,10 +32,12 @@ static const struct option_table open_table = { "xpack/ml/job", open_options,
 static void
 open_refused(struct call *c, const struct job *job)
 {
-	if (job->state == JOB_DELETING)
+	const char *blocked = job_blocked(job);
+
+	if (blocked != NULL)
 		call_fail(c, 409, E_STATUS,
-		    "Cannot open job [%s] because it is executing [delete]",
-		    job->id);
+		    "Cannot open job [%s] because it is executing [%s]",
+		    job->id, blocked);
 	else if (job->state == JOB_CLOSING)
 		call_fail(c, 409, E_STATUS,
 		    "Cannot open job [%s] because it is closing", job->id);
@@ -47,7 +51,7 @@ void
 api_job_open(struct call *c)
 {
 	struct job *job = jobs_find(c->srv->jobs, c->job_id);
-	struct open_options opts = { .timeout_ms = OPEN_TIMEOUT_MS };
+	struct open_options opts = { .timeout_ms = LIFE_TIMEOUT_MS };
 	struct options os;
 	struct apierr e;
 	int rc = options_read(&os, &open_table, c, &opts, &e);
@@ -60,6 +64,9 @@ api_job_open(struct call *c)
 	} else if (job->srv->stopping ||
 	    job_edge(job->state, EV_OPEN) == JOB_NSTATES) {
 		open_refused(c, job);
+	} else if (job->srv->upgrade_mode) {
+		call_fail(c, 429, E_STATUS,
+		    "Cannot open jobs when upgrade mode is enabled");
 	} else if (job_wait_opened(job, c, opts.timeout_ms) == 0) {
 		job_event(job, EV_OPEN, "opened by request");
 	}
@@ -91,8 +98,7 @@ static const struct option_table close_table = {
 static bool
 is_running(const struct job *job)
 {
-	return job->state == JOB_OPENING || job->state == JOB_OPENED ||
-	    job->state == JOB_CLOSING || job->state == JOB_FAILED;
+	return strcmp(job_state_name(job), "closed") != 0;
 }
 
 /* A failed job among several keeps all of them as they are. */
@@ -115,13 +121,21 @@ close_check(struct job *const *list, long n, bool force, struct apierr *e)
 }
 
 static void
-close_all(struct call *c, struct job *const *list, long n, bool force)
+close_all(struct call *c, struct job *const *list, long n,
+    const struct close_options *opts)
 {
-	struct gather *g = gather_new(c);
+	bool force = opts->force;
+	struct gather *g;
+	char what[256];
 
+	snprintf(what, sizeof(what), "Closing job [%.200s]", c->job_id);
+	g = gather_new(c->srv->jobs, c, "closed", what, opts->timeout_ms, NULL);
 	for (long i = 0; g != NULL && i < n; i++) {
-		if (!is_running(list[i]) ||
-		    gather_add(g, list[i], WAIT_CLOSED) == -1)
+		if (!is_running(list[i]))
+			continue;
+		if (force)
+			job_interrupt_close(list[i]);
+		if (gather_add(g, list[i], WAIT_CLOSED) == -1)
 			continue;
 		job_event(list[i], force ? EV_FORCE : EV_CLOSE,
 		    force ? "closed by force" : "closed by request");
@@ -133,7 +147,8 @@ close_all(struct call *c, struct job *const *list, long n, bool force)
 void
 api_job_close(struct call *c)
 {
-	struct close_options opts = { .allow_no_match = true,
+	struct close_options opts = { .timeout_ms = LIFE_TIMEOUT_MS,
+		.allow_no_match = true,
 		.allow_no_jobs = true };
 	struct job **list = NULL;
 	struct options os;
@@ -150,7 +165,7 @@ api_job_close(struct call *c)
 	if (rc == -1 || n == -1)
 		call_error(c, &e);
 	else
-		close_all(c, list, n, opts.force);
+		close_all(c, list, n, &opts);
 	free(list);
 }
 
@@ -241,4 +256,71 @@ api_job_flush(struct call *c)
 		    c->job_id);
 	else
 		line_flush(job, c, &m);
+}
+
+/* ---- reset ---- */
+
+struct reset_options {
+	bool wait_for_completion;
+	bool delete_user_annotations; /* there are none */
+};
+
+#define AT(member) offsetof(struct reset_options, member)
+static const struct option reset_options[] = {
+	{ "wait_for_completion", OPTION_BOOL, AT(wait_for_completion), 0 },
+	{ "delete_user_annotations", OPTION_BOOL, AT(delete_user_annotations),
+	    0 },
+};
+#undef AT
+
+static const struct option_table reset_table = {
+	"cluster:admin/xpack/ml/job/reset", reset_options, NELEM(reset_options),
+	false
+};
+
+static int
+reset_check(const struct job *job, struct apierr *e)
+{
+	const char *blocked = job_blocked(job);
+
+	if (strcmp(job_state_name(job), "closed") != 0)
+		return apierr_set(e, 409, E_STATUS,
+		    "Can only reset a job when it is closed.");
+	if (blocked != NULL && strcmp(blocked, "reset") != 0)
+		return apierr_set(e, 409, E_STATUS,
+		    "cannot reset job while it is blocked with [%s]", blocked);
+	if (job->srv->upgrade_mode)
+		return apierr_set(e, 409, E_STATUS,
+		    "cannot reset job while indices are being upgraded");
+	return 0;
+}
+
+/* A second one waits for the first. */
+void
+api_job_reset(struct call *c)
+{
+	struct job *job = jobs_find(c->srv->jobs, c->job_id);
+	struct reset_options opts = { .wait_for_completion = true };
+	struct options os;
+	struct apierr e;
+	int rc = options_read(&os, &reset_table, c, &opts, &e);
+
+	options_clear(&os);
+	if (rc == -1) {
+		call_error(c, &e);
+		return;
+	}
+	if (job == NULL) {
+		call_no_such_job(c, c->job_id);
+		return;
+	}
+	if (reset_check(job, &e) == -1) {
+		call_error(c, &e);
+		return;
+	}
+	if (opts.wait_for_completion && job_wait(job, c, WAIT_RESET) == -1)
+		return;
+	(void)job_task_begin(job, EV_RESET, "reset by request");
+	if (!opts.wait_for_completion)
+		api_reply_task(c, job);
 }

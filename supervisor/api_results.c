@@ -166,6 +166,7 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 	m.sort = span_of(r.sort);
 	m.pretty = c->style.pretty;
 	m.human = c->style.human;
+	m.yaml = c->style.yaml;
 	m.filter_path = span_of(c->style.filter_path);
 	querypool_ask(c->srv->queries, c, &m);
 	free((void *)(uintptr_t)r.sort);

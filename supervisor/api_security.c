@@ -529,14 +529,14 @@ static const struct objparse_field user_fields[] = {
 };
 
 static const struct objparse_table user_table = { "put_user", user_fields,
-	NELEM(user_fields), NULL };
+	NELEM(user_fields), NULL, NULL };
 
 static const struct objparse_field password_fields[] = {
 	{ "password", T_STRING, objparse_string, NULL, 0 },
 };
 
 static const struct objparse_table password_table = { "change_password",
-	password_fields, NELEM(password_fields), NULL };
+	password_fields, NELEM(password_fields), NULL, NULL };
 
 /* The text of a password is not left behind in freed memory. */
 static void

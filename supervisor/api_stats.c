@@ -9,22 +9,7 @@
 #include "supervisor/api.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
-#include "supervisor/server.h"
-
-static struct json_object *
-node_json(const struct server *srv)
-{
-	struct json_object *o = json_object_new_object();
-	struct json_object *attributes = json_object_new_object();
-
-	jsonmake_string(&attributes, "ml.machine_memory", srv->machine_memory);
-	jsonmake_string(&o, "id", srv->node_id);
-	jsonmake_string(&o, "name", srv->node_name);
-	jsonmake_string(&o, "ephemeral_id", srv->node_id);
-	jsonmake_string(&o, "transport_address", srv->address);
-	jsonmake_add(&o, "attributes", attributes);
-	return o;
-}
+#include "supervisor/node.h"
 
 static struct json_object *
 forecasts_json(void)
@@ -37,17 +22,32 @@ forecasts_json(void)
 }
 
 static void
-add_running(struct json_object **o, const struct job *job)
+add_assignment(struct json_object **o, const struct job *job)
 {
+	const char *why = job_explanation(job);
+	int64_t open_ms = job_open_ms(job);
 	char seconds[32];
 
-	jsonmake_add(o, "node", node_json(job->srv));
-	jsonmake_string(o, "assignment_explanation", "");
-	if (job->state != JOB_OPENED)
+	if (job_is_assigned(job))
+		jsonmake_add(o, "node", node_json(job->srv));
+	if (why != NULL)
+		jsonmake_string(o, "assignment_explanation", why);
+	if (open_ms == TIME_UNSET)
 		return;
-	snprintf(seconds, sizeof(seconds), "%llds",
-	    (long long)((clock_wall_ms() - job->opened_ms) / 1000));
+	snprintf(
+	    seconds, sizeof(seconds), "%llds", (long long)(open_ms / 1000));
 	jsonmake_string(o, "open_time", seconds);
+}
+
+/* What was never recorded has been looked at now. */
+static struct json_object *
+size_json(const struct job *job)
+{
+	struct model_size size = job->totals.size;
+
+	if (size.log_time == TIME_UNSET)
+		size.log_time = clock_wall_ms();
+	return model_size_json(&size, job->id);
 }
 
 static struct json_object *
@@ -59,17 +59,12 @@ job_stats(const struct job *job)
 	jsonmake_string(&o, "job_id", job->id);
 	jsonmake_add(&o, "data_counts",
 	    data_counts_json(&t->counts, job->id, t->size.log_time));
-	jsonmake_add(
-	    &o, "model_size_stats", model_size_json(&t->size, job->id));
+	jsonmake_add(&o, "model_size_stats", size_json(job));
 	jsonmake_add(&o, "forecasts_stats", forecasts_json());
 	jsonmake_string(&o, "state", job_state_name(job));
-	if (job->state == JOB_FAILED)
-		jsonmake_string(&o, "assignment_explanation", job->cause);
-	else if (job->state == JOB_OPENING || job->state == JOB_OPENED ||
-	    job->state == JOB_CLOSING)
-		add_running(&o, job);
+	add_assignment(&o, job);
 	jsonmake_add(&o, "timing_stats", timing_json(&t->timing, job->id));
-	if (job->state == JOB_DELETING)
+	if (job->state == JOB_DELETING || job->delete_when_closed)
 		jsonmake_bool(&o, "deleting", true);
 	return o;
 }

@@ -22,9 +22,9 @@
 #include "supervisor/catalogue.h"
 #include "supervisor/conf.h"
 #include "supervisor/credentials.h"
-#include "supervisor/media.h"
 #include "supervisor/rights.h"
 #include "supervisor/server.h"
+#include "supervisor/wish.h"
 
 /* Passwords that the keeper may be asked about at a time: 100 ms each. */
 #define ASKED_MAX 64
@@ -133,11 +133,8 @@ answer(struct auth *auth, struct http_req *req, const struct apierr *e)
 		return;
 	}
 	c->old_path = is_old_path(req);
-	media_answer(http_req_header(req, "Accept"), c->old_path, c->media,
-	    sizeof(c->media));
-	if (params_parse(&c->params, http_req_query(req), &ignored) == 0)
-		(void)params_bool(
-		    &c->params, "pretty", false, &c->style.pretty, &ignored);
+	if (wish_read(c, &ignored) == -1)
+		log_debug("http: a refusal has the form that can be read");
 	http_reply_retry_after(req, e->retry_after_s);
 	call_reply(c, e->status,
 	    e->status == 401 ? challenge_json(e) : apierr_json(e));

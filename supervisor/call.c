@@ -95,10 +95,24 @@ call_reply(struct call *c, int status, struct json_object *o)
 }
 
 void
+call_reply_text(struct call *c, char *text)
+{
+	if (text == NULL) {
+		call_reply(c, 503, NULL);
+		return;
+	}
+	http_reply_bytes(
+	    c->req, 200, "text/plain; charset=UTF-8", text, strlen(text));
+	free(text);
+	call_free(c);
+}
+
+void
 call_error(struct call *c, const struct apierr *e)
 {
 	http_reply_retry_after(c->req, e->retry_after_s);
-	call_reply(c, e->status, apierr_json(e));
+	call_reply(c, e->status,
+	    c->error_trace ? apierr_json_traced(e) : apierr_json(e));
 }
 
 void

@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/jsonout.h"
 #include "supervisor/http.h"
+#include "supervisor/media.h"
 #include "supervisor/params.h"
 #include "supervisor/principal.h"
 
@@ -30,6 +31,8 @@ struct call {
 	char *item;		   /* second variable of the path, or NULL */
 	struct params params;
 	struct jsonout_style style; /* borrows from params */
+	struct media_wish wish;	    /* of the client, for its form */
+	bool error_trace;	    /* errors tell how they came about */
 	char media[96];		    /* Content-Type of the answer */
 	char subject[128];	    /* what was changed, for the audit; or "" */
 	char *body;		    /* owned; NULL: none or streamed */
@@ -54,6 +57,8 @@ void call_wait(struct call *, void (*gone)(struct call *, void *), void *arg);
 
 /* Answer and free the call. o is put. */
 void call_reply(struct call *, int status, struct json_object *o);
+/* The same with a plain text, which is freed; NULL: memory was out. */
+void call_reply_text(struct call *, char *text);
 void call_error(struct call *, const struct apierr *);
 void call_fail(struct call *, int status, const char *type, const char *fmt,
     ...) PRINTF_LIKE(4, 5);

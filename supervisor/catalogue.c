@@ -20,6 +20,7 @@
 
 #define ANSWER_TIMEOUT_US 60000000 /* a keeper that takes longer is hung */
 #define RESTART_MAX_S 30	   /* the delay doubles to this */
+#define TRIES_MAX 2 /* keepers that may die of a request, or by chance */
 /*
  * Of requests that are not answered: else clients that do not wait for their
  * answer could fill the memory with jobs faster than a disk takes them.
@@ -31,6 +32,8 @@ struct request {
 	uint32_t id;
 	int64_t asked_us;
 	int64_t sent_us;   /* 0: it waits for a keeper */
+	unsigned tries;	   /* keepers that it was sent to */
+	bool lasting;	   /* asked for until it is answered */
 	struct wbuf frame; /* whole; owned */
 	catalogue_cb *cb;
 	catalogue_password_cb *password_cb; /* in its place: out of order */
@@ -125,11 +128,12 @@ static void
 request_send(struct catalogue *cat, struct request *r)
 {
 	r->sent_us = clock_mono_us();
+	r->tries++;
 	if (chan_send_frame(cat->chan, &r->frame) == -1)
 		log_warnx("keeper: request %u was not sent", r->id);
 }
 
-/* Fail what the keeper had been given; what still waits is kept. */
+/* What the keeper had been given waits for the next one, or fails. */
 static void
 requests_lost(struct catalogue *cat)
 {
@@ -140,9 +144,12 @@ requests_lost(struct catalogue *cat)
 	    "the keeper of the catalogue ended before it answered; "
 	    "try again");
 	e.retry_after_s = 1;
-	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->sent_us != 0)
+	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next) {
+		if (r->sent_us != 0 && !r->lasting && r->tries >= TRIES_MAX)
 			request_finish(cat, r, &e, NULL);
+		else
+			r->sent_us = 0;
+	}
 }
 
 /* Those that no keeper has come for in time. */
@@ -156,7 +163,8 @@ requests_expire(struct catalogue *cat, int64_t now_us)
 	    &e, 503, E_STATUS, "the keeper of the catalogue cannot be reached");
 	e.retry_after_s = 1;
 	TAILQ_FOREACH_SAFE (r, &cat->requests, entry, next)
-		if (r->sent_us == 0 && now_us - r->asked_us > ANSWER_TIMEOUT_US)
+		if (r->sent_us == 0 && !(r->lasting && r->tries > 0) &&
+		    now_us - r->asked_us > ANSWER_TIMEOUT_US)
 			request_finish(cat, r, &e, NULL);
 }
 
@@ -220,6 +228,15 @@ on_job(struct catalogue *cat, uint32_t request, const void *msg)
 		keeper_down(cat, "sent a job that was not asked for");
 	else
 		cat->handlers->job(cat->arg, msg);
+}
+
+static void
+on_setting(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	if (cat->load_id == 0 || request != cat->load_id)
+		keeper_down(cat, "sent a setting that was not asked for");
+	else
+		cat->handlers->setting(cat->arg, msg);
 }
 
 static void
@@ -333,6 +350,7 @@ static const struct {
 	void (*handle)(struct catalogue *, uint32_t, const void *);
 } handlers[] = {
 	{ MSG_READY, on_ready },
+	{ MSG_KEEP_SETTING, on_setting },
 	{ MSG_KEEP_JOB, on_job },
 	{ MSG_KEEP_DONE, on_done },
 	{ MSG_KEEP_USER, on_user },
@@ -350,6 +368,7 @@ keeper_frame(
 	struct catalogue *cat = arg;
 	union {
 		struct msg_ready ready;
+		struct msg_keep_setting setting;
 		struct msg_keep_job job;
 		struct msg_keep_done done;
 		struct msg_keep_user user;
@@ -526,6 +545,7 @@ request_add(struct catalogue *cat, uint16_t type, const void *msg,
 	wbuf_init(&r->frame, 0);
 	r->id = ++cat->next_id;
 	r->asked_us = clock_mono_us();
+	r->lasting = type == MSG_KEEP_DELETE || type == MSG_KEEP_RESET;
 	r->cb = cb;
 	r->password_cb = password_cb;
 	r->arg = arg;
@@ -565,20 +585,35 @@ password_new(struct catalogue *cat, uint16_t type, const void *msg,
 		cb(arg, &e, false, span_of(NULL));
 }
 
-void
-catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
+/* One that carries a configuration. */
+static void
+request_bounded(struct catalogue *cat, uint16_t type, const void *msg,
     catalogue_cb *cb, void *arg)
 {
 	struct apierr e;
 
 	if (cat->queued_bytes <= QUEUE_MAX_BYTES) {
-		request_new(cat, MSG_KEEP_CREATE, m, cb, arg);
+		request_new(cat, type, msg, cb, arg);
 		return;
 	}
 	apierr_set(
 	    &e, 503, E_STATUS, "too many jobs wait to be stored; try again");
 	e.retry_after_s = 1;
 	cb(arg, &e, 0);
+}
+
+void
+catalogue_create(struct catalogue *cat, const struct msg_keep_create *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_bounded(cat, MSG_KEEP_CREATE, m, cb, arg);
+}
+
+void
+catalogue_update(struct catalogue *cat, const struct msg_keep_update *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_bounded(cat, MSG_KEEP_UPDATE, m, cb, arg);
 }
 
 void
@@ -593,6 +628,20 @@ catalogue_delete(struct catalogue *cat, const struct msg_keep_delete *m,
     catalogue_cb *cb, void *arg)
 {
 	request_new(cat, MSG_KEEP_DELETE, m, cb, arg);
+}
+
+void
+catalogue_reset(struct catalogue *cat, const struct msg_keep_reset *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_RESET, m, cb, arg);
+}
+
+void
+catalogue_setting(struct catalogue *cat, const struct msg_keep_setting *m,
+    catalogue_cb *cb, void *arg)
+{
+	request_new(cat, MSG_KEEP_SETTING, m, cb, arg);
 }
 
 void

@@ -1,7 +1,10 @@
 /*
  * The supervisor's way to the keeper: what is to be stored goes out, and comes
  * back when it is on disk. Requests wait while a keeper that died is started
- * again; those that it took with it fail.
+ * again. Those that it took with it are sent to the next one, who may find that
+ * they are done already: all of them may be done twice. What dies with two
+ * keepers fails, but for deletions and resets: nobody would know what has
+ * become of those, so they are asked for until they are answered.
  */
 #ifndef SUPERVISOR_CATALOGUE_H
 #define SUPERVISOR_CATALOGUE_H
@@ -17,6 +20,8 @@ struct catalogue;
 struct server;
 
 struct catalogue_handlers {
+	/* A stored setting, before all jobs, after every start of a keeper. */
+	void (*setting)(void *arg, const struct msg_keep_setting *);
 	/* A stored job, once for each after every start of a keeper. */
 	void (*job)(void *arg, const struct msg_keep_job *);
 	/* A stored user, a stored key: the same. */
@@ -28,7 +33,7 @@ struct catalogue_handlers {
 	void (*failed)(void *arg, const char *why);
 };
 
-/* e is NULL when all is well. incarnation: of catalogue_create, else 0. */
+/* e is NULL when all is well. incarnation: of a creation or reset, else 0. */
 typedef void catalogue_cb(
     void *arg, const struct apierr *e, uint64_t incarnation);
 
@@ -44,13 +49,19 @@ size_t catalogue_pending(const struct catalogue *);
 /*
  * Store something. What the message points to is copied. cb is called once:
  * from the loop, in the order of the requests, or from within with a 503 when
- * memory is out, or when too much waits already for another job to be created.
+ * memory is out, or when too much waits already for another configuration.
  */
 void catalogue_create(struct catalogue *, const struct msg_keep_create *,
+    catalogue_cb *, void *arg);
+void catalogue_update(struct catalogue *, const struct msg_keep_update *,
     catalogue_cb *, void *arg);
 void catalogue_state(struct catalogue *, const struct msg_keep_state *,
     catalogue_cb *, void *arg);
 void catalogue_delete(struct catalogue *, const struct msg_keep_delete *,
+    catalogue_cb *, void *arg);
+void catalogue_reset(struct catalogue *, const struct msg_keep_reset *,
+    catalogue_cb *, void *arg);
+void catalogue_setting(struct catalogue *, const struct msg_keep_setting *,
     catalogue_cb *, void *arg);
 void catalogue_put_user(struct catalogue *, const struct msg_keep_user *,
     catalogue_cb *, void *arg);

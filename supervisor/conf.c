@@ -83,6 +83,17 @@ version_fault(const char *value)
 	return NULL;
 }
 
+/* It is shown to people, and by other programs without escapes. */
+static const char *
+name_fault(const char *value)
+{
+	for (const char *s = value; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~' || *s == ':')
+			return "printable ASCII without blanks and colons is "
+			       "wanted";
+	return strlen(value) > 255 ? "at most 255 bytes are wanted" : NULL;
+}
+
 #define AT(member) offsetof(struct conf, member)
 #define MB (1024.0 * 1024.0)
 
@@ -94,6 +105,7 @@ static const struct key keys[] = {
 	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_head_size", KEY_SIZE, AT(max_head_bytes), "16kb", 1024, MB, NULL, NULL },
 	{ "max_inflight_size", KEY_SIZE, AT(max_inflight_bytes), "64mb", MB, 1024 * 1024 * MB, NULL, NULL },
+	{ "max_model_memory_limit", KEY_SIZE, AT(max_model_memory_bytes), NULL, MB, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
 	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },
 	{ "max_opening", KEY_COUNT, AT(max_opening), "8", 1, 1024, NULL, NULL },
@@ -107,6 +119,8 @@ static const struct key keys[] = {
 	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words, NULL },
 	{ "log_level", KEY_ENUM, AT(log_level), "info", 0, 0, level_words, NULL },
 	{ "reported_version", KEY_WORD, AT(reported_version), "8.19.2", 0, 0, NULL, version_fault },
+	{ "cluster_name", KEY_WORD, AT(cluster_name), "anomd", 0, 0, NULL, name_fault },
+	{ "deprecation_warnings", KEY_BOOL, AT(deprecation_warnings), "no", 0, 0, NULL, NULL },
 	{ "security", KEY_BOOL, AT(security), "no", 0, 0, NULL, NULL },
 	{ "insecure", KEY_BOOL, AT(insecure), "no", 0, 0, NULL, NULL },
 };
@@ -446,6 +460,17 @@ conf_check(const struct conf *c)
 	return rc;
 }
 
+bool
+conf_reports(const struct conf *c, long major, long minor)
+{
+	char *dot; /* version_fault has seen that there is one */
+	long have_major = strtol(c->reported_version, &dot, 10);
+	long have_minor = strtol(dot + 1, NULL, 10);
+
+	return have_major > major ||
+	    (have_major == major && have_minor >= minor);
+}
+
 /* In the largest unit that keeps it exact. */
 static void
 print_size(const char *name, uint64_t bytes, FILE *f)
@@ -485,7 +510,9 @@ conf_print(const struct conf *c, FILE *f)
 			    f, "%s %s\n", k->name, *(const char *const *)at);
 			break;
 		case KEY_SIZE:
-			print_size(k->name, *(const uint64_t *)at, f);
+			/* One without a default is not there when it is 0. */
+			if (k->preset != NULL || *(const uint64_t *)at != 0)
+				print_size(k->name, *(const uint64_t *)at, f);
 			break;
 		case KEY_COUNT:
 			fprintf(f, "%s %" PRIu64 "\n", k->name,

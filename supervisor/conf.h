@@ -25,6 +25,7 @@ struct conf {
 	uint64_t max_body_bytes;
 	uint64_t max_head_bytes;
 	uint64_t max_inflight_bytes;
+	uint64_t max_model_memory_bytes; /* of one job; 0: no limit */
 	uint64_t max_connections;
 	uint64_t max_query_processes;
 	uint64_t max_opening;
@@ -38,6 +39,8 @@ struct conf {
 	int journal_sync; /* enum sync_policy */
 	int log_level;	  /* enum log_level */
 	char *reported_version;
+	char *cluster_name;
+	bool deprecation_warnings;
 	bool security; /* who asks must be known, and allowed to */
 	bool insecure;
 };
@@ -57,6 +60,9 @@ int conf_set_option(struct conf *, const char *option) MUST_CHECK;
 
 /* What no single key can show. Returns 0, or -1 (logged). */
 int conf_check(const struct conf *) MUST_CHECK;
+
+/* Is the version that clients are told at least this one? */
+bool conf_reports(const struct conf *, long major, long minor);
 
 /* Print in a form that conf_read takes. */
 void conf_print(const struct conf *, FILE *);

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "common/zones.h"
 #include "supervisor/accounts.h"
 #include "supervisor/auth.h"
 #include "supervisor/catalogue.h"
@@ -25,14 +26,19 @@
 #include "supervisor/daemon.h"
 #include "supervisor/http.h"
 #include "supervisor/job.h"
+#include "supervisor/node.h"
 #include "supervisor/notify.h"
 #include "supervisor/querypool.h"
+#include "supervisor/retention.h"
 #include "supervisor/route.h"
 #include "supervisor/server.h"
+#include "supervisor/upgrade.h"
 
 #define TICK_S 1
-#define STOP_POLL_US 20000	 /* between two looks whether all has ended */
-#define ANSWERS_GRACE_US 2000000 /* for answers under way, at the end */
+#define STOP_POLL_US 20000	   /* between two looks whether all has ended */
+#define ANSWERS_GRACE_US 2000000   /* for answers under way, at the end */
+#define DESCRIPTORS_OWN 64	   /* listeners, other children and so on */
+#define DESCRIPTORS_MOST (1 << 20) /* more than kernels give by default */
 
 struct daemon {
 	struct server srv;
@@ -115,6 +121,7 @@ stop_cb(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	http_stop(d->srv.http);
+	retention_stop(d->srv.retention);
 	jobs_stop(d->srv.jobs);
 	stop_poll_in(d, 0);
 }
@@ -145,6 +152,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	jobs_tick(d->srv.jobs);
+	retention_tick(d->srv.retention);
 	catalogue_tick(d->srv.catalogue);
 	querypool_tick(d->srv.queries);
 	if (d->serving)
@@ -195,6 +203,15 @@ listen_all(struct daemon *d)
 		if (listen_on(d, conf->listen.item[i]) == -1)
 			return -1;
 	return 0;
+}
+
+static void
+keeper_setting(void *arg, const struct msg_keep_setting *m)
+{
+	struct daemon *d = arg;
+
+	if (!d->serving)
+		upgrade_load(&d->srv, m);
 }
 
 static void
@@ -258,6 +275,7 @@ keeper_failed(void *arg, const char *why)
 }
 
 static const struct catalogue_handlers keeper_handlers = {
+	.setting = keeper_setting,
 	.job = keeper_job,
 	.user = keeper_user,
 	.key = keeper_key,
@@ -291,8 +309,9 @@ identify(struct server *srv)
 	    text, sizeof(text), "%s:%s", srv->node_name, srv->conf->state_dir);
 	make_id(srv->node_id, "node", text);
 	make_id(srv->cluster_uuid, "cluster", text);
-	snprintf(srv->machine_memory, sizeof(srv->machine_memory), "%lld",
-	    (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+	snprintf(text, sizeof(text), "%s:%lld:%ld", srv->node_id,
+	    (long long)clock_wall_ms(), (long)getpid());
+	make_id(srv->ephemeral_id, "start", text);
 }
 
 /* The lock is held for the life of the process. */
@@ -357,13 +376,25 @@ connections_max(const struct daemon *d)
 	return (unsigned)(d->nofile / 2);
 }
 
+/* Each open job takes one descriptor of those that clients leave. */
+static uint64_t
+open_jobs_max(const struct daemon *d, unsigned connections)
+{
+	uint64_t all =
+	    d->nofile < DESCRIPTORS_MOST ? d->nofile : DESCRIPTORS_MOST;
+	uint64_t taken = (uint64_t)connections + DESCRIPTORS_OWN;
+
+	return all > taken ? all - taken : 1;
+}
+
 static int
 http_start(struct daemon *d)
 {
 	struct server *srv = &d->srv;
 	const struct conf *c = srv->conf;
+	unsigned connections = connections_max(d);
 	struct http_config hc = {
-		.limits = { .max_connections = connections_max(d),
+		.limits = { .max_connections = connections,
 		    .max_head_bytes = c->max_head_bytes,
 		    .max_body_bytes = c->max_body_bytes,
 		    .max_held_bytes = c->max_inflight_bytes,
@@ -378,8 +409,26 @@ http_start(struct daemon *d)
 		.arg = srv,
 	};
 
+	srv->max_open_jobs = open_jobs_max(d, connections);
 	srv->http = http_new(srv->base, &hc);
 	return srv->http == NULL ? -1 : 0;
+}
+
+/* Jobs that name no zone do without. */
+static struct zones *
+load_zones(void)
+{
+	const char *dir = getenv("TZDIR");
+	struct zones *zones;
+
+	if (dir == NULL || *dir == '\0')
+		dir = ZONES_DIR;
+	zones = zones_load(dir);
+	if (zones == NULL)
+		log_warn("%s: no time zones are known but UTC", dir);
+	else if (zones_count(zones) == 0)
+		log_warnx("%s: no time zones are known but UTC", dir);
+	return zones;
 }
 
 static bool
@@ -413,9 +462,11 @@ daemon_start(struct daemon *d)
 	    event_add(d->tick, &every) == -1 || http_start(d) == -1)
 		return -1;
 	srv->start_ms = clock_wall_ms();
+	srv->zones = load_zones();
 	srv->jobs = jobs_new(srv);
 	srv->queries = querypool_new(srv);
-	if (srv->jobs == NULL || srv->queries == NULL)
+	srv->retention = retention_new(srv);
+	if (srv->jobs == NULL || srv->queries == NULL || srv->retention == NULL)
 		return -1;
 	if (srv->conf->security && (srv->auth = auth_new(srv)) == NULL)
 		return -1;
@@ -432,8 +483,10 @@ daemon_free(struct daemon *d)
 
 	http_free(d->srv.http);
 	querypool_free(d->srv.queries);
+	retention_free(d->srv.retention);
 	jobs_free(d->srv.jobs);
 	catalogue_free(d->srv.catalogue);
+	zones_free(d->srv.zones);
 	auth_free(d->srv.auth);
 	child_cleanup();
 	for (size_t i = 0; i < NELEM(events); i++)
@@ -467,6 +520,7 @@ daemon_run(const struct conf *conf)
 	if (lock_state_dir(conf) == -1)
 		return 1;
 	identify(&d.srv);
+	node_measure(&d.srv);
 	if (daemon_start(&d) == -1) {
 		log_warn("cannot start");
 		d.status = 1;

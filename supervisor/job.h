@@ -22,6 +22,7 @@ struct call;
 struct chan;
 struct child;
 struct job;
+struct retention_item;
 struct server;
 
 enum job_state {
@@ -32,6 +33,10 @@ enum job_state {
 	JOB_CLOSING,
 	JOB_FAILED,
 	JOB_DELETING,
+	JOB_RESETTING, /* the keeper gives it a new incarnation */
+	JOB_TRIMMING,  /* closed; a worker removes old results, no more */
+	JOB_PAUSING,   /* upgrade mode: its worker keeps its state and ends */
+	JOB_PAUSED,    /* opened, but for a worker, until upgrade mode ends */
 	JOB_NSTATES
 };
 
@@ -46,16 +51,23 @@ enum job_event {
 	EV_DELETE,
 	EV_DELETE_FAILED,
 	EV_LOADED, /* at the start of the daemon; not worth a line each */
+	EV_RESET,
+	EV_RESET_DONE,
+	EV_RESET_FAILED,
+	EV_TRIM,
+	EV_TRIMMED, /* the process that trimmed is gone, as it may be */
+	EV_PAUSE,
+	EV_RESUME,
 	JOB_NEVENTS
 };
 
-enum op_kind { OP_UPLOAD, OP_FLUSH };
+enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE };
 
 /* An operation that the worker owes an answer. */
 struct op {
 	TAILQ_ENTRY(op) entry;
 	struct job *job;
-	struct call *call; /* NULL: the client left, the answer is lost */
+	struct call *call; /* NULL: the client left, or none has asked */
 	uint32_t request;
 	enum op_kind kind;
 	bool in_line;	       /* sealed: it counts, and is never dropped */
@@ -63,7 +75,15 @@ struct op {
 };
 TAILQ_HEAD(op_list, op);
 
-enum wait_kind { WAIT_CREATED, WAIT_OPENED, WAIT_CLOSED, WAIT_DELETED };
+enum wait_kind {
+	WAIT_CREATED,
+	WAIT_OPENED,
+	WAIT_CLOSED,
+	WAIT_DELETED,
+	WAIT_RESET,
+	WAIT_PAUSED, /* or not open for another reason */
+	WAIT_NKINDS
+};
 
 struct waiter;
 TAILQ_HEAD(waiter_list, waiter);
@@ -75,6 +95,9 @@ struct watch {
 	uint64_t progress;
 	int64_t progress_us; /* when progress was last seen or not needed */
 };
+
+struct update;
+TAILQ_HEAD(update_list, update);
 
 struct job {
 	RB_ENTRY(job) entry;
@@ -103,13 +126,21 @@ struct job {
 	char death[200];  /* why the process ended or was ended */
 	bool delete_when_closed;
 	bool close_asked; /* by a client: it stays closed after a restart */
+	uint64_t task;	  /* of its deletion or reset; 0: none is under way */
 	struct watch watch;
+
+	bool trims;			  /* its process removes old results */
+	uint32_t trim_request;		  /* that it owes an answer; 0: none */
+	struct retention_item *retention; /* whose turn it is in; borrowed */
 
 	uint32_t next_request;
 	struct op_list line; /* sealed, in order */
 	unsigned nline;
 	struct op_list arriving; /* uploads before their seal */
 	struct waiter_list waiters;
+	struct update_list updates; /* in order; the first is worked on */
+	struct jobconf *next_conf;  /* owned; of the first, being stored */
+	bool updating;		    /* in the loop over them */
 };
 
 /* At most this many operations wait in one job (jobs-and-data 5.2). */
@@ -118,9 +149,13 @@ struct job {
 RB_HEAD(job_tree, job);
 RB_PROTOTYPE(job_tree, job, entry, job_compare)
 
+struct gather;
+TAILQ_HEAD(gather_list, gather);
+
 struct jobs {
 	struct server *srv;
 	struct job_tree tree;
+	struct gather_list gathers;
 	TAILQ_HEAD(, job) starting; /* OPENING, no process yet */
 	unsigned nstarting;	    /* with a process that is not ready */
 	int64_t tick_us;	    /* the last one; 0: none yet */
@@ -131,15 +166,19 @@ struct jobs {
 struct jobs *jobs_new(struct server *);
 void jobs_free(struct jobs *);
 struct job *jobs_find(struct jobs *, const char *id);
+/* The same, with those that are still being created. */
+struct job *jobs_find_any(struct jobs *, const char *id);
 /* The first job with an id at or after this; sorted bytewise. */
 struct job *jobs_first(struct jobs *, const char *from);
 struct job *job_next(struct job *);
 /*
- * What the keeper has stored: becomes a closed job, unless it is known. One
- * that cannot be loaded is logged and left alone.
+ * What the keeper has stored: becomes a closed job. If it is one that is being
+ * created, a keeper has stored it and died: then it is created, or there is
+ * one of that id already. Of one that is known the configuration is taken
+ * over. One that cannot be loaded is logged and left alone.
  */
 void jobs_load(struct jobs *, const struct msg_keep_job *);
-/* Open again what was open when the daemon ended. */
+/* Open again, or let rest, what was open when the daemon ended. */
 void jobs_reopen(struct jobs *);
 /* Every second: the watchdog of each worker, the time limits of requests. */
 void jobs_tick(struct jobs *);
@@ -157,6 +196,19 @@ void job_create(struct jobs *, struct call *, struct jobconf *conf);
 /* Forget a job: it is deleted, or was never made. */
 void job_forget(struct job *);
 const char *job_state_name(const struct job *); /* as the API says it */
+/* "delete" or "reset" while that is under way, else NULL. */
+const char *job_blocked(const struct job *);
+/* Why a job has no worker, or has one: of _stats; NULL: it is closed. */
+const char *job_explanation(const struct job *);
+/* It has a worker, or waits for one. */
+bool job_is_assigned(const struct job *);
+/* How long it has been open; TIME_UNSET: it is not. */
+int64_t job_open_ms(const struct job *);
+/* Begin a deletion or reset, which has a number. Returns as job_event. */
+int job_task_begin(struct job *, enum job_event, const char *why);
+/* "<node>:<n>" of it. */
+#define JOB_TASK_BYTES 48
+void job_task(const struct job *, char dst[JOB_TASK_BYTES]);
 
 /* ---- job_state.c: the state machine ---- */
 
@@ -166,8 +218,12 @@ const char *job_state_name(const struct job *); /* as the API says it */
  * has changed then.
  */
 int job_event(struct job *, enum job_event, const char *why);
+/* Before a forced end: those who wait for the orderly one are told. */
+void job_interrupt_close(struct job *);
 /* The state that the event leads to, or JOB_NSTATES: it is not known there. */
 enum job_state job_edge(enum job_state, enum job_event);
+/* The name of what is done then; NULL: nothing. */
+const char *job_edge_action(enum job_state, enum job_event);
 
 /* ---- waiters.c: those who wait for a state ---- */
 
@@ -187,13 +243,28 @@ void job_waiters_tick(struct job *, int64_t now_us);
 void job_wake(struct job *, enum wait_kind kind, const struct apierr *e);
 
 /*
- * A call that waits for several jobs to close, answered after gather_end when
- * the last one has. NULL: out of memory, the call was answered.
+ * A call that waits for several jobs, answered {"<key>":true} after gather_end
+ * when the last one has come there; or with 408 when timeout_ms are over
+ * (negative: never), and what it waits for goes on.
+ *
+ * key    static
+ * what   is late then: "Closing job [j]"
+ * ended  when nothing is waited for any more, even when the call has long been
+ *        answered; may be NULL
+ *
+ * NULL: out of memory, the call was answered.
  */
-struct gather *gather_new(struct call *);
+struct gather *gather_new(struct jobs *, struct call *, const char *key,
+    const char *what, int64_t timeout_ms, void (*ended)(struct server *));
 /* 0, or -1: out of memory; the call will be answered 503. */
 int gather_add(struct gather *, struct job *, enum wait_kind) MUST_CHECK;
+/* The call will be answered so, if nothing came before. */
+void gather_fail(struct gather *, const struct apierr *);
 void gather_end(struct gather *);
+struct server *gather_server(const struct gather *);
+void gathers_tick(struct jobs *, int64_t now_us);
+/* At the end of the daemon: those that nobody will end. */
+void gathers_free(struct jobs *);
 
 /* ---- job_process.c: the worker process of a job ---- */
 
@@ -201,6 +272,13 @@ void gather_end(struct gather *);
 void job_process_start(struct job *);
 /* Ask it to keep its state and end. */
 void job_process_close(struct job *);
+/* Start a worker that removes old results; job_process_expire asks for it. */
+void job_process_trim(struct job *);
+/*
+ * Have its worker remove old results: in the line of an open job, or by the one
+ * that trims. retention.h hears of the answer. 0, or -1: it cannot be now.
+ */
+int job_process_expire(struct job *, const struct msg_expire *) MUST_CHECK;
 /* SIGKILL. expected: by request, not a failure. */
 void job_process_kill(struct job *, bool expected, const char *why);
 /* Opened, and its process has not been seen to end. */
@@ -218,7 +296,12 @@ void watchdog_excuse(struct job *, int64_t us);
 
 /* ---- line.c: operations ---- */
 
-/* A new operation, not yet in a list. Answers the call when it fails. */
+/* A number for a request to the job's worker. */
+uint32_t job_next_request(struct job *);
+/*
+ * A new operation, not yet in a list; call NULL: of the daemon's own. Answers
+ * the call when it fails.
+ */
 struct op *op_new(struct job *, struct call *, enum op_kind);
 void op_free(struct op *);
 struct op *op_find(struct job *, uint32_t request);
@@ -232,8 +315,15 @@ struct call *op_finish(struct op *);
 void line_fail(struct job *, const struct apierr *e);
 /* Uploads that still arrive get this error and are dropped. */
 void arriving_fail(struct job *, const struct apierr *e);
+/* Queue a removal of old results. 0, or -1: there is no place. */
+int line_expire(struct job *, const struct msg_expire *) MUST_CHECK;
 /* Queue a flush. Answers the call sooner or later. */
 void line_flush(struct job *, struct call *, const struct msg_flush *);
+
+/* ---- api_update.c ---- */
+
+/* All updates that wait get this error. */
+void updates_fail(struct job *, const struct apierr *e);
 
 /* ---- upload.c ---- */
 

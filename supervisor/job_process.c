@@ -15,6 +15,7 @@
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
+#include "supervisor/retention.h"
 #include "supervisor/server.h"
 
 /* A worker that broke the rules, or cannot be talked to. */
@@ -36,6 +37,21 @@ start_over(struct job *job)
 	job->starting = false;
 }
 
+/* Whether it is over or was cut off: the job goes on. */
+static void
+trimmer_ended(struct job *job)
+{
+	bool expected = job->expect_exit;
+	struct apierr e;
+
+	apierr_set(&e, 500, E_EXCEPTION,
+	    "[%s] old results were not removed: %s", job->id, job->death);
+	job->trims = false;
+	job->trim_request = 0;
+	job_event(job, EV_TRIMMED, job->death);
+	retention_trimmer_ended(job, expected ? NULL : &e);
+}
+
 /* Both have been seen: the process is reaped and its channel is at its end. */
 static void
 process_ended(struct job *job)
@@ -46,6 +62,10 @@ process_ended(struct job *job)
 
 	if (job->child != NULL || job->chan != NULL)
 		return;
+	if (job->trims) {
+		trimmer_ended(job);
+		return;
+	}
 	start_over(job);
 	if (job_event(job, event, job->death) == -1)
 		log_warnx(
@@ -181,6 +201,35 @@ on_flushed(struct job *job, uint32_t request, const void *msg)
 	call_reply(call, 200, o);
 }
 
+/* A trimmer that has nothing more to do ends by itself. */
+static void
+trimmer_answered(struct job *job, bool more)
+{
+	job->trim_request = 0;
+	if (more)
+		return;
+	job->expect_exit = true;
+	if (job->death[0] == '\0')
+		strlcpy(job->death, "trimmed", sizeof(job->death));
+}
+
+static void
+on_expired(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_expired *m = msg;
+	struct op *op;
+
+	if (job->trims && request == job->trim_request && request != 0) {
+		trimmer_answered(job, m->more);
+	} else {
+		op = answered_op(job, request, OP_EXPIRE);
+		if (op == NULL)
+			return;
+		(void)op_finish(op);
+	}
+	retention_answered(job, m);
+}
+
 static void
 on_failed(struct job *job, uint32_t request, const void *msg)
 {
@@ -197,6 +246,14 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 	}
 	if (request == 0) {
 		worker_bad(job, "failed: ", e.link[0].reason);
+		return;
+	}
+	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {
+		if (op == NULL)
+			trimmer_answered(job, false);
+		else
+			(void)op_finish(op);
+		retention_failed(job, &e);
 		return;
 	}
 	/* An upload that was dropped here may fail there: nobody asks. */
@@ -242,6 +299,7 @@ static const struct {
 	{ MSG_TOTALS, on_totals },
 	{ MSG_COUNTS, on_counts },
 	{ MSG_FLUSHED, on_flushed },
+	{ MSG_EXPIRED, on_expired },
 	{ MSG_FAILED, on_failed },
 	{ MSG_CLOSED, on_closed },
 };
@@ -257,6 +315,7 @@ worker_frame(
 		struct msg_totals totals;
 		struct msg_counts counts;
 		struct msg_flushed flushed;
+		struct msg_expired expired;
 		struct msg_failed failed;
 		struct msg_closed closed;
 	} m;
@@ -289,7 +348,7 @@ static const struct chan_handlers worker_handlers = { worker_frame,
 /* ---- start and end ---- */
 
 static int
-send_start(struct job *job)
+send_hello(struct job *job)
 {
 	const struct conf *conf = job->srv->conf;
 	struct msg_hello hello = { .version = MSG_VERSION,
@@ -298,23 +357,31 @@ send_start(struct job *job)
 		.max_expanded_bytes = conf->max_body_bytes,
 		.sync_policy = (uint8_t)conf->journal_sync };
 	char path[MSG_PATH_MAX];
-	char *text = jobconf_print(job->conf);
-	int rc = -1;
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,
 	    job->id, job->incarnation);
 	hello.path = span_of(path);
-	if (text != NULL && chan_send(job->chan, MSG_HELLO, 0, &hello) == 0)
+	return chan_send(job->chan, MSG_HELLO, 0, &hello);
+}
+
+static int
+send_config(struct job *job)
+{
+	char *text = jobconf_print(job->conf);
+	int rc = -1;
+
+	if (text != NULL)
 		rc = chan_send_raw(
 		    job->chan, MSG_JOB_CONFIG, 0, text, strlen(text));
 	free(text);
 	return rc;
 }
 
-static void
-process_spawn(struct job *job)
+/* 0: it has a process now, which may be killed already; -1: it has none. */
+static int
+process_spawn(struct job *job, char *why, size_t whylen)
 {
-	char path[MSG_PATH_MAX], why[sizeof(job->death)];
+	char path[MSG_PATH_MAX];
 	int fd;
 
 	job->expect_exit = false;
@@ -324,21 +391,57 @@ process_spawn(struct job *job)
 	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
 	job->child = child_spawn(path, job->id, &fd, worker_exited, job);
 	if (job->child == NULL) {
-		snprintf(why, sizeof(why),
-		    "worker cannot be started: %.130s: %s", path,
-		    strerror(errno));
+		snprintf(why, whylen, "worker cannot be started: %.130s: %s",
+		    path, strerror(errno));
+		return -1;
+	}
+	job->chan =
+	    chan_new(job->srv->base, fd, FROM_WRK, &worker_handlers, job);
+	if (job->chan == NULL || send_hello(job) == -1)
+		job_process_kill(job, false, "no memory for its channel");
+	else
+		watchdog_start(job);
+	return 0;
+}
+
+static void
+worker_spawn(struct job *job)
+{
+	char why[sizeof(job->death)];
+
+	if (process_spawn(job, why, sizeof(why)) == -1) {
 		job_event(job, EV_EXIT_UNEXPECTED, why);
 		return;
 	}
 	job->starting = true;
 	job->srv->jobs->nstarting++;
-	job->chan =
-	    chan_new(job->srv->base, fd, FROM_WRK, &worker_handlers, job);
-	if (job->chan == NULL || send_start(job) == -1) {
+	if (!job->killed && send_config(job) == -1)
 		job_process_kill(job, false, "no memory for its channel");
-		return;
-	}
-	watchdog_start(job);
+}
+
+void
+job_process_trim(struct job *job)
+{
+	job->trims = true;
+	job->trim_request = 0;
+	if (process_spawn(job, job->death, sizeof(job->death)) == -1)
+		trimmer_ended(job);
+}
+
+int
+job_process_expire(struct job *job, const struct msg_expire *m)
+{
+	uint32_t request;
+
+	if (!job->trims)
+		return line_expire(job, m);
+	if (job->chan == NULL || job->killed || job->trim_request != 0)
+		return -1;
+	request = job_next_request(job);
+	if (chan_send(job->chan, MSG_EXPIRE, request, m) == -1)
+		return -1;
+	job->trim_request = request;
+	return 0;
 }
 
 void
@@ -350,7 +453,7 @@ jobs_start_next(struct jobs *jobs)
 	    (job = TAILQ_FIRST(&jobs->starting)) != NULL) {
 		TAILQ_REMOVE(&jobs->starting, job, start_entry);
 		job->queued = false;
-		process_spawn(job);
+		worker_spawn(job);
 	}
 }
 

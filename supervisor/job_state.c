@@ -18,39 +18,82 @@ static void act_force(struct job *);
 static void act_closed(struct job *);
 static void act_failed(struct job *);
 static void act_delete(struct job *);
+static void act_delete_later(struct job *);
+static void act_reset(struct job *);
+static void act_end_trim(struct job *);
+static void act_pause(struct job *);
+static void act_paused(struct job *);
+static void note_close(struct job *);
+
+#define UPGRADE_WHY "upgrade mode"
 
 struct edge {
 	enum job_state from;
 	enum job_event event;
 	enum job_state to;
 	void (*act)(struct job *);
+	const char *action; /* its name, for the test of the table */
 };
 
 /* clang-format off */
+#define EDGE(from, event, to, act) { JOB_##from, EV_##event, JOB_##to, act, #act }
 static const struct edge edges[] = {
-	{ JOB_CREATING, EV_CREATED,         JOB_CLOSED,   act_created },
-	{ JOB_CREATING, EV_LOADED,          JOB_CLOSED,   NULL },
-	{ JOB_CLOSED,   EV_OPEN,            JOB_OPENING,  job_process_start },
-	{ JOB_CLOSED,   EV_CLOSE,           JOB_CLOSED,   act_closed },
-	{ JOB_CLOSED,   EV_FORCE,           JOB_CLOSED,   act_closed },
-	{ JOB_CLOSED,   EV_DELETE,          JOB_DELETING, act_delete },
-	{ JOB_OPENING,  EV_READY,           JOB_OPENED,   act_opened },
-	{ JOB_OPENING,  EV_CLOSE,           JOB_CLOSING,  act_abort },
-	{ JOB_OPENING,  EV_FORCE,           JOB_CLOSING,  act_abort },
-	{ JOB_OPENING,  EV_EXIT_EXPECTED,   JOB_FAILED,   act_failed },
-	{ JOB_OPENING,  EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
-	{ JOB_OPENED,   EV_CLOSE,           JOB_CLOSING,  act_close },
-	{ JOB_OPENED,   EV_FORCE,           JOB_CLOSING,  act_force },
-	{ JOB_OPENED,   EV_EXIT_EXPECTED,   JOB_FAILED,   act_failed },
-	{ JOB_OPENED,   EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
-	{ JOB_CLOSING,  EV_CLOSE,           JOB_CLOSING,  NULL },
-	{ JOB_CLOSING,  EV_FORCE,           JOB_CLOSING,  act_force },
-	{ JOB_CLOSING,  EV_EXIT_EXPECTED,   JOB_CLOSED,   act_closed },
-	{ JOB_CLOSING,  EV_EXIT_UNEXPECTED, JOB_FAILED,   act_failed },
-	{ JOB_FAILED,   EV_OPEN,            JOB_OPENING,  job_process_start },
-	{ JOB_FAILED,   EV_FORCE,           JOB_CLOSED,   act_closed },
-	{ JOB_DELETING, EV_DELETE,          JOB_DELETING, NULL },
-	{ JOB_DELETING, EV_DELETE_FAILED,   JOB_CLOSED,   NULL },
+	EDGE(CREATING,  CREATED,         CLOSED,    act_created),
+	EDGE(CREATING,  LOADED,          CLOSED,    NULL),
+
+	EDGE(CLOSED,    OPEN,            OPENING,   job_process_start),
+	EDGE(CLOSED,    CLOSE,           CLOSED,    act_closed),
+	EDGE(CLOSED,    FORCE,           CLOSED,    act_closed),
+	EDGE(CLOSED,    DELETE,          DELETING,  act_delete),
+	EDGE(CLOSED,    RESET,           RESETTING, act_reset),
+	EDGE(CLOSED,    TRIM,            TRIMMING,  job_process_trim),
+	EDGE(CLOSED,    PAUSE,           PAUSED,    NULL),
+
+	EDGE(OPENING,   READY,           OPENED,    act_opened),
+	EDGE(OPENING,   CLOSE,           CLOSING,   act_abort),
+	EDGE(OPENING,   FORCE,           CLOSING,   act_abort),
+	EDGE(OPENING,   EXIT_EXPECTED,   FAILED,    act_failed),
+	EDGE(OPENING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENING,   TRIMMED,         OPENING,   job_process_start),
+
+	EDGE(OPENED,    CLOSE,           CLOSING,   act_close),
+	EDGE(OPENED,    FORCE,           CLOSING,   act_force),
+	EDGE(OPENED,    EXIT_EXPECTED,   FAILED,    act_failed),
+	EDGE(OPENED,    EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENED,    PAUSE,           PAUSING,   act_pause),
+
+	EDGE(CLOSING,   CLOSE,           CLOSING,   NULL),
+	EDGE(CLOSING,   FORCE,           CLOSING,   act_force),
+	EDGE(CLOSING,   EXIT_EXPECTED,   CLOSED,    act_closed),
+	EDGE(CLOSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(CLOSING,   TRIMMED,         CLOSED,    act_closed),
+
+	EDGE(FAILED,    OPEN,            OPENING,   job_process_start),
+	EDGE(FAILED,    FORCE,           CLOSED,    act_closed),
+
+	EDGE(DELETING,  DELETE,          DELETING,  NULL),
+	EDGE(DELETING,  DELETE_FAILED,   CLOSED,    NULL),
+	EDGE(DELETING,  TRIMMED,         DELETING,  act_delete),
+
+	EDGE(RESETTING, RESET,           RESETTING, NULL),
+	EDGE(RESETTING, RESET_DONE,      CLOSED,    NULL),
+	EDGE(RESETTING, RESET_FAILED,    CLOSED,    NULL),
+	EDGE(RESETTING, DELETE,          RESETTING, act_delete_later),
+	EDGE(RESETTING, TRIMMED,         RESETTING, act_reset),
+
+	EDGE(TRIMMING,  TRIMMED,         CLOSED,    NULL),
+	EDGE(TRIMMING,  OPEN,            OPENING,   act_end_trim),
+	EDGE(TRIMMING,  DELETE,          DELETING,  act_end_trim),
+	EDGE(TRIMMING,  RESET,           RESETTING, act_end_trim),
+
+	EDGE(PAUSING,   EXIT_EXPECTED,   PAUSED,    act_paused),
+	EDGE(PAUSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(PAUSING,   CLOSE,           CLOSING,   note_close),
+	EDGE(PAUSING,   FORCE,           CLOSING,   act_force),
+
+	EDGE(PAUSED,    RESUME,          OPENING,   job_process_start),
+	EDGE(PAUSED,    CLOSE,           CLOSED,    act_closed),
+	EDGE(PAUSED,    FORCE,           CLOSED,    act_closed),
 };
 /* clang-format on */
 
@@ -62,6 +105,10 @@ static const char *const internal_names[JOB_NSTATES] = {
 	[JOB_CLOSING] = "CLOSING",
 	[JOB_FAILED] = "FAILED",
 	[JOB_DELETING] = "DELETING",
+	[JOB_RESETTING] = "RESETTING",
+	[JOB_TRIMMING] = "TRIMMING",
+	[JOB_PAUSING] = "PAUSING",
+	[JOB_PAUSED] = "PAUSED",
 };
 
 static const struct edge *
@@ -79,6 +126,14 @@ job_edge(enum job_state from, enum job_event event)
 	const struct edge *e = edge_find(from, event);
 
 	return e == NULL ? JOB_NSTATES : e->to;
+}
+
+const char *
+job_edge_action(enum job_state from, enum job_event event)
+{
+	const struct edge *e = edge_find(from, event);
+
+	return e == NULL || e->act == NULL ? NULL : e->action;
 }
 
 /* Part of why may be a child's: neither log nor answers take it raw. */
@@ -164,6 +219,9 @@ act_opened(struct job *job)
 	job->close_asked = false;
 	job->finished_time_ms = TIME_UNSET;
 	job_store(job, opened_stored_cb);
+	/* It was on its way when the mode was set. */
+	if (job->srv->upgrade_mode)
+		job_event(job, EV_PAUSE, UPGRADE_WHY);
 }
 
 static void
@@ -220,6 +278,18 @@ act_force(struct job *job)
 	job_process_kill(job, true, "closed by force");
 }
 
+/* One that was killed already has told them. */
+void
+job_interrupt_close(struct job *job)
+{
+	struct apierr e;
+
+	if (job->state != JOB_CLOSING || job->killed)
+		return;
+	apierr_set(&e, 409, E_STATUS, "Close job interrupted by kill request");
+	job_wake(job, WAIT_CLOSED, &e);
+}
+
 /* As with opened_stored_cb(). */
 static void
 closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
@@ -253,6 +323,7 @@ act_closed(struct job *job)
 		job->finished_time_ms = clock_wall_ms();
 	}
 	job_store(job, closed_stored_cb);
+	job_wake(job, WAIT_PAUSED, NULL);
 	if (job->delete_when_closed) {
 		job->delete_when_closed = false;
 		job_event(job, EV_DELETE, "deleted by force");
@@ -273,8 +344,58 @@ act_failed(struct job *job)
 	    "job to be opened",
 	    job->cause);
 	job_wake(job, WAIT_OPENED, &e);
+	job_wake(job, WAIT_PAUSED, NULL);
 	if (job->delete_when_closed)
 		job_event(job, EV_FORCE, "failed, and is to be deleted");
+}
+
+/* ---- upgrade mode ---- */
+
+static void
+act_pause(struct job *job)
+{
+	struct apierr e;
+
+	not_open_error(job, &e);
+	arriving_fail(job, &e);
+	job_process_close(job);
+}
+
+static void
+paused_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	struct job *job = arg;
+
+	(void)unused;
+	if (e != NULL)
+		log_warnx("job %s: what it was paused with was not stored: %s",
+		    job->id, e->link[0].reason);
+}
+
+/* It is still wanted open. The mode may have ended meanwhile. */
+static void
+act_paused(struct job *job)
+{
+	line_fail_closed(job);
+	job_store(job, paused_stored_cb);
+	job_wake(job, WAIT_PAUSED, NULL);
+	if (!job->srv->upgrade_mode && !job->srv->stopping)
+		job_event(job, EV_RESUME, "upgrade mode has ended");
+}
+
+/* ---- deletion and reset ---- */
+
+/* The worker that trims is in the way; its end does what is to be done. */
+static void
+act_end_trim(struct job *job)
+{
+	job_process_kill(job, true, "trimming gives way");
+}
+
+static void
+act_delete_later(struct job *job)
+{
+	job->delete_when_closed = true;
 }
 
 /*
@@ -287,8 +408,8 @@ deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
-	/* A keeper that ended before it answered has done it all the same. */
 	if (e != NULL && e->status != 404) {
+		job->task = 0;
 		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
 		job_wake(job, WAIT_DELETED, e);
 		return;
@@ -305,4 +426,44 @@ act_delete(struct job *job)
 		.incarnation = job->incarnation };
 
 	catalogue_delete(job->srv->catalogue, &m, deleted_cb, job);
+}
+
+/* What the keeper has stored of it now: nothing but its configuration. */
+static void
+job_begin_anew(struct job *job, uint64_t incarnation)
+{
+	job->incarnation = incarnation;
+	job->finished_time_ms = TIME_UNSET;
+	free(job->model_snapshot_id);
+	job->model_snapshot_id = NULL;
+	job->wanted_open = false;
+	job_totals_init(&job->totals);
+}
+
+static void
+reset_cb(void *arg, const struct apierr *e, uint64_t incarnation)
+{
+	struct job *job = arg;
+
+	job->task = 0;
+	if (e == NULL) {
+		job_begin_anew(job, incarnation);
+		job_event(job, EV_RESET_DONE, "reset");
+	} else {
+		job_event(job, EV_RESET_FAILED, e->link[0].reason);
+	}
+	job_wake(job, WAIT_RESET, e);
+	if (job->delete_when_closed) {
+		job->delete_when_closed = false;
+		(void)job_task_begin(job, EV_DELETE, "deleted by request");
+	}
+}
+
+static void
+act_reset(struct job *job)
+{
+	struct msg_keep_reset m = { .job_id = span_of(job->id),
+		.incarnation = job->incarnation };
+
+	catalogue_reset(job->srv->catalogue, &m, reset_cb, job);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wildcard.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
@@ -115,28 +116,6 @@ names_find(const struct names *ns, const char *text)
 	return lo;
 }
 
-bool
-jobexpr_matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *back = NULL;
-
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = ++pattern;
-			back = text;
-		} else if (*pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star;
-			text = ++back;
-		} else {
-			return false;
-		}
-	}
-	return pattern[strspn(pattern, "*")] == '\0';
-}
-
 /* Mark the jobs that a token names. Returns whether it named any. */
 static bool
 mark_literal(struct names *ns, const char *token)
@@ -155,7 +134,7 @@ mark_wildcard(struct names *ns, const char *pattern)
 	bool any = false;
 
 	for (size_t i = 0; i < ns->n; i++)
-		if (jobexpr_matches(pattern, ns->item[i].text))
+		if (wildcard_matches(pattern, ns->item[i].text))
 			ns->marked[ns->item[i].job] = any = true;
 	return any;
 }
@@ -323,20 +302,34 @@ clash(struct apierr *e, const char *name)
 	    name, name);
 }
 
+/* Is this one of the groups of a configuration (NULL: has none)? */
+static bool
+has_group(const struct jobconf *conf, const char *name)
+{
+	const char *group;
+
+	for (size_t i = 0;
+	     conf != NULL && (group = conf_group(conf, i)) != NULL; i++)
+		if (strcmp(group, name) == 0)
+			return true;
+	return false;
+}
+
 int
 jobexpr_check_names(
     struct jobs *jobs, const struct jobconf *conf, struct apierr *e)
 {
 	const char *group;
+	struct job *job;
 
+	/* What is being stored counts: it may be there in a moment. */
 	for (size_t i = 0; (group = conf_group(conf, i)) != NULL; i++)
-		if (jobs_find(jobs, group) != NULL)
+		if (jobs_find_any(jobs, group) != NULL)
 			return clash(e, group);
-	for (struct job *job = jobs_first(jobs, ""); job != NULL;
-	     job = job_next(job))
-		for (size_t i = 0; (group = conf_group(job->conf, i)) != NULL;
-		     i++)
-			if (strcmp(group, conf->job_id) == 0)
-				return clash(e, group);
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (strcmp(job->id, conf->job_id) != 0 &&
+		    (has_group(job->conf, conf->job_id) ||
+			has_group(job->next_conf, conf->job_id)))
+			return clash(e, conf->job_id);
 	return 0;
 }

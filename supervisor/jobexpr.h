@@ -13,9 +13,6 @@ struct job;
 struct jobconf;
 struct jobs;
 
-/* "*" stands for any run of characters; nothing else is special. */
-bool jobexpr_matches(const char *pattern, const char *text);
-
 /*
  * The jobs that an expression names (NULL: all), each once, sorted by id.
  *
@@ -32,8 +29,8 @@ long jobexpr_expand(struct jobs *, const struct call *c, const char *expr,
 
 /*
  * Ids of jobs and names of groups are one set of names, or an expression
- * could mean either: 0, or -1 with *e when a new job has a group named like
- * a job, or an id that is a group.
+ * could mean either: 0, or -1 with *e when a job that is new or changed has a
+ * group named like another job, or an id that is a group.
  */
 int jobexpr_check_names(
     struct jobs *, const struct jobconf *, struct apierr *e) MUST_CHECK;

@@ -1,6 +1,8 @@
 /* Owns the set of jobs: look-up, creation, loading, the end of all. */
 #include "common/compat.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,7 @@
 #include "supervisor/child.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
+#include "supervisor/retention.h"
 #include "supervisor/server.h"
 
 #define STALL_US 5000000 /* between two ticks, which come every second */
@@ -24,6 +27,10 @@ static const char *const state_names[JOB_NSTATES] = {
 	[JOB_CLOSING] = "closing",
 	[JOB_FAILED] = "failed",
 	[JOB_DELETING] = "closed",
+	[JOB_RESETTING] = "closed",
+	[JOB_TRIMMING] = "closed",
+	[JOB_PAUSING] = "opened",
+	[JOB_PAUSED] = "opened",
 };
 
 static int
@@ -44,6 +51,7 @@ jobs_new(struct server *srv)
 	jobs->srv = srv;
 	RB_INIT(&jobs->tree);
 	TAILQ_INIT(&jobs->starting);
+	TAILQ_INIT(&jobs->gathers);
 	return jobs;
 }
 
@@ -54,12 +62,15 @@ job_forget(struct job *job)
 
 	apierr_set(&e, 503, E_STATUS, "job [%s] is gone", job->id);
 	line_fail(job, &e);
-	for (int kind = WAIT_CREATED; kind <= WAIT_DELETED; kind++)
+	updates_fail(job, &e);
+	retention_forget(job);
+	for (int kind = 0; kind < WAIT_NKINDS; kind++)
 		job_wake(job, (enum wait_kind)kind, &e);
 	chan_free(job->chan);
 	child_forget(job->child); /* it ends with its channel */
 	RB_REMOVE(job_tree, &job->srv->jobs->tree, job);
 	jobconf_free(job->conf);
+	jobconf_free(job->next_conf);
 	free(job->model_snapshot_id);
 	free(job->id);
 	free(job);
@@ -74,6 +85,7 @@ jobs_free(struct jobs *jobs)
 		return;
 	RB_FOREACH_SAFE (job, job_tree, &jobs->tree, next)
 		job_forget(job);
+	gathers_free(jobs);
 	free(jobs);
 }
 
@@ -98,11 +110,12 @@ job_new(struct jobs *jobs, const char *id, struct jobconf *conf)
 	TAILQ_INIT(&job->line);
 	TAILQ_INIT(&job->arriving);
 	TAILQ_INIT(&job->waiters);
+	TAILQ_INIT(&job->updates);
 	RB_INSERT(job_tree, &jobs->tree, job);
 	return job;
 }
 
-static struct job *
+struct job *
 jobs_find_any(struct jobs *jobs, const char *id)
 {
 	struct job key;
@@ -148,12 +161,69 @@ job_state_name(const struct job *job)
 	return state_names[job->state];
 }
 
+/* A deletion that waits for a reset has not begun. */
+const char *
+job_blocked(const struct job *job)
+{
+	if (job->state == JOB_RESETTING)
+		return "reset";
+	if (job->state == JOB_DELETING || job->delete_when_closed)
+		return "delete";
+	return NULL;
+}
+
+bool
+job_is_assigned(const struct job *job)
+{
+	return job->state == JOB_OPENING || job->state == JOB_OPENED ||
+	    job->state == JOB_CLOSING;
+}
+
+const char *
+job_explanation(const struct job *job)
+{
+	if (job->state == JOB_FAILED)
+		return job->cause;
+	if (job->state == JOB_PAUSING || job->state == JOB_PAUSED)
+		return "persistent task cannot be assigned while upgrade mode "
+		       "is enabled.";
+	return job_is_assigned(job) ? "" : NULL;
+}
+
+int64_t
+job_open_ms(const struct job *job)
+{
+	int64_t ms = clock_wall_ms() - job->opened_ms;
+
+	if (job->state != JOB_OPENED)
+		return TIME_UNSET;
+	return ms > 0 ? ms : 0; /* the clock may have been set back */
+}
+
+int
+job_task_begin(struct job *job, enum job_event event, const char *why)
+{
+	if (job->task == 0)
+		job->task = ++job->srv->tasks;
+	return job_event(job, event, why);
+}
+
+void
+job_task(const struct job *job, char dst[JOB_TASK_BYTES])
+{
+	snprintf(
+	    dst, JOB_TASK_BYTES, "%s:%" PRIu64, job->srv->node_id, job->task);
+}
+
 static void
 created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 {
 	struct job *job = arg;
 	struct apierr none;
 
+	/* jobs_load has found what an earlier keeper had done. */
+	if (job->state != JOB_CREATING)
+		return;
 	if (e == NULL && incarnation == 0) {
 		apierr_set(&none, 500, E_EXCEPTION,
 		    "the keeper of the catalogue gave job [%s] no number",
@@ -169,6 +239,15 @@ created_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 	job_event(job, EV_CREATED, "created");
 }
 
+static void
+id_is_used(struct apierr *e, const char *id)
+{
+	apierr_set(e, 400, E_EXISTS,
+	    "The job cannot be created with the Id '%s'. The Id is already "
+	    "used.",
+	    id);
+}
+
 void
 job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 {
@@ -179,10 +258,8 @@ job_create(struct jobs *jobs, struct call *call, struct jobconf *conf)
 	char *text;
 
 	if (jobs_find_any(jobs, id) != NULL) {
-		call_fail(call, 400, E_EXISTS,
-		    "The job cannot be created with the Id '%s'. The Id is "
-		    "already used.",
-		    id);
+		id_is_used(&e, id);
+		call_error(call, &e);
 		jobconf_free(conf);
 		return;
 	}
@@ -222,6 +299,55 @@ load_totals(struct job *job, struct span totals)
 	return job_totals_decode(&rb, &job->totals);
 }
 
+static void
+take_stored(struct job *job, const struct msg_keep_job *m)
+{
+	job->incarnation = m->incarnation;
+	job->create_time_ms = m->create_time_ms;
+	job->finished_time_ms = m->finished_time_ms;
+	job->wanted_open = m->wanted_open;
+	if (m->model_snapshot_id.len > 0 &&
+	    (job->model_snapshot_id = span_dup(m->model_snapshot_id)) == NULL)
+		log_warn(
+		    "job %s: the id of its snapshot is not shown", job->id);
+	if (load_totals(job, m->totals) == -1)
+		log_warnx("job %s: its stored counts are not valid", job->id);
+}
+
+/* Is what is stored what is being created, or an earlier job of that id? */
+static bool
+is_same_creation(const struct job *job, const struct msg_keep_job *m)
+{
+	char *text = jobconf_print(job->conf);
+	bool same = text != NULL && m->create_time_ms == job->create_time_ms &&
+	    span_eq(m->config, text);
+
+	free(text);
+	return same;
+}
+
+/*
+ * The keeper that stored it died before it could say so. The request, which
+ * is still to be sent again, will hear that the id is used. Takes conf.
+ */
+static void
+adopt_job(struct job *job, struct jobconf *conf, const struct msg_keep_job *m)
+{
+	bool same = is_same_creation(job, m);
+	struct apierr e;
+
+	jobconf_free(job->conf);
+	job->conf = conf;
+	take_stored(job, m);
+	if (same) {
+		job_event(job, EV_CREATED, "created before the keeper ended");
+		return;
+	}
+	id_is_used(&e, job->id);
+	job_event(job, EV_LOADED, "loaded");
+	job_wake(job, WAIT_CREATED, &e);
+}
+
 /* Takes conf. */
 static void
 load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
@@ -234,35 +360,66 @@ load_job(struct jobs *jobs, const char *id, struct jobconf *conf,
 		jobconf_free(conf);
 		return;
 	}
-	job->incarnation = m->incarnation;
-	job->create_time_ms = m->create_time_ms;
-	job->finished_time_ms = m->finished_time_ms;
-	job->wanted_open = m->wanted_open;
-	if (m->model_snapshot_id.len > 0 &&
-	    (job->model_snapshot_id = span_dup(m->model_snapshot_id)) == NULL)
-		log_warn("job %s: the id of its snapshot is not shown", id);
-	if (load_totals(job, m->totals) == -1)
-		log_warnx("job %s: its stored counts are not valid", id);
+	take_stored(job, m);
 	job_event(job, EV_LOADED, "loaded");
+}
+
+static struct jobconf *
+restore_conf(const char *id, const struct msg_keep_job *m)
+{
+	struct apierr e;
+	struct jobconf *conf =
+	    jobconf_restore(id, m->config.p, m->config.len, &e);
+
+	if (conf == NULL)
+		log_warnx("job %s: its stored configuration is not valid and "
+			  "the job is left alone: %s",
+		    id, e.link[0].reason);
+	return conf;
+}
+
+/*
+ * A keeper that died may have stored an update without saying so. What is on
+ * disk is what the job will be after the next start, so it is that now; unless
+ * another update is on its way, which will be.
+ */
+static void
+reload_job(struct job *job, const struct msg_keep_job *m)
+{
+	struct jobconf *conf;
+	char *text;
+	bool same;
+
+	if (job->incarnation != m->incarnation || job->next_conf != NULL)
+		return;
+	text = jobconf_print(job->conf);
+	same = text == NULL || span_eq(m->config, text);
+	free(text);
+	if (same || (conf = restore_conf(job->id, m)) == NULL)
+		return;
+	log_info("job %s: an update that was stored is found", job->id);
+	jobconf_free(job->conf);
+	job->conf = conf;
 }
 
 void
 jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
 {
 	char *id = span_dup(m->job_id);
-	struct jobconf *conf = NULL;
-	struct apierr e;
+	struct jobconf *conf;
+	struct job *job;
 
-	if (id == NULL)
+	if (id == NULL) {
 		log_warn("a stored job is left alone");
-	else if (jobs_find_any(jobs, id) == NULL &&
-	    (conf = jobconf_restore(id, m->config.p, m->config.len, &e)) ==
-		NULL)
-		log_warnx("job %s: its stored configuration is not valid and "
-			  "the job is left alone: %s",
-		    id, e.link[0].reason);
-	if (conf != NULL)
+		return;
+	}
+	job = jobs_find_any(jobs, id);
+	if (job != NULL && job->state != JOB_CREATING)
+		reload_job(job, m);
+	else if ((conf = restore_conf(id, m)) != NULL && job == NULL)
 		load_job(jobs, id, conf, m);
+	else if (conf != NULL)
+		adopt_job(job, conf, m);
 	free(id);
 }
 
@@ -273,7 +430,9 @@ jobs_reopen(struct jobs *jobs)
 
 	RB_FOREACH (job, job_tree, &jobs->tree)
 		if (job->wanted_open && job->state == JOB_CLOSED)
-			job_event(job, EV_OPEN, "was open when anomd ended");
+			job_event(job,
+			    jobs->srv->upgrade_mode ? EV_PAUSE : EV_OPEN,
+			    "was open when anomd ended");
 }
 
 /* A daemon that was stopped, as its machine may be, must not take that for
@@ -293,6 +452,7 @@ jobs_tick(struct jobs *jobs)
 			watchdog_excuse(job, gap_us);
 		watchdog_tick(job, now_us);
 	}
+	gathers_tick(jobs, now_us);
 	jobs->tick_us = now_us;
 }
 

@@ -10,6 +10,15 @@
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
 #include "supervisor/job.h"
+#include "supervisor/retention.h"
+
+uint32_t
+job_next_request(struct job *job)
+{
+	if (++job->next_request == 0) /* 0 stands for the job itself */
+		job->next_request = 1;
+	return job->next_request;
+}
 
 struct op *
 op_new(struct job *job, struct call *call, enum op_kind kind)
@@ -17,15 +26,14 @@ op_new(struct job *job, struct call *call, enum op_kind kind)
 	struct op *op = calloc(1, sizeof(*op));
 
 	if (op == NULL) {
-		call_fail(call, 503, E_STATUS, "out of memory");
+		if (call != NULL)
+			call_fail(call, 503, E_STATUS, "out of memory");
 		return NULL;
 	}
-	if (++job->next_request == 0) /* 0 stands for the job itself */
-		job->next_request = 1;
 	op->job = job;
 	op->call = call;
 	op->kind = kind;
-	op->request = job->next_request;
+	op->request = job_next_request(job);
 	return op;
 }
 
@@ -90,7 +98,7 @@ op_finish(struct op *op)
 	} else {
 		TAILQ_REMOVE(&job->arriving, op, entry);
 	}
-	if (call == NULL)
+	if (call == NULL && op->kind != OP_EXPIRE)
 		log_debug("job %s: the client of request %u left before its "
 			  "answer",
 		    job->id, op->request);
@@ -104,9 +112,13 @@ ops_fail(struct op_list *list, const struct apierr *e)
 	struct op *op;
 
 	while ((op = TAILQ_FIRST(list)) != NULL) {
+		enum op_kind kind = op->kind;
+		struct job *job = op->job;
 		struct call *call = op_finish(op);
 
-		if (call != NULL)
+		if (kind == OP_EXPIRE)
+			retention_failed(job, e);
+		else if (call != NULL)
 			call_error(call, e);
 	}
 }
@@ -122,6 +134,24 @@ void
 arriving_fail(struct job *job, const struct apierr *e)
 {
 	ops_fail(&job->arriving, e);
+}
+
+int
+line_expire(struct job *job, const struct msg_expire *m)
+{
+	struct apierr e;
+	struct op *op;
+
+	if (line_admit(job, false, &e) == -1)
+		return -1;
+	op = op_new(job, NULL, OP_EXPIRE);
+	if (op == NULL)
+		return -1;
+	op_enter_line(op);
+	if (chan_send(job->chan, MSG_EXPIRE, op->request, m) == 0)
+		return 0;
+	(void)op_finish(op);
+	return -1;
 }
 
 static void

@@ -1,13 +1,13 @@
 /* Owns the command line. */
 #include "common/compat.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/stdfds.h"
 #include "supervisor/conf.h"
 #include "supervisor/daemon.h"
 #include "supervisor/route.h"
@@ -92,19 +92,6 @@ show(const struct conf *conf, bool print)
 	return 1;
 }
 
-/*
- * One of 0, 1 and 2 that is closed would be given to the next file or socket,
- * into which the log would then be written.
- */
-static void
-stdio_fill(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) == -1 &&
-		    open("/dev/null", O_RDWR | O_NOCTTY) != fd)
-			exit(1);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -112,7 +99,7 @@ main(int argc, char *argv[])
 	struct conf *conf;
 	int status = -1;
 
-	stdio_fill();
+	stdfds_fill();
 	log_init("anomd", LOG_LEVEL_INFO);
 	request_read(&req, argc, argv);
 	conf = conf_new();

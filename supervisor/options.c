@@ -12,6 +12,7 @@
 #include "common/units.h"
 #include "supervisor/call.h"
 #include "supervisor/options.h"
+#include "supervisor/warnings.h"
 
 /* What a body may hold for each type; the conversion checks the value. */
 static const struct {
@@ -125,8 +126,10 @@ form_add(struct objparse_table *t, struct objparse_field *at, const char *name,
 static void
 form_init(struct body_form *f, const struct option_table *t)
 {
-	f->top_table = (struct objparse_table){ t->parser, f->top, 0, NULL };
-	f->page_table = (struct objparse_table){ "page", f->page, 0, NULL };
+	f->top_table =
+	    (struct objparse_table){ .parser = t->parser, .field = f->top };
+	f->page_table =
+	    (struct objparse_table){ .parser = "page", .field = f->page };
 	form_add(
 	    &f->top_table, f->top, "job_id", T_STRING, objparse_ignore, NULL);
 	for (size_t i = 0; i < t->n; i++) {
@@ -153,8 +156,12 @@ body_parse(struct options *os, const struct call *c, struct apierr *e)
 	struct jsonx_value *tree = jsonx_parse(c->body, c->body_len, e);
 	struct body_form form;
 
-	if (tree == NULL)
+	if (tree == NULL) {
+		if (op.old && strcmp(e->link[0].type, E_XCONTENT_PARSE) == 0)
+			strlcpy(e->link[0].type, E_JSON_PARSE,
+			    sizeof(e->link[0].type));
 		return -1;
+	}
 	form_init(&form, os->table);
 	os->body = objparse_run(&op, &form.top_table, tree);
 	jsonx_free(tree);
@@ -189,9 +196,11 @@ options_read(struct options *os, const struct option_table *table,
 		return query_read(os, c, target, e);
 	/* What a route takes in the query, it takes in the body instead. */
 	if (params_check(&c->params, NULL, http_req_path(c->req), e) == -1 ||
-	    body_parse(os, c, e) == -1)
+	    body_parse(os, c, e) == -1 || body_read(os, target, e) == -1)
 		return -1;
-	return body_read(os, target, e);
+	if (options_given(os, "allow_no_jobs"))
+		warnings_add_allow_no_jobs(c);
+	return 0;
 }
 
 bool

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/msg.h"
-#include "supervisor/jobexpr.h"
+#include "common/wildcard.h"
 #include "supervisor/rights.h"
 
 #define APPLICATION "anomd"
@@ -113,7 +113,7 @@ grants_on(const struct grants *g, const char *job_id)
 	if (g == NULL || strlen(job_id) > MSG_ID_MAX)
 		return 0;
 	for (size_t i = 0; i < g->n; i++)
-		if (jobexpr_matches(g->item[i].pattern, job_id))
+		if (wildcard_matches(g->item[i].pattern, job_id))
 			rights |= g->item[i].rights;
 	return rights;
 }

@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <json-c/json.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "supervisor/media.h"
 #include "supervisor/route.h"
 #include "supervisor/server.h"
+#include "supervisor/warnings.h"
+#include "supervisor/wish.h"
 
 /*
  * A configuration is some kilobytes. At worst, all small numbers, this many
@@ -29,25 +32,24 @@ static const struct {
 
 /* ---- refusals of the router, whose "error" is a plain string ---- */
 
-static void
-reply_text_error(
-    struct http_req *req, int status, const char *text, bool with_status)
+/* fmt with its arguments is the text. Answers the call. */
+static void PRINTF_LIKE(4, 5) reply_text_error(
+    struct call *c, int status, bool with_status, const char *fmt, ...)
 {
 	struct json_object *o = json_object_new_object();
-	struct jsonout_style plain = { 0 };
-	size_t len = 0;
-	char *json;
+	char *text = NULL;
+	va_list ap;
 
-	jsonmake_string(&o, "error", text);
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) == -1)
+		text = NULL;
+	va_end(ap);
+	jsonmake_string(
+	    &o, "error", text == NULL ? http_status_text(status) : text);
 	if (with_status)
 		jsonmake_int(&o, "status", status);
-	json = o == NULL ? NULL : jsonout_print(o, &plain, &len);
-	if (json == NULL) /* no memory for the text: the status must do */
-		http_reply(req, status, NULL, NULL);
-	else
-		http_reply_bytes(req, status, "application/json", json, len);
-	free(json);
-	json_object_put(o);
+	free(text);
+	call_reply(c, status, o);
 }
 
 static void
@@ -64,52 +66,53 @@ allow_text(unsigned allowed, const char *separator, char *dst, size_t dstlen)
 }
 
 static void
-refuse_path(struct http_req *req)
+refuse_path(struct call *c)
 {
-	char text[2048];
-
-	snprintf(text, sizeof(text),
-	    "no handler found for uri [%s] and method [%s]", http_req_uri(req),
-	    http_req_method_name(req));
-	reply_text_error(req, 400, text, false);
+	reply_text_error(c, 400, false,
+	    "no handler found for uri [%s] and method [%s]",
+	    http_req_uri(c->req), http_req_method_name(c->req));
 }
 
 static void
-refuse_method(struct http_req *req, unsigned allowed)
+refuse_method(struct call *c, unsigned allowed)
 {
-	char text[2048], list[64];
+	struct http_req *req = c->req;
+	char list[64];
 
 	allow_text(allowed, ",", list, sizeof(list));
 	if (http_reply_header(req, "Allow", list) == -1)
 		log_debug("http: no Allow");
 	if (http_req_method(req) == HTTP_OPTIONS) {
 		http_reply_bytes(req, 200, "text/plain; charset=UTF-8", "", 0);
+		call_free(c);
 		return;
 	}
 	allow_text(allowed, ", ", list, sizeof(list));
-	snprintf(text, sizeof(text),
+	reply_text_error(c, 405, true,
 	    "Incorrect HTTP method for uri [%s] and method [%s], allowed: "
 	    "[%s]",
 	    http_req_uri(req), http_req_method_name(req), list);
-	reply_text_error(req, 405, text, true);
 }
 
 /* ---- from the head to the handler ---- */
+
+static enum media_body
+body_kind(const struct call *c)
+{
+	return c->route->body == ROUTE_DATA ? MEDIA_DATA : MEDIA_JSON;
+}
 
 /* The API reports a media type that it does not take as a plain string. */
 static bool
 body_type_ok(struct call *c)
 {
-	enum media_body kind =
-	    c->route->body == ROUTE_DATA ? MEDIA_DATA : MEDIA_JSON;
 	struct apierr e;
 
-	if (!http_req_has_body(c->req) || c->route->body == ROUTE_NO_BODY ||
-	    media_check_body(
-		kind, http_req_header(c->req, "Content-Type"), &e) == 0)
+	if (!http_req_has_body(c->req) ||
+	    media_check_body(body_kind(c),
+		http_req_header(c->req, "Content-Type"), c->old_path, &e) == 0)
 		return true;
-	reply_text_error(c->req, e.status, e.link[0].reason, true);
-	call_free(c);
+	reply_text_error(c, e.status, true, "%s", e.link[0].reason);
 	return false;
 }
 
@@ -140,30 +143,6 @@ collect_gone(struct http_req *req, void *arg)
 	call_free(arg);
 }
 
-/* A small body may come as the parameter "source". */
-static int
-body_from_source(struct call *c)
-{
-	const char *source = params_get(&c->params, "source");
-
-	if (source == NULL || c->route->body == ROUTE_NO_BODY)
-		return 0;
-	c->body = strdup(source);
-	if (c->body == NULL)
-		return -1;
-	c->body_len = strlen(source);
-	return 0;
-}
-
-static int
-call_style(struct call *c, struct apierr *e)
-{
-	c->style.filter_path = params_get(&c->params, "filter_path");
-	if (params_bool(&c->params, "pretty", false, &c->style.pretty, e) == -1)
-		return -1;
-	return params_bool(&c->params, "human", false, &c->style.human, e);
-}
-
 static char *
 decoded(const char *text, size_t len)
 {
@@ -179,8 +158,6 @@ decoded(const char *text, size_t len)
 static int
 call_setup(struct call *c, const struct route_match *m, struct apierr *e)
 {
-	media_answer(http_req_header(c->req, "Accept"), c->old_path, c->media,
-	    sizeof(c->media));
 	if (m->job_id != NULL)
 		c->job_id = decoded(m->job_id, m->job_id_len);
 	if (m->item != NULL)
@@ -189,11 +166,24 @@ call_setup(struct call *c, const struct route_match *m, struct apierr *e)
 	    (m->item != NULL && c->item == NULL))
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "the path is not percent-encoded UTF-8");
-	if (params_parse(&c->params, http_req_query(c->req), e) == -1 ||
-	    call_style(c, e) == -1)
+	if (params_check(
+		&c->params, c->route->params, http_req_path(c->req), e) == -1)
 		return -1;
-	return params_check(
-	    &c->params, c->route->params, http_req_path(c->req), e);
+	return c->route->body == ROUTE_NO_BODY
+	    ? 0
+	    : wish_source(c, body_kind(c), e);
+}
+
+/* What comes as a body is read first, also where there is none. */
+static void
+call_begin(struct call *c)
+{
+	if (c->route->body == ROUTE_DATA) {
+		c->route->handle(c);
+		return;
+	}
+	http_req_on_gone(c->req, collect_gone, c);
+	http_body_collect(c->req, JSON_BODY_MAX, body_collected, c);
 }
 
 /*
@@ -225,47 +215,31 @@ static void
 route_call(
     struct server *srv, struct http_req *req, const struct principal *who)
 {
+	struct call *c = call_new(srv, req);
 	struct route_match m;
 	struct apierr e;
-	struct call *c;
 
-	route_find(http_req_path(req), http_req_method(req), &m);
-	if (m.allowed == 0) {
-		refuse_path(req);
-		return;
-	}
-	if (m.route == NULL) {
-		refuse_method(req, m.allowed);
-		return;
-	}
-	c = call_new(srv, req);
 	if (c == NULL) {
 		call_unserved(req);
 		return;
 	}
 	principal_copy(&c->who, who);
+	route_find(http_req_path(req), http_req_method(req), &m);
 	c->route = m.route;
 	c->old_path = m.old_path;
-	if (call_setup(c, &m, &e) == -1 || call_authorize(c, &e) == -1) {
+	if (wish_read(c, &e) == -1) {
 		call_error(c, &e);
-		return;
+	} else if (m.allowed == 0) {
+		refuse_path(c);
+	} else if (m.route == NULL) {
+		refuse_method(c, m.allowed);
+	} else if (body_type_ok(c)) {
+		warnings_add(c);
+		if (call_setup(c, &m, &e) == -1 || call_authorize(c, &e) == -1)
+			call_error(c, &e);
+		else
+			call_begin(c);
 	}
-	if (!body_type_ok(c))
-		return;
-	if (c->route->body == ROUTE_DATA) {
-		c->route->handle(c);
-		return;
-	}
-	if (!http_req_has_body(req) && body_from_source(c) == -1) {
-		call_fail(c, 503, E_STATUS, "out of memory");
-		return;
-	}
-	if (c->body != NULL) {
-		c->route->handle(c);
-		return;
-	}
-	http_req_on_gone(req, collect_gone, c);
-	http_body_collect(req, JSON_BODY_MAX, body_collected, c);
 }
 
 void

@@ -12,6 +12,7 @@
 #define BASE "{ml}"
 #define ML BASE "/anomaly_detectors"
 #define JOB ML "/{job_id}"
+#define CAT "/_cat"
 #define MONITOR "cluster:monitor/xpack/ml/"
 #define ADMIN "cluster:admin/xpack/ml/"
 #define SECURITY "cluster:admin/xpack/security/"
@@ -19,6 +20,9 @@
 
 /* clang-format off */
 #define LIST_PARAMS "allow_no_match,allow_no_jobs"
+#define CAT_PARAMS LIST_PARAMS ",h,s,v,help,bytes,time"
+#define MEMORY_PARAMS "master_timeout,timeout"
+#define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
@@ -28,17 +32,30 @@
  */
 static const struct route routes[] = {
 	{ "info", READ, "/", "", PRIV_MONITOR, "cluster:monitor/main", ROUTE_NO_BODY, api_root },
+	{ "cat.ml_jobs", READ, CAT "/ml/anomaly_detectors", CAT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_cat_jobs },
+	{ "cat.ml_jobs", READ, CAT "/ml/anomaly_detectors/{job_id}", CAT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_cat_jobs },
 	{ "ml.info", READ, BASE "/info", "", PRIV_MONITOR_ML, MONITOR "info/get", ROUTE_NO_BODY, api_ml_info },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
+	{ "ml.get_memory_stats", READ, "/_ml/memory/{item}/_stats", MEMORY_PARAMS, PRIV_MONITOR_ML, MONITOR "memory/stats/get", ROUTE_NO_BODY, api_memory_stats },
 	{ "ml.get_jobs", READ, ML, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.get_job_stats", READ, ML "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.estimate_model_memory", HTTP_POST, "/_ml/anomaly_detectors/_estimate_model_memory", "", PRIV_MANAGE_ML, ADMIN "job/estimate_model_memory", ROUTE_JSON_NEEDED, api_estimate_model_memory },
+	{ "ml.validate", HTTP_POST, ML "/_validate", "", PRIV_MANAGE_ML, ADMIN "job/validate", ROUTE_JSON_NEEDED, api_validate },
+	{ "ml.validate_detector", HTTP_POST, ML "/_validate/detector", "", PRIV_MANAGE_ML, ADMIN "job/validate/detector", ROUTE_JSON_NEEDED, api_validate_detector },
 	{ "ml.get_jobs", READ, JOB, LIST_PARAMS ",exclude_generated", PRIV_MONITOR_ML, MONITOR "job/get", ROUTE_NO_BODY, api_job_get },
 	{ "ml.put_job", HTTP_PUT, JOB, "ignore_unavailable,allow_no_indices,ignore_throttled,expand_wildcards", PRIV_MANAGE_ML, ADMIN "job/put", ROUTE_JSON_NEEDED, api_job_put },
 	{ "ml.delete_job", HTTP_DELETE, JOB, "force,wait_for_completion,delete_user_annotations,timeout,master_timeout", PRIV_MANAGE_ML, ADMIN "job/delete", ROUTE_NO_BODY, api_job_delete },
 	{ "ml.get_job_stats", READ, JOB "/_stats", LIST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/stats/get", ROUTE_NO_BODY, api_job_stats },
+	{ "ml.update_job", HTTP_POST, JOB "/_update", "", PRIV_MANAGE_ML, ADMIN "job/update", ROUTE_JSON_NEEDED, api_job_update },
 	{ "ml.open_job", HTTP_POST, JOB "/_open", "timeout", PRIV_MANAGE_ML, ADMIN "job/open", ROUTE_JSON, api_job_open },
 	{ "ml.close_job", HTTP_POST, JOB "/_close", "timeout,force," LIST_PARAMS, PRIV_MANAGE_ML, ADMIN "job/close", ROUTE_JSON, api_job_close },
+	/* The old base never had it. */
+	{ "ml.reset_job", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_reset", "wait_for_completion,delete_user_annotations", PRIV_MANAGE_ML, ADMIN "job/reset", ROUTE_NO_BODY, api_job_reset },
 	{ "ml.flush_job", HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ADMIN "job/flush", ROUTE_JSON, api_job_flush },
 	{ "ml.post_data", HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ADMIN "job/data/post", ROUTE_DATA, api_job_data },
+	{ "ml.set_upgrade_mode", HTTP_POST, BASE "/set_upgrade_mode", "enabled,timeout", PRIV_MANAGE_ML, ADMIN "upgrade_mode", ROUTE_NO_BODY, api_set_upgrade_mode },
+	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
+	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data/{job_id}", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "security.authenticate", READ, "/_security/_authenticate", "", PRIV_AUTHENTICATED, SECURITY "user/authenticate", ROUTE_NO_BODY, api_authenticate },
@@ -183,10 +200,25 @@ route_matches(const struct route *r, const char *path, struct route_match *m)
 	return false;
 }
 
+/* A path below the old base is answered as one, also when it is unknown. */
+static bool
+path_is_old(const char *path)
+{
+	for (size_t i = 0; i < NELEM(bases); i++) {
+		size_t len = strlen(bases[i].prefix);
+
+		if (strncmp(path, bases[i].prefix, len) == 0 &&
+		    (path[len] == '/' || path[len] == '\0'))
+			return bases[i].old;
+	}
+	return false;
+}
+
 void
 route_find(const char *path, unsigned method, struct route_match *m)
 {
 	memset(m, 0, sizeof(*m));
+	m->old_path = path_is_old(path);
 	for (size_t i = 0; i < NELEM(routes); i++) {
 		struct route_match try = { 0 };
 

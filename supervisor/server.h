@@ -15,6 +15,8 @@ struct event_base;
 struct http;
 struct jobs;
 struct querypool;
+struct retention;
+struct zones;
 
 struct server {
 	struct event_base *base;
@@ -24,12 +26,20 @@ struct server {
 	struct catalogue *catalogue;
 	struct jobs *jobs;
 	struct querypool *queries;
+	struct zones *zones; /* NULL: there is no zone data */
+	struct retention *retention;
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
+	bool upgrade_mode;     /* jobs rest, and none is opened */
+	bool upgrade_changes;  /* a request to change that is under way */
+	uint64_t tasks;	       /* the number of the last one */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
 	char node_id[23];      /* 22 characters, stable for a state directory */
 	char node_name[65];
-	char machine_memory[24]; /* bytes, in decimal digits */
+	char ephemeral_id[23];	/* the same, of this start */
+	uint64_t memory_bytes;	/* of the machine */
+	uint64_t max_open_jobs; /* as far as descriptors go */
+	unsigned processors;	/* that this process may use */
 	char cluster_uuid[23];
 	char address[128]; /* of the first listener */
 };

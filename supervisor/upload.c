@@ -210,6 +210,18 @@ static const enum upload_encoding encodings[] = {
 	[HTTP_ZSTD] = ENCODING_ZSTD,
 };
 
+/* Data that came as a parameter: what was read instead of a body. */
+static int
+upload_take_source(struct upload *up, const struct call *call)
+{
+	if (evbuffer_add(up->held, call->body, call->body_len) == -1)
+		return -1;
+	up->wire_crc = crc32c(0, call->body, call->body_len);
+	up->wire_bytes = call->body_len;
+	up->srv->inflight_bytes += call->body_len;
+	return 0;
+}
+
 void
 upload_start(struct job *job, struct call *call, int64_t reset_start_s,
     int64_t reset_end_s)
@@ -224,12 +236,15 @@ upload_start(struct job *job, struct call *call, int64_t reset_start_s,
 		up->srv = job->srv;
 		up->held = evbuffer_new();
 	}
-	if (up == NULL || up->held == NULL) {
+	if (up == NULL || up->held == NULL ||
+	    (call->body != NULL && upload_take_source(up, call) == -1)) {
 		op_free(op);
 		call_fail(call, 503, E_STATUS, "out of memory");
 		return;
 	}
-	up->begin.encoding = (uint8_t)encodings[http_req_encoding(call->req)];
+	up->begin.encoding = (uint8_t)(call->body != NULL
+		? ENCODING_IDENTITY
+		: encodings[http_req_encoding(call->req)]);
 	up->begin.reset_start_s = reset_start_s;
 	up->begin.reset_end_s = reset_end_s;
 	TAILQ_INSERT_TAIL(&job->arriving, op, entry);

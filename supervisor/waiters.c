@@ -5,7 +5,9 @@
 #include "common/compat.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
@@ -25,12 +27,39 @@ struct waiter {
 	int64_t until_us; /* monotonic; INT64_MAX: as long as it takes */
 };
 
+#define WHAT_BYTES 300
+
 struct gather {
-	struct call *call; /* NULL: the client left */
+	TAILQ_ENTRY(gather) entry;
+	struct jobs *jobs;
+	struct call *call; /* NULL: answered, or the client left */
 	size_t left;	   /* jobs, and one for gather_end */
 	bool failed;
 	struct apierr error; /* the first one */
+	const char *key;
+	char what[WHAT_BYTES];
+	int64_t timeout_ms;
+	int64_t until_us; /* monotonic; INT64_MAX: as long as it takes */
+	void (*ended)(struct server *);
 };
+
+/* Durations saturate: the largest is no time that ever comes. */
+static int64_t
+time_limit(int64_t timeout_ms)
+{
+	if (timeout_ms < 0 || timeout_ms >= INT64_MAX / 2000)
+		return INT64_MAX;
+	return clock_mono_us() + timeout_ms * 1000;
+}
+
+static void
+call_is_late(struct call *call, const char *what, int64_t timeout_ms)
+{
+	char limit[UNITS_DURATION_BYTES];
+
+	units_show_duration(limit, timeout_ms * 1000000);
+	call_fail(call, 408, E_STATUS, "%s timed out after [%s]", what, limit);
+}
 
 static void
 waiter_gone(struct call *call, void *arg)
@@ -85,27 +114,24 @@ job_wait_opened(struct job *job, struct call *call, int64_t timeout_ms)
 	if (w == NULL)
 		return -1;
 	w->timeout_ms = timeout_ms;
-	/* Durations saturate: the largest is no time that ever comes. */
-	if (timeout_ms >= 0 && timeout_ms < INT64_MAX / 2000)
-		w->until_us = clock_mono_us() + timeout_ms * 1000;
+	w->until_us = time_limit(timeout_ms);
 	return 0;
 }
 
-/* Only openings have a time limit; the job itself goes on to open. */
+/* Only openings have a limit of their own; the job itself goes on to open. */
 void
 job_waiters_tick(struct job *job, int64_t now_us)
 {
 	struct waiter *w, *next;
 
 	TAILQ_FOREACH_SAFE (w, &job->waiters, entry, next) {
-		char limit[UNITS_DURATION_BYTES];
+		char what[WHAT_BYTES];
 
 		if (now_us < w->until_us)
 			continue;
-		units_show_duration(limit, w->timeout_ms * 1000000);
+		snprintf(what, sizeof(what), "Opening job [%s]", job->id);
 		TAILQ_REMOVE(&job->waiters, w, entry);
-		call_fail(w->call, 408, E_STATUS,
-		    "Opening job [%s] timed out after [%s]", job->id, limit);
+		call_is_late(w->call, what, w->timeout_ms);
 		free(w);
 	}
 }
@@ -122,7 +148,8 @@ gather_gone(struct call *call, void *arg)
 }
 
 struct gather *
-gather_new(struct call *call)
+gather_new(struct jobs *jobs, struct call *call, const char *key,
+    const char *what, int64_t timeout_ms, void (*ended)(struct server *))
 {
 	struct gather *g = calloc(1, sizeof(*g));
 
@@ -130,10 +157,43 @@ gather_new(struct call *call)
 		call_fail(call, 503, E_STATUS, "out of memory");
 		return NULL;
 	}
+	g->jobs = jobs;
 	g->call = call;
 	g->left = 1;
+	g->key = key;
+	strlcpy(g->what, what, sizeof(g->what));
+	g->timeout_ms = timeout_ms;
+	g->until_us = time_limit(timeout_ms);
+	g->ended = ended;
+	TAILQ_INSERT_TAIL(&jobs->gathers, g, entry);
 	call_wait(call, gather_gone, g);
 	return g;
+}
+
+void
+gathers_tick(struct jobs *jobs, int64_t now_us)
+{
+	struct gather *g;
+
+	TAILQ_FOREACH (g, &jobs->gathers, entry) {
+		struct call *call = g->call;
+
+		if (call == NULL || now_us < g->until_us)
+			continue;
+		g->call = NULL;
+		call_is_late(call, g->what, g->timeout_ms);
+	}
+}
+
+void
+gathers_free(struct jobs *jobs)
+{
+	struct gather *g;
+
+	while ((g = TAILQ_FIRST(&jobs->gathers)) != NULL) {
+		TAILQ_REMOVE(&jobs->gathers, g, entry);
+		free(g);
+	}
 }
 
 static void
@@ -168,11 +228,26 @@ gather_done(struct gather *g, const struct apierr *e)
 		gather_note(g, e);
 	if (--g->left > 0)
 		return;
+	TAILQ_REMOVE(&g->jobs->gathers, g, entry);
 	if (g->call != NULL && g->failed)
 		call_error(g->call, &g->error);
 	else if (g->call != NULL)
-		call_reply_true(g->call, "closed");
+		call_reply_true(g->call, g->key);
+	if (g->ended != NULL)
+		g->ended(g->jobs->srv);
 	free(g);
+}
+
+struct server *
+gather_server(const struct gather *g)
+{
+	return g->jobs->srv;
+}
+
+void
+gather_fail(struct gather *g, const struct apierr *e)
+{
+	gather_note(g, e);
 }
 
 void
@@ -206,7 +281,7 @@ reply_closed(struct job *job, struct call *call)
 }
 
 static void
-reply_deleted(struct job *job, struct call *call)
+reply_acknowledged(struct job *job, struct call *call)
 {
 	(void)job;
 	call_reply_true(call, "acknowledged");
@@ -216,7 +291,9 @@ static void (*const replies[])(struct job *, struct call *) = {
 	[WAIT_CREATED] = reply_created,
 	[WAIT_OPENED] = reply_opened,
 	[WAIT_CLOSED] = reply_closed,
-	[WAIT_DELETED] = reply_deleted,
+	[WAIT_DELETED] = reply_acknowledged,
+	[WAIT_RESET] = reply_acknowledged,
+	[WAIT_PAUSED] = reply_acknowledged,
 };
 
 void

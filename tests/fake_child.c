@@ -106,6 +106,12 @@ fake_count(const char *program)
 }
 
 struct child *
+fake_at(unsigned i)
+{
+	return &fakes[i];
+}
+
+struct child *
 fake_last(const char *program)
 {
 	for (unsigned i = nfakes; i > 0; i--)

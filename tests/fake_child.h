@@ -12,7 +12,7 @@
 #include "common/msg.h"
 #include "supervisor/child.h"
 
-#define FAKE_MAX 64 /* spawns in one test */
+#define FAKE_MAX 512 /* spawns in one test */
 
 struct child {
 	char program[32]; /* last part of the path */
@@ -30,6 +30,8 @@ struct child {
 extern unsigned fake_failing;
 /* How many were started, of this program or (NULL) of all. */
 unsigned fake_count(const char *program);
+/* The i-th of all that were started. */
+struct child *fake_at(unsigned i);
 /* The last one started of this program; NULL: none. */
 struct child *fake_last(const char *program);
 

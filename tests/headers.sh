@@ -7,7 +7,7 @@ unit=headers.$$.c
 trap 'rm -f "$unit"' EXIT
 
 for header in "$top"/common/*.h "$top"/supervisor/*.h "$top"/worker/*.h \
-    "$top"/query/*.h "$top"/keeper/*.h; do
+    "$top"/query/*.h "$top"/keeper/*.h "$top"/ctl/*.h; do
 	name=${header#"$top"/}
 	printf '#include "common/compat.h"\n#include "%s"\n#include "%s"\n' \
 	    "$name" "$name" >"$unit"

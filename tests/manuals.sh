@@ -57,5 +57,48 @@ if keys=$(sed -n 's/^	{ "\([a-z_]*\)", KEY_.*/\1/p' \
 	done
 fi
 
+# Fields of a job in the section of their object, with type and marks, and what
+# functions need: as the tables of the parser have them.
+tests/print_jobconf >manuals.fields || fail "print_jobconf"
+[ "$(wc -l <manuals.fields)" -gt 90 ] || fail "the list of a job is short"
+while IFS='|' read -r section line; do
+	awk -v section=".Ss $section" '
+	    /^\.S[hs] / { inside = $0 == section; next }
+	    inside' "$top/man/anomd-job.5" | grep -Fxq -e "$line" ||
+	    fail "anomd-job(5): $section has no line: $line"
+done <manuals.fields
+rm -f manuals.fields
+
+# Commands of anomctl and the options of each, as its own help has them.
+text=$(mandoc -Tascii -O width=400 "$top/man/anomctl.1" |
+    sed "s,.$(printf '\b'),,g; s/^ *//")
+options() { sed -n '/^Options.*:$/,/^$/s/^ *\(-.*\)/\1/p' | sed 's/  .*//'; }
+names=$(./anomctl help | sed -n '/^Commands:/,/^$/s/^  \(.*\)/\1/p' |
+    sed 's/  .*//')
+[ "$(echo "$names" | wc -l)" -gt 9 ] || fail "the list of commands is short"
+./anomctl help | options >manuals.options
+while read -r option; do
+	echo "$text" | grep -Eqx -- "$option(  .*)?" ||
+	    fail "anomctl(1) has no $option"
+done <manuals.options
+echo "$names" >manuals.names
+while read -r name; do
+	paragraph=$(echo "$text" | awk -v name="$name" -v names="$names" '
+	    BEGIN { n = split(names, list, "\n")
+		for (i = 1; i <= n; i++) known[list[i]] = 1 }
+	    $0 == name { inside = 1 }
+	    inside && $0 != name && ($0 in known || /^[A-Z]+$/) { exit }
+	    inside')
+	[ -n "$paragraph" ] || fail "anomctl(1) has no paragraph on $name"
+	# shellcheck disable=SC2046  # the lower-case words are the command
+	./anomctl help $(echo "$name" | grep -Eo '^[a-z]+( [a-z]+)?') |
+	    options >manuals.options
+	while read -r option; do
+		echo "$paragraph" | grep -Eqx -- "$option(  .*)?" ||
+		    fail "anomctl(1): $name has no $option"
+	done <manuals.options
+done <manuals.names
+rm -f manuals.names manuals.options
+
 echo "$fails faults"
 [ "$fails" -eq 0 ]

@@ -13,7 +13,9 @@
 #include "supervisor/auth.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/querypool.h"
+#include "supervisor/retention.h"
 #include "supervisor/route.h"
+#include "supervisor/upgrade.h"
 #include "tests/supervisor_fixture.h"
 
 struct server sv;
@@ -21,6 +23,14 @@ unsigned sv_loaded, sv_failed;
 
 static struct conf *conf;
 static uint64_t next_incarnation;
+
+static void
+on_setting(void *arg, const struct msg_keep_setting *m)
+{
+	(void)arg;
+	if (sv_loaded == 0)
+		upgrade_load(&sv, m);
+}
 
 static void
 on_job(void *arg, const struct msg_keep_job *m)
@@ -63,6 +73,7 @@ on_failed(void *arg, const char *why)
 }
 
 static const struct catalogue_handlers handlers = {
+	.setting = on_setting,
 	.job = on_job,
 	.user = on_user,
 	.key = on_key,
@@ -86,9 +97,10 @@ sv_begin(void)
 	sv = (struct server){ .base = fx_base, .conf = conf, .http = fx_http };
 	sv.jobs = jobs_new(&sv);
 	sv.queries = querypool_new(&sv);
+	sv.retention = retention_new(&sv);
 	sv.catalogue = catalogue_new(&sv, &handlers, NULL);
-	cr_assert(
-	    sv.jobs != NULL && sv.queries != NULL && sv.catalogue != NULL);
+	cr_assert(sv.jobs != NULL && sv.queries != NULL &&
+	    sv.retention != NULL && sv.catalogue != NULL);
 }
 
 void
@@ -117,6 +129,7 @@ sv_end(void)
 	http_free(fx_http);
 	fx_http = NULL;
 	querypool_free(sv.queries);
+	retention_free(sv.retention);
 	jobs_free(sv.jobs);
 	catalogue_free(sv.catalogue);
 	auth_free(sv.auth);
@@ -160,6 +173,7 @@ sv_tick(unsigned s)
 	while (s-- > 0) {
 		fx_pass_ms(1000);
 		jobs_tick(sv.jobs);
+		retention_tick(sv.retention);
 		catalogue_tick(sv.catalogue);
 		querypool_tick(sv.queries);
 		fx_turn();
@@ -173,7 +187,7 @@ sv_store(uint16_t type)
 	struct msg_keep_done done = { 0 };
 	uint32_t request = fake_expect(keeper, type, NULL);
 
-	if (type == MSG_KEEP_CREATE)
+	if (type == MSG_KEEP_CREATE || type == MSG_KEEP_RESET)
 		done.incarnation = ++next_incarnation;
 	fake_say(keeper, MSG_KEEP_DONE, request, &done);
 }

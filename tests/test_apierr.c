@@ -73,6 +73,31 @@ Test(apierr, plain_faults_are_never_the_root_of_what_wraps_them)
 	    "\"status\":400}");
 }
 
+Test(apierr, trace_tells_the_way_to_the_innermost_cause)
+{
+	struct json_object *o;
+	struct apierr e;
+
+	apierr_set(&e, 400, E_ILLEGAL_ARGUMENT, "inner");
+	apierr_wrap(&e, E_XCONTENT_PARSE, "outer");
+	o = apierr_json_traced(&e);
+	cr_assert_not_null(o);
+	cr_expect_str_eq(
+	    json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
+	    "{\"error\":{\"root_cause\":[{\"type\":"
+	    "\"x_content_parse_exception\",\"reason\":\"outer\","
+	    "\"stack_trace\":\"x_content_parse_exception: outer\\n"
+	    "caused by: illegal_argument_exception: inner\"}],\"type\":"
+	    "\"x_content_parse_exception\",\"reason\":\"outer\","
+	    "\"caused_by\":{\"type\":\"illegal_argument_exception\","
+	    "\"reason\":\"inner\",\"stack_trace\":"
+	    "\"illegal_argument_exception: inner\"},\"stack_trace\":"
+	    "\"x_content_parse_exception: outer\\n"
+	    "caused by: illegal_argument_exception: inner\"},"
+	    "\"status\":400}");
+	json_object_put(o);
+}
+
 Test(apierr, full_chain_loses_its_innermost_link)
 {
 	struct apierr e;

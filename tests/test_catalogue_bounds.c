@@ -38,6 +38,13 @@ answered(void *arg, const struct apierr *e, uint64_t incarnation)
 }
 
 static void
+ignore_setting(void *arg, const struct msg_keep_setting *m)
+{
+	(void)arg;
+	(void)m;
+}
+
+static void
 ignore_job(void *arg, const struct msg_keep_job *m)
 {
 	(void)arg;
@@ -57,9 +64,10 @@ note_failed(void *arg, const char *why)
 	((struct seen *)arg)->failed++;
 }
 
-static const struct catalogue_handlers handlers = {
-	.job = ignore_job, .loaded = ignore_loaded, .failed = note_failed
-};
+static const struct catalogue_handlers handlers = { .setting = ignore_setting,
+	.job = ignore_job,
+	.loaded = ignore_loaded,
+	.failed = note_failed };
 
 struct fixture {
 	struct conf conf;

@@ -146,3 +146,17 @@ Test(conf, a_missing_file_is_a_fault_unless_it_is_the_default)
 	cr_expect_eq(conf_read(c, "/nonexistent/anomd.conf", false), -1);
 	conf_free(c);
 }
+
+Test(conf, reported_version_is_compared_by_its_numbers)
+{
+	struct conf *c = conf_new();
+
+	cr_assert_not_null(c);
+	cr_expect_eq(conf_set_option(c, "reported_version=7.10.2"), 0);
+	cr_expect(conf_reports(c, 7, 10));
+	cr_expect(conf_reports(c, 7, 9));
+	cr_expect(conf_reports(c, 6, 99));
+	cr_expect_not(conf_reports(c, 7, 11));
+	cr_expect_not(conf_reports(c, 8, 0));
+	conf_free(c);
+}

@@ -2,24 +2,29 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "supervisor/job.h"
 #include "supervisor/server.h"
 
 /* What must happen, written down apart from the table of edges. '.': the
-   event is refused; else the first letter of the state that follows, with X
-   for DELETING and R for CREATING. */
+   event is refused; else the letter of the state that follows. */
 static const char *const expected[JOB_NSTATES] = {
-	/* events:     created open ready close force exit+ exit- delete df
-	   loaded */
-	[JOB_CREATING] = "C........C",
-	[JOB_CLOSED] = ".O.CC..X..",
-	[JOB_OPENING] = "..PGGFF...",
-	[JOB_OPENED] = "...GGFF...",
-	[JOB_CLOSING] = "...GGCF...",
-	[JOB_FAILED] = ".O..C.....",
-	[JOB_DELETING] = ".......XC.",
+	/* events, in their order: created open ready close force exit+ exit-
+	   delete delete_failed loaded reset reset_done reset_failed trim
+	   trimmed pause resume */
+	[JOB_CREATING] = "C........C.......",
+	[JOB_CLOSED] = ".O.CC..X..S..T.U.",
+	[JOB_OPENING] = "..PGGFF.......O..",
+	[JOB_OPENED] = "...GGFF........I.",
+	[JOB_CLOSING] = "...GGCF.......C..",
+	[JOB_FAILED] = ".O..C............",
+	[JOB_DELETING] = ".......XC.....X..",
+	[JOB_RESETTING] = ".......S..SCC.S..",
+	[JOB_TRIMMING] = ".O.....X..S...C..",
+	[JOB_PAUSING] = "...GGUF..........",
+	[JOB_PAUSED] = "...CC...........O",
 };
 
 static const char letters[JOB_NSTATES] = {
@@ -30,11 +35,16 @@ static const char letters[JOB_NSTATES] = {
 	[JOB_CLOSING] = 'G',
 	[JOB_FAILED] = 'F',
 	[JOB_DELETING] = 'X',
+	[JOB_RESETTING] = 'S',
+	[JOB_TRIMMING] = 'T',
+	[JOB_PAUSING] = 'I',
+	[JOB_PAUSED] = 'U',
 };
 
 Test(job_state, every_pair_leads_where_it_should)
 {
 	for (int s = 0; s < JOB_NSTATES; s++) {
+		cr_assert_eq(strlen(expected[s]), JOB_NEVENTS);
 		for (int ev = 0; ev < JOB_NEVENTS; ev++) {
 			enum job_state to =
 			    job_edge((enum job_state)s, (enum job_event)ev);
@@ -43,6 +53,69 @@ Test(job_state, every_pair_leads_where_it_should)
 			cr_expect_eq(got, expected[s][ev],
 			    "state %d event %d: %c, not %c", s, ev, got,
 			    expected[s][ev]);
+		}
+	}
+}
+
+/* And what must be done on the way; nothing for pairs that are not here. */
+static const struct {
+	enum job_state from;
+	enum job_event event;
+	const char *action;
+} actions[] = {
+	{ JOB_CREATING, EV_CREATED, "act_created" },
+	{ JOB_CLOSED, EV_OPEN, "job_process_start" },
+	{ JOB_CLOSED, EV_CLOSE, "act_closed" },
+	{ JOB_CLOSED, EV_FORCE, "act_closed" },
+	{ JOB_CLOSED, EV_DELETE, "act_delete" },
+	{ JOB_CLOSED, EV_RESET, "act_reset" },
+	{ JOB_CLOSED, EV_TRIM, "job_process_trim" },
+	{ JOB_OPENING, EV_READY, "act_opened" },
+	{ JOB_OPENING, EV_CLOSE, "act_abort" },
+	{ JOB_OPENING, EV_FORCE, "act_abort" },
+	{ JOB_OPENING, EV_EXIT_EXPECTED, "act_failed" },
+	{ JOB_OPENING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENING, EV_TRIMMED, "job_process_start" },
+	{ JOB_OPENED, EV_CLOSE, "act_close" },
+	{ JOB_OPENED, EV_FORCE, "act_force" },
+	{ JOB_OPENED, EV_EXIT_EXPECTED, "act_failed" },
+	{ JOB_OPENED, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENED, EV_PAUSE, "act_pause" },
+	{ JOB_CLOSING, EV_FORCE, "act_force" },
+	{ JOB_CLOSING, EV_EXIT_EXPECTED, "act_closed" },
+	{ JOB_CLOSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_CLOSING, EV_TRIMMED, "act_closed" },
+	{ JOB_FAILED, EV_OPEN, "job_process_start" },
+	{ JOB_FAILED, EV_FORCE, "act_closed" },
+	{ JOB_DELETING, EV_TRIMMED, "act_delete" },
+	{ JOB_RESETTING, EV_DELETE, "act_delete_later" },
+	{ JOB_RESETTING, EV_TRIMMED, "act_reset" },
+	{ JOB_TRIMMING, EV_OPEN, "act_end_trim" },
+	{ JOB_TRIMMING, EV_DELETE, "act_end_trim" },
+	{ JOB_TRIMMING, EV_RESET, "act_end_trim" },
+	{ JOB_PAUSING, EV_EXIT_EXPECTED, "act_paused" },
+	{ JOB_PAUSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_PAUSING, EV_CLOSE, "note_close" },
+	{ JOB_PAUSING, EV_FORCE, "act_force" },
+	{ JOB_PAUSED, EV_RESUME, "job_process_start" },
+	{ JOB_PAUSED, EV_CLOSE, "act_closed" },
+	{ JOB_PAUSED, EV_FORCE, "act_closed" },
+};
+
+Test(job_state, every_pair_does_what_it_should)
+{
+	for (int s = 0; s < JOB_NSTATES; s++) {
+		for (int ev = 0; ev < JOB_NEVENTS; ev++) {
+			const char *want = "nothing", *got;
+
+			for (size_t i = 0; i < NELEM(actions); i++)
+				if (actions[i].from == (enum job_state)s &&
+				    actions[i].event == (enum job_event)ev)
+					want = actions[i].action;
+			got = job_edge_action(
+			    (enum job_state)s, (enum job_event)ev);
+			cr_expect_str_eq(got == NULL ? "nothing" : got, want,
+			    "state %d event %d: %s", s, ev, want);
 		}
 	}
 }
@@ -79,7 +152,7 @@ Test(job_state, no_state_is_a_trap)
 Test(job_state, death_of_the_process_is_known_everywhere)
 {
 	static const enum job_state running[] = { JOB_OPENING, JOB_OPENED,
-		JOB_CLOSING };
+		JOB_CLOSING, JOB_PAUSING };
 
 	for (size_t i = 0; i < NELEM(running); i++) {
 		cr_expect_eq(
@@ -87,6 +160,16 @@ Test(job_state, death_of_the_process_is_known_everywhere)
 		cr_expect_neq(
 		    job_edge(running[i], EV_EXIT_EXPECTED), JOB_NSTATES);
 	}
+}
+
+/* A worker that trims may be wanted away by anything that finds it there. */
+Test(job_state, the_end_of_a_trimmer_is_known_wherever_it_can_come)
+{
+	static const enum job_state after[] = { JOB_TRIMMING, JOB_OPENING,
+		JOB_CLOSING, JOB_DELETING, JOB_RESETTING };
+
+	for (size_t i = 0; i < NELEM(after); i++)
+		cr_expect_neq(job_edge(after[i], EV_TRIMMED), JOB_NSTATES);
 }
 
 /* What a worker says of its end goes into the log and into answers. */

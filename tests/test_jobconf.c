@@ -12,6 +12,7 @@
 
 #include "common/jobconf.h"
 #include "common/jsonout.h"
+#include "common/zones.h"
 
 #define BODY(analysis, rest)                                                   \
 	"{'analysis_config':{" analysis "},'data_description':{}" rest "}"
@@ -38,7 +39,8 @@ static struct jobconf *
 parse(const char *text, bool old, struct apierr *e)
 {
 	char *json = quoted(text);
-	struct jobconf *c = jobconf_parse("j1", json, strlen(json), old, e);
+	struct jobconf_rules rules = { .old = old };
+	struct jobconf *c = jobconf_parse("j1", json, strlen(json), &rules, e);
 
 	free(json);
 	return c;
@@ -777,6 +779,226 @@ Test(jobconf, memory_limit_prints_in_mb)
 	    E_STATUS,
 	    "categorization_examples_limit cannot be less than 0. Value = "
 	    "-1");
+	refuse(TOP(",'analysis_limits':{'categorization_examples_limit':"
+		   "-12345}"),
+	    E_STATUS,
+	    "categorization_examples_limit cannot be less than 0. Value = "
+	    "-12,345");
+	refuse(LIMIT("-1234567"), E_STATUS,
+	    "model_memory_limit must be at least 1 MiB. Value = -1,234,567");
+}
+
+/* By the rules; NULL with *e. */
+static struct jobconf *
+parse_by(const struct jobconf_rules *rules, const char *text, struct apierr *e)
+{
+	char *json = quoted(text);
+	struct jobconf *c = jobconf_parse("j1", json, strlen(json), rules, e);
+
+	free(json);
+	return c;
+}
+
+static void
+refuse_by_rules(const struct jobconf_rules *rules, const char *text,
+    const char *type, const char *reason)
+{
+	struct apierr e;
+	struct jobconf *c = parse_by(rules, text, &e);
+
+	cr_assert_null(c, "%s was taken", text);
+	cr_expect_eq(e.status, 400);
+	cr_expect_str_eq(e.link[e.n - 1].type, type);
+	cr_expect_str_eq(
+	    e.link[e.n - 1].reason, reason, "%s", e.link[e.n - 1].reason);
+}
+
+static uint64_t
+limit_by(uint64_t most, const char *text)
+{
+	struct jobconf_rules rules = { .max_model_memory_bytes = most };
+	struct apierr e;
+	struct jobconf *c = parse_by(&rules, text, &e);
+	uint64_t mb;
+
+	cr_assert_not_null(c, "%s: %s", text, e.link[0].reason);
+	mb = c->model_memory_limit_mb;
+	jobconf_free(c);
+	return mb;
+}
+
+Test(jobconf, a_greatest_memory_limit_bounds_the_default_and_the_rest)
+{
+	struct jobconf_rules rules = { .max_model_memory_bytes = UINT64_C(9)
+		    << 30 };
+
+	cr_expect_eq(limit_by(0, TOP("")), 1024);
+	cr_expect_eq(limit_by(UINT64_C(9) << 30, TOP("")), 1024);
+	cr_expect_eq(limit_by(512 << 20, TOP("")), 512);
+	cr_expect_eq(limit_by(512 << 20,
+			 TOP(",'analysis_limits':{'"
+			     "categorization_examples_limit':2}")),
+	    512);
+	cr_expect_eq(limit_by((1 << 20) + 5, TOP("")), 1);
+	cr_expect_eq(limit_by(UINT64_C(9) << 30, LIMIT("'9g'")), 9216);
+	refuse_by_rules(&rules, LIMIT("'10gb'"), E_STATUS,
+	    "model_memory_limit [10gb] must be less than the value of the "
+	    "xpack.ml.max_model_memory_limit setting [9gb]");
+	refuse_by_rules(&rules, LIMIT("9217"), E_STATUS,
+	    "model_memory_limit [9gb] must be less than the value of the "
+	    "xpack.ml.max_model_memory_limit setting [9gb]");
+	/* It comes behind the check for equal detectors. */
+	refuse_by_rules(&rules,
+	    BODY("'detectors':[{'function':'count'},{'function':'count'}]",
+		",'analysis_limits':{'model_memory_limit':'10gb'}"),
+	    E_ILLEGAL_ARGUMENT, "Duplicate detectors are not allowed: [count]");
+}
+
+#define ZONE(v) TOP(",'custom_settings':{'a':1,'time_zone':" v ",'z':2}")
+
+Test(jobconf, a_time_zone_is_one_that_the_machine_knows)
+{
+	struct zones *zones = zones_load(ZONES_DIR);
+	struct jobconf_rules rules = { .zones = zones };
+	static const char *const good[] = { "UTC", "Europe/Berlin",
+		"America/Argentina/Buenos_Aires", "Etc/GMT+5" };
+	char text[256], *printed;
+	struct apierr e;
+	struct jobconf *c;
+
+	if (zones_count(zones) == 0)
+		cr_skip_test("this machine has no zone data");
+	for (size_t i = 0; i < NELEM(good); i++) {
+		snprintf(text, sizeof(text), ZONE("'%s'"), good[i]);
+		c = parse_by(&rules, text, &e);
+		cr_assert_not_null(c, "%s", good[i]);
+		jobconf_free(c);
+	}
+	refuse_by_rules(&rules, ZONE("'Europe/Berlim'"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone [Europe/Berlim] is no time zone of "
+	    "this machine; use a name of the IANA database, such as "
+	    "[Europe/Berlin] or [UTC]");
+	refuse_by_rules(&rules, ZONE("'../zoneinfo/UTC'"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone [../zoneinfo/UTC] is no time zone of "
+	    "this machine; use a name of the IANA database, such as "
+	    "[Europe/Berlin] or [UTC]");
+	refuse_by_rules(&rules, ZONE("''"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone [] is no time zone of this machine; "
+	    "use a name of the IANA database, such as [Europe/Berlin] or "
+	    "[UTC]");
+	refuse_by_rules(&rules, ZONE("null"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone has to be a string, the name of a time "
+	    "zone such as [Europe/Berlin] or [UTC], not VALUE_NULL");
+	refuse_by_rules(&rules, ZONE("{'x':1}"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone has to be a string, the name of a time "
+	    "zone such as [Europe/Berlin] or [UTC], not START_OBJECT");
+	/* One further in has no meaning here. */
+	c = parse_by(&rules,
+	    TOP(",'custom_settings':{'x':{'time_zone':'nowhere'}}"), &e);
+	cr_assert_not_null(c);
+	jobconf_free(c);
+	/* Stored, it is read whatever the machine knows by then. */
+	c = parse_by(&rules, ZONE("'Europe/Berlin'"), &e);
+	printed = jobconf_print(c);
+	jobconf_free(c);
+	c = jobconf_restore("j1", printed, strlen(printed), &e);
+	cr_expect_not_null(c);
+	jobconf_free(c);
+	free(printed);
+	zones_free(zones);
+}
+
+Test(jobconf, without_zone_data_the_cure_is_told)
+{
+	jobconf_free(accept(ZONE("'UTC'")));
+	refuse(ZONE("'Europe/Berlin'"), E_ILLEGAL_ARGUMENT,
+	    "custom_settings.time_zone [Europe/Berlin] is not known: this "
+	    "machine has no time zone data; install it (tzdata) and start "
+	    "anomd again, or use [UTC]");
+}
+
+static int
+validate(const char *text, bool old, struct apierr *e)
+{
+	struct jobconf_rules rules = { .old = old };
+	char *json = quoted(text);
+	int rc = jobconf_validate(json, strlen(json), &rules, e);
+
+	free(json);
+	return rc;
+}
+
+Test(jobconf, validation_needs_no_id)
+{
+	struct apierr e;
+
+	cr_expect_eq(validate(TOP(""), false, &e), 0);
+	cr_expect_eq(validate(TOP(",'job_id':'any'"), false, &e), 0);
+	cr_expect_eq(validate(TOP(",'groups':['j1']"), false, &e), 0);
+	cr_expect_eq(validate(TOP(",'job_id':'_'"), false, &e), -1);
+	cr_expect_str_eq(e.link[0].reason,
+	    "Invalid job_id; '_' can contain lowercase alphanumeric (a-z and "
+	    "0-9), hyphens or underscores; must start and end with "
+	    "alphanumeric");
+	cr_expect_eq(
+	    validate(TOP(",'job_id':'g','groups':['g']"), false, &e), -1);
+	cr_expect_str_eq(e.link[0].type, E_EXISTS);
+	cr_expect_eq(validate("", false, &e), -1);
+	cr_expect_str_eq(e.link[0].reason, "request body is required");
+	cr_expect_eq(validate(BODY("'detectors':[{'function':'count'},"
+				   "{'function':'count'}]",
+				  ""),
+			 false, &e),
+	    -1);
+	cr_expect_str_eq(
+	    e.link[0].reason, "Duplicate detectors are not allowed: [count]");
+	cr_expect_eq(validate(TOP(",'create_time':1"), true, &e), -1);
+	cr_expect_str_eq(e.link[0].reason,
+	    "The job is configured with fields [create_time] that are illegal "
+	    "to set at job creation");
+	cr_expect_eq(validate(TOP(",'create_time':1"), false, &e), -1);
+	cr_expect_str_eq(e.link[0].reason,
+	    "[1:79] [job_details] unknown field [create_time]");
+}
+
+Test(jobconf, a_detector_is_validated_with_bare_messages)
+{
+	static const struct {
+		const char *text;
+		const char *reason; /* NULL: it is valid */
+	} cases[] = {
+		{ "{'function':'count'}", NULL },
+		{ "{'function':'nzc','by_field_name':'a'}", NULL },
+		{ "{'function':'mean','by_field_name':'airline'}",
+		    "field_name must be set when the 'mean' function is "
+		    "used" },
+		{ "{'function':'count','by_field_name':'over'}",
+		    "'over' is not a permitted value for by_field_name" },
+		{ "{'function':'x'}",
+		    "[1:13] [detector] failed to parse field [function]" },
+		{ "{'functio':'count'}",
+		    "[1:2] [detector] unknown field [functio] did you mean "
+		    "[function]?" },
+		{ "{'function':1}",
+		    "[1:13] [detector] function doesn't support values of "
+		    "type: VALUE_NUMBER" },
+		{ "[]",
+		    "[1:1] [detector] Expected START_OBJECT but was: "
+		    "START_ARRAY" },
+		{ "", "request body is required" },
+	};
+
+	for (size_t i = 0; i < NELEM(cases); i++) {
+		char *json = quoted(cases[i].text);
+		struct apierr e;
+		int rc =
+		    jobconf_validate_detector(json, strlen(json), NULL, &e);
+
+		cr_expect_eq(rc, cases[i].reason == NULL ? 0 : -1, "%s", json);
+		if (rc == -1)
+			cr_expect_str_eq(e.link[0].reason, cases[i].reason);
+		free(json);
+	}
 }
 
 Test(jobconf, data_description_defaults_and_echoes)
@@ -802,6 +1024,8 @@ Test(jobconf, data_description_defaults_and_echoes)
 	    "Invalid Time format string 'yyyy-MM-dd'");
 	refuse(DATA("'field_delimiter':',,'"), E_ILLEGAL_ARGUMENT,
 	    "String must be a single character, found [,,]");
+	refuse(DATA("'field_delimiter':'\xc3\xa9'"), E_ILLEGAL_ARGUMENT,
+	    "field_delimiter has to be a character of ASCII, found [\xc3\xa9]");
 	refuse(DATA("'quote_character':''"), E_ILLEGAL_ARGUMENT,
 	    "String must be a single character, found []");
 	refuse(DATA("'time_field':null"), "null_pointer_exception",
@@ -920,8 +1144,19 @@ Test(jobconf, index_name_gets_its_prefix_once)
 	    "and end with alphanumeric");
 }
 
+Test(jobconf, broken_json_has_the_type_that_its_base_knows)
+{
+	refuse("{'job_id' 1}", E_XCONTENT_PARSE,
+	    "[1:11] Unexpected character (code 49): expected a colon");
+	refuse_by("{'job_id' 1}", true, E_JSON_PARSE,
+	    "[1:11] Unexpected character (code 49): expected a colon");
+	refuse_by("", true, E_PARSE, "request body is required");
+}
+
 Test(jobconf, what_a_server_sets_is_refused)
 {
+	prints_not(TOP(",'job_type':'anomaly_detector','job_version':'1'"),
+	    "job_version");
 	refuse(TOP(",'create_time':1"), E_XCONTENT_PARSE,
 	    "[1:79] [job_details] unknown field [create_time]");
 	refuse_by(TOP(",'create_time':1,'job_version':'6.8.0',"
@@ -1052,7 +1287,7 @@ Test(jobconf, each_function_takes_the_fields_it_should)
 					    ",\"%s\":\"f%u\"", names[b], b);
 			snprintf(text + n, sizeof(text) - (size_t)n,
 			    "}]},\"data_description\":{}}");
-			c = jobconf_parse("j1", text, strlen(text), false, &e);
+			c = jobconf_parse("j1", text, strlen(text), NULL, &e);
 			cr_expect_eq(
 			    c != NULL, is_allowed(fn->name, mask), "%s", text);
 			if (c != NULL)
@@ -1140,7 +1375,7 @@ Test(jobconf, every_truncation_is_refused)
 
 	for (size_t len = 0; len < strlen(json); len++)
 		cr_expect_null(
-		    jobconf_parse("j1", json, len, false, &e), "%zu", len);
+		    jobconf_parse("j1", json, len, NULL, &e), "%zu", len);
 	free(json);
 	free(text);
 }

@@ -242,3 +242,68 @@ Test(jsonout, human_twins_can_be_filtered)
 		.human = true, .filter_path = "create_time_string" },
 	    "{\"create_time_string\":\"1970-01-01T00:00:00.000Z\"}");
 }
+
+static void
+yaml(const char *json, const char *want)
+{
+	expect(json, (struct jsonout_style){ .yaml = true }, want);
+}
+
+Test(jsonout, yaml_is_a_document_in_block_style)
+{
+	yaml("{\"a\":{\"b\":1,\"c\":{\"d\":\"x\"}},\"e\":true,\"f\":null}",
+	    "---\na:\n  b: 1\n  c:\n    d: \"x\"\ne: true\nf: null\n");
+	yaml("{\"l\":[1,\"x\",{\"a\":1,\"b\":[2]},[3,[4]]],\"z\":0}",
+	    "---\nl:\n- 1\n- \"x\"\n- a: 1\n  b:\n  - 2\n- - 3\n  - - 4\n"
+	    "z: 0\n");
+	yaml("[{\"a\":[],\"b\":{}},{}]", "---\n- a: []\n  b: {}\n- {}\n");
+}
+
+Test(jsonout, yaml_of_no_block_stands_behind_the_mark)
+{
+	yaml("{}", "--- {}\n");
+	yaml("[]", "--- []\n");
+	yaml("null", "--- null\n");
+	yaml("\"x\"", "--- \"x\"\n");
+}
+
+Test(jsonout, yaml_strings_are_quoted_and_escape_what_yaml_does_not_print)
+{
+	yaml("[\"true\",\"1\",\"a: b\",\"\"]",
+	    "---\n- \"true\"\n- \"1\"\n- \"a: b\"\n- \"\"\n");
+	yaml("[\"\\n\\t\\\"\\\\\\u0001\\u007f/\"]",
+	    "---\n- \"\\n\\t\\\"\\\\\\u0001\\u007f/\"\n");
+	yaml("[\"\\u0085\\u009f\\u2028\\u2029\\ufeff\\uffff\"]",
+	    "---\n- \"\\u0085\\u009f\\u2028\\u2029\\ufeff\\uffff\"\n");
+	yaml("[\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xc2\xa0\"]",
+	    "---\n- \"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xc2\xa0\"\n");
+}
+
+Test(jsonout, yaml_keys_are_bare_unless_they_could_be_something_else)
+{
+	yaml("{\"a_b.c-d\":1,\"\":2,\"7\":3,\"No\":4,\"a b\":5,\"-x\":6,"
+	     "\"\xc3\xa9\":7}",
+	    "---\na_b.c-d: 1\n\"\": 2\n\"7\": 3\n\"No\": 4\n\"a b\": 5\n"
+	    "\"-x\": 6\n\"\xc3\xa9\": 7\n");
+}
+
+Test(jsonout, yaml_numbers_are_numbers_of_every_version_of_yaml)
+{
+	yaml("[1e-7,-2.5e300,0.5,3.0,1e22,18446744073709551615]",
+	    "---\n- 1.0e-07\n- -2.5e+300\n- 0.5\n- 3.0\n- 1.0e+22\n"
+	    "- 18446744073709551615\n");
+}
+
+Test(jsonout, yaml_is_filtered_and_has_human_twins)
+{
+	struct jsonout_style style = { .yaml = true,
+		.pretty = true,
+		.human = true,
+		.filter_path = "a.create_*" };
+
+	expect("{\"a\":{\"create_time\":0,\"x\":1},\"b\":2}", style,
+	    "---\na:\n  create_time_string: \"1970-01-01T00:00:00.000Z\"\n"
+	    "  create_time: 0\n");
+	style.filter_path = "nothing";
+	expect("{\"a\":1}", style, "--- {}\n");
+}

@@ -276,6 +276,70 @@ Test(keeper, state_is_kept)
 	stop(&c);
 }
 
+static void
+send_update(struct childproc *c, const char *id, uint64_t incarnation)
+{
+	struct msg_keep_update m = { span_of(id), incarnation,
+		span_of("{\"a\":2}") };
+
+	childproc_send(c, MSG_KEEP_UPDATE, 6, &m);
+}
+
+Test(keeper, an_update_replaces_the_configuration_and_nothing_else)
+{
+	struct msg_keep_state was = {
+		.job_id = span_of("a"),
+		.finished_time_ms = 99,
+		.model_snapshot_id = span_of("s"),
+		.totals = { "\0\1\2", 3 },
+	};
+	struct msg_keep_load all = { 0 };
+	struct msg_keep_job job;
+	struct childproc c;
+
+	start(&c);
+	create(&c, "b");
+	was.incarnation = create(&c, "a");
+	childproc_send(&c, MSG_KEEP_STATE, 4, &was);
+	expect_done(&c, 4);
+	send_update(&c, "a", was.incarnation);
+	cr_expect_eq(expect_done(&c, 6), 0);
+	childproc_kill(&c); /* what was answered is on disk */
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	cr_assert_eq(childproc_next(&c), MSG_KEEP_JOB);
+	childproc_decode(&c, &job);
+	cr_expect(span_eq(job.job_id, "a"));
+	cr_expect(span_eq(job.config, "{\"a\":2}"));
+	cr_expect_eq(job.create_time_ms, 1234);
+	cr_expect_eq(job.finished_time_ms, 99);
+	cr_expect(span_eq(job.model_snapshot_id, "s"));
+	cr_expect_eq(job.totals.len, 3);
+	cr_assert_eq(childproc_next(&c), MSG_KEEP_JOB);
+	childproc_decode(&c, &job);
+	cr_expect(span_eq(job.config, "{\"a\":1}"), "the other job");
+	expect_done(&c, 3);
+	stop(&c);
+}
+
+Test(keeper, only_the_job_that_is_meant_is_updated)
+{
+	struct childproc c;
+	uint64_t inc;
+
+	start(&c);
+	inc = create(&c, "a");
+	send_update(&c, "a", inc + 1);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'a'");
+	send_update(&c, "b", inc);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'b'");
+	send_delete(&c, "a", inc);
+	expect_done(&c, 8);
+	send_update(&c, "a", inc);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'a'");
+	stop(&c);
+}
+
 Test(keeper, a_deleted_job_leaves_nothing)
 {
 	struct childproc c;
@@ -568,6 +632,162 @@ Test(keeper, names_of_directories_hold_their_number)
 	cr_expect_eq(jobdirs_incarnation("a.99999999999999999999"), 0);
 }
 
+/* ---- reset ---- */
+
+static void
+send_reset(struct childproc *c, const char *id, uint64_t incarnation)
+{
+	struct msg_keep_reset m = { span_of(id), incarnation };
+
+	childproc_send(c, MSG_KEEP_RESET, 6, &m);
+}
+
+Test(keeper, a_reset_job_keeps_its_configuration_and_nothing_else)
+{
+	struct msg_keep_state state_msg = {
+		.job_id = span_of("a"),
+		.finished_time_ms = 99,
+		.model_snapshot_id = span_of("1700000000"),
+		.wanted_open = true,
+		.totals = { "\0\1\2", 3 },
+	};
+	struct msg_keep_load all = { 0 };
+	struct msg_keep_job job;
+	struct childproc c;
+	uint64_t first, next;
+	char old[256];
+
+	start(&c);
+	first = state_msg.incarnation = create(&c, "a");
+	childproc_send(&c, MSG_KEEP_STATE, 4, &state_msg);
+	expect_done(&c, 4);
+	strlcpy(old, job_path("a", first, "/results/results.db"), sizeof(old));
+	close(open(old, O_CREAT | O_WRONLY, 0600));
+	send_reset(&c, "a", first);
+	next = expect_done(&c, 6);
+	cr_expect_gt(next, first);
+	childproc_kill(&c);
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	cr_assert_eq(childproc_next(&c), MSG_KEEP_JOB);
+	childproc_decode(&c, &job);
+	cr_expect_eq(job.incarnation, next);
+	cr_expect(span_eq(job.config, "{\"a\":1}"));
+	cr_expect_eq(job.create_time_ms, 1234);
+	cr_expect_eq(job.finished_time_ms, TIME_UNSET);
+	cr_expect_eq(job.model_snapshot_id.len, 0);
+	cr_expect_not(job.wanted_open);
+	cr_expect_eq(job.totals.len, 0);
+	expect_done(&c, 3);
+	cr_expect_not(exists(old));
+	cr_expect(exists(job_path("a", next, "/results")));
+	cr_expect_eq(tmpdir_count("jobs"), 1);
+	wait_until_empty("trash");
+	stop(&c);
+}
+
+/* Its answer was lost, and the supervisor asks again. */
+Test(keeper, a_reset_that_was_done_is_not_done_twice)
+{
+	struct childproc c;
+	uint64_t first, next;
+
+	start(&c);
+	first = create(&c, "a");
+	send_reset(&c, "a", first);
+	next = expect_done(&c, 6);
+	send_reset(&c, "a", first);
+	cr_expect_eq(expect_done(&c, 6), next);
+	cr_expect(exists(job_path("a", next, "/journal")));
+	send_reset(&c, "a", next + 1);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'a'");
+	send_reset(&c, "b", next);
+	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'b'");
+	expect_jobs(&c, "a ");
+	stop(&c);
+}
+
+Test(keeper, a_damaged_row_is_not_reset)
+{
+	struct childproc c;
+	uint64_t first;
+
+	start(&c);
+	first = create(&c, "a");
+	stop(&c);
+	edit_catalog("UPDATE job SET config = '{}' WHERE job_id = 'a'");
+	start(&c);
+	send_reset(&c, "a", first);
+	expect_failed(&c, 500, E_EXCEPTION,
+	    "job [a] cannot be reset: its row in the catalogue is damaged");
+	cr_expect_eq(tmpdir_count("jobs"), 1);
+	stop(&c);
+}
+
+/* ---- settings ---- */
+
+static void
+send_setting(struct childproc *c, const char *name, const char *value)
+{
+	struct msg_keep_setting m = { span_of(name), span_of(value) };
+
+	childproc_send(c, MSG_KEEP_SETTING, 5, &m);
+	cr_expect_eq(expect_done(c, 5), 0);
+}
+
+static void
+expect_setting(struct childproc *c, const char *name, const char *value)
+{
+	struct msg_keep_setting m;
+
+	cr_assert_eq(childproc_next(c), MSG_KEEP_SETTING);
+	childproc_decode(c, &m);
+	cr_expect(span_eq(m.name, name));
+	cr_expect(span_eq(m.value, value));
+}
+
+Test(keeper, settings_are_told_before_the_jobs)
+{
+	struct msg_keep_load all = { 0 };
+	struct childproc c;
+
+	start(&c);
+	create(&c, "a");
+	send_setting(&c, "z", "");
+	send_setting(&c, "mode", "false");
+	send_setting(&c, "mode", "true");
+	childproc_kill(&c);
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	expect_setting(&c, "mode", "true");
+	expect_setting(&c, "z", "");
+	cr_expect_eq(childproc_next(&c), MSG_KEEP_JOB);
+	expect_done(&c, 3);
+	stop(&c);
+	edit_catalog("UPDATE setting SET value = 'x' WHERE name = 'mode'");
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	expect_setting(&c, "z", "");
+	cr_expect_eq(childproc_next(&c), MSG_KEEP_JOB);
+	expect_done(&c, 3);
+	stop(&c);
+}
+
+/* A catalogue that was made before there were settings. */
+Test(keeper, settings_find_their_place_in_an_old_catalogue)
+{
+	struct childproc c;
+
+	start(&c);
+	create(&c, "a");
+	stop(&c);
+	edit_catalog("DROP TABLE setting");
+	start(&c);
+	expect_jobs(&c, "a ");
+	send_setting(&c, "mode", "true");
+	stop(&c);
+}
+
 /* ---- deaths ---- */
 
 /* As childproc_spawn, but killed before its call n. */
@@ -595,10 +815,12 @@ spawn_doomed(struct childproc *c, unsigned n)
 
 /* What a doomed keeper has answered. */
 struct answered {
-	uint64_t first;	 /* incarnation of the job "a"; 0: none */
-	bool deleted;	 /* that one */
-	uint64_t second; /* of "b" */
-	bool whole;	 /* it came to its end */
+	uint64_t first;	  /* incarnation of the job "a"; 0: none */
+	bool updated;	  /* its configuration */
+	uint64_t renewed; /* the one after its reset */
+	bool deleted;	  /* that one */
+	uint64_t second;  /* of "b" */
+	bool whole;	  /* it came to its end */
 };
 
 /* A message may go to a keeper that is dead already. */
@@ -627,13 +849,29 @@ create_doomed(struct childproc *c, const char *id)
 	return done.incarnation;
 }
 
-/* Start, create "a", delete it, create "b": as far as it comes. */
+static uint64_t
+reset_doomed(struct childproc *c, const char *id, uint64_t incarnation)
+{
+	struct msg_keep_reset m = { span_of(id), incarnation };
+	struct msg_keep_done done;
+
+	if (!ask_doomed(c, MSG_KEEP_RESET, &m, MSG_KEEP_DONE))
+		return 0;
+	childproc_decode(c, &done);
+	return done.incarnation;
+}
+
+/*
+ * Start, create "a", update, reset and delete it, create "b": as far as it
+ * comes.
+ */
 static struct answered
 live_until(unsigned n)
 {
 	struct msg_hello hello = { .version = MSG_VERSION,
 		.path = span_of(state) };
 	struct answered a = { .first = 0 };
+	struct msg_keep_update update;
 	struct msg_keep_delete drop;
 	struct childproc c;
 	int status;
@@ -644,7 +882,15 @@ live_until(unsigned n)
 		a.first = create_doomed(&c, "a");
 	}
 	if (a.first > 0) {
-		drop = (struct msg_keep_delete){ span_of("a"), a.first };
+		update = (struct msg_keep_update){ span_of("a"), a.first,
+			span_of("[2]") };
+		a.updated =
+		    ask_doomed(&c, MSG_KEEP_UPDATE, &update, MSG_KEEP_DONE);
+	}
+	if (a.updated)
+		a.renewed = reset_doomed(&c, "a", a.first);
+	if (a.renewed > 0) {
+		drop = (struct msg_keep_delete){ span_of("a"), a.renewed };
 		a.deleted =
 		    ask_doomed(&c, MSG_KEEP_DELETE, &drop, MSG_KEEP_DONE);
 	}
@@ -677,16 +923,25 @@ expect_consistent(const struct answered *a, unsigned n)
 		ok = strcmp(ids, "b ") == 0;
 	else if (a->deleted)
 		ok = strcmp(ids, "") == 0 || strcmp(ids, "b ") == 0;
+	else if (a->first > 0 && a->renewed == 0)
+		ok = strcmp(ids, "a ") == 0; /* the old one or the new one */
 	else /* created, or deleted, but not told */
 		ok = strcmp(ids, "") == 0 || strcmp(ids, "a ") == 0;
 	cr_expect(ok, "call %u: jobs \"%s\"", n, ids);
 	cr_expect_eq(
 	    tmpdir_count("jobs"), ids[0] == '\0' ? 0 : 1, "call %u", n);
+	if (ids[0] == 'a')
+		cr_expect(span_eq(last.config, "[2]") ||
+			(!a->updated && span_eq(last.config, "{}")),
+		    "call %u: half an update", n);
 	if (ids[0] != '\0')
 		cr_expect(exists(job_path(
 		    ids[0] == 'a' ? "a" : "b", last.incarnation, "/results")));
+	if (ids[0] == 'a' && a->renewed > 0)
+		cr_expect_eq(last.incarnation, a->renewed, "call %u", n);
 	next = create(&c, "c");
 	cr_expect_gt(next, a->first);
+	cr_expect_gt(next, a->renewed);
 	cr_expect_gt(next, a->second);
 	wait_until_empty("trash");
 	stop(&c);
@@ -695,7 +950,8 @@ expect_consistent(const struct answered *a, unsigned n)
 /*
  * What makes each window safe: a number that was reserved and not used is
  * that of a directory at most, which goes to the trash; the row is there with
- * its directory or not at all; a deletion is finished from its mark on.
+ * its directory or not at all; a deletion is finished from its mark on. A reset
+ * is that of a new number whose row comes with the mark of the old one.
  */
 Test(keeper, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
 {

@@ -273,6 +273,8 @@ Test(query, a_job_without_results_has_empty_lists)
 	expect_text(&r, "{\"count\":0,\"records\":[]}");
 	r.pretty = true;
 	expect_text(&r, "{\n  \"count\" : 0,\n  \"records\" : [ ]\n}\n");
+	r.yaml = true;
+	expect_text(&r, "---\ncount: 0\nrecords: []\n");
 	r = request_of(QUERY_BUCKETS);
 	expect_text(&r, "{\"count\":0,\"buckets\":[]}");
 	r.timestamp_ms = T0;
@@ -300,13 +302,16 @@ Test(query, the_names_that_are_not_echoed_are_sorted)
 static char *
 dress_whole(struct request *r)
 {
-	struct jsonout_style style = { r->pretty, r->human, r->filter_path };
+	struct jsonout_style style = { .pretty = r->pretty,
+		.yaml = r->yaml,
+		.human = r->human,
+		.filter_path = r->filter_path };
 	struct request plain = *r;
 	struct json_object *o;
 	size_t len;
 	char *text;
 
-	plain.pretty = plain.human = false;
+	plain.pretty = plain.human = plain.yaml = false;
 	plain.filter_path = NULL;
 	o = ask_json(&plain);
 	text = jsonout_print(o, &style, &len);
@@ -358,13 +363,14 @@ expect_dressed_alike(struct request *r)
 Test(query, dressed_by_rows_is_as_dressed_as_a_whole)
 {
 	write_example();
-	for (int bits = 0; bits < 16; bits++) {
+	for (int bits = 0; bits < 32; bits++) {
 		struct request r =
 		    request_of(bits & 1 ? QUERY_BUCKETS : QUERY_RECORDS);
 
 		r.pretty = bits & 2;
 		r.human = bits & 4;
 		r.size = bits & 8 ? 0 : 100;
+		r.yaml = bits & 16;
 		r.expand = true;
 		expect_dressed_alike(&r);
 	}

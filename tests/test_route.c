@@ -19,10 +19,25 @@ static const struct {
 	{ "/", HTTP_GET, api_root, false, "", "" },
 	{ "/", HTTP_HEAD, api_root, false, "", "" },
 	{ "/_ml/info", HTTP_GET, api_ml_info, false, "", "" },
+	{ "/_ml/memory/_stats", HTTP_GET, api_memory_stats, false, "", "" },
+	{ "/_ml/memory/n/_stats", HTTP_GET, api_memory_stats, false, "", "n" },
+	{ "/_cat/ml/anomaly_detectors", HTTP_GET, api_cat_jobs, false, "", "" },
+	{ "/_cat/ml/anomaly_detectors/x", HTTP_GET, api_cat_jobs, false, "x",
+	    "" },
+	{ "/_ml/anomaly_detectors/_estimate_model_memory", HTTP_POST,
+	    api_estimate_model_memory, false, "", "" },
 	{ "/_ml/anomaly_detectors", HTTP_GET, api_job_get, false, "", "" },
 	{ "/_ml/anomaly_detectors/", HTTP_GET, api_job_get, false, "", "" },
 	{ "/_ml/anomaly_detectors/_stats", HTTP_GET, api_job_stats, false, "",
 	    "" },
+	{ "/_ml/anomaly_detectors/_validate", HTTP_POST, api_validate, false,
+	    "", "" },
+	{ "/_xpack/ml/anomaly_detectors/_validate", HTTP_POST, api_validate,
+	    true, "", "" },
+	{ "/_ml/anomaly_detectors/_validate/detector", HTTP_POST,
+	    api_validate_detector, false, "", "" },
+	{ "/_ml/anomaly_detectors/x/_update", HTTP_POST, api_job_update, false,
+	    "x", "" },
 	{ "/_ml/anomaly_detectors/a%20b", HTTP_PUT, api_job_put, false, "a%20b",
 	    "" },
 	{ "/_xpack/ml/anomaly_detectors/x/_data", HTTP_POST, api_job_data, true,
@@ -71,7 +86,9 @@ Test(route, unknown_paths_allow_no_method)
 		"/_ml/anomaly_detectors/x/results",
 		"/_ml/anomaly_detectors/x/results/buckets/1/2",
 		"/_ml/anomaly_detectors/x/_data/y", "/_xpack/info", "",
-		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%" };
+		"/_xpack/mlinfo", "/_ml/inf%6", "/_ml/info%",
+		"/_xpack/ml/memory/_stats", "/_ml/memory", "/_cat", "/_cat/ml",
+		"/_ml/_cat/ml/anomaly_detectors" };
 
 	for (size_t i = 0; i < NELEM(paths); i++) {
 		struct route_match m;
@@ -92,6 +109,19 @@ Test(route, wrong_method_tells_the_right_ones)
 	route_find("/_ml/anomaly_detectors/_stats", HTTP_PUT, &m);
 	cr_expect_null(m.route, "a job cannot be named _stats");
 	cr_expect_eq(m.allowed, HTTP_GET | HTTP_HEAD);
+}
+
+Test(route, what_only_the_new_base_has_is_no_job_of_the_old_one)
+{
+	struct route_match m;
+
+	route_find("/_xpack/ml/anomaly_detectors/_estimate_model_memory",
+	    HTTP_POST, &m);
+	cr_expect_null(m.route);
+	route_find(
+	    "/_ml/anomaly_detectors/_estimate_model_memory", HTTP_PUT, &m);
+	cr_expect_null(m.route);
+	cr_expect_eq(m.allowed, HTTP_POST);
 }
 
 Test(route, every_route_has_a_privilege_and_a_handler)

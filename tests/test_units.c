@@ -117,6 +117,32 @@ Test(units, sizes_are_powers_of_1024)
 	}
 }
 
+Test(units, sizes_are_shown_in_their_largest_unit)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{ 0, "0b" },
+		{ 1023, "1023b" },
+		{ 1024, "1kb" },
+		{ 1536, "1.5kb" },
+		{ 512ull << 20, "512mb" },
+		{ 10ull << 30, "10gb" },
+		{ (9ull << 30) + (1ull << 29), "9.5gb" },
+		{ (2ull << 30) - 1, "1.9gb" },
+		{ (1ull << 30) + 1, "1gb" },
+		{ 1ull << 50, "1pb" },
+		{ UINT64_MAX, "16383.9pb" },
+	};
+	char text[UNITS_SIZE_BYTES];
+
+	for (size_t i = 0; i < NELEM(cases); i++) {
+		units_show_size(text, cases[i].bytes);
+		cr_expect_str_eq(text, cases[i].text);
+	}
+}
+
 Test(units, sizes_that_are_none_say_why)
 {
 	static const char *const texts[] = { "", "12", "x", "1xb", "-1mb", "mb",
@@ -256,4 +282,44 @@ Test(units, iso_shows_any_time)
 	cr_expect_str_eq(text, "+292278994-08-17T07:12:55.807Z");
 	units_iso(text, INT64_MIN);
 	cr_expect_str_eq(text, "-292275055-05-16T16:47:04.192Z");
+}
+
+static void
+expect_size(uint64_t bytes, const char *exact, const char *shown)
+{
+	char text[UNITS_SIZE_BYTES];
+
+	units_print_size(text, bytes);
+	cr_expect_str_eq(text, exact);
+	units_show_size(text, bytes);
+	cr_expect_str_eq(text, shown);
+}
+
+Test(units, sizes_print_exactly_or_for_people)
+{
+	expect_size(0, "0b", "0b");
+	expect_size(1023, "1023b", "1023b");
+	expect_size(1024, "1kb", "1kb");
+	expect_size(1126, "1126b", "1kb"); /* less than a tenth is cut off */
+	expect_size(1127, "1127b", "1.1kb");
+	expect_size(1536 << 20, "1536mb", "1.5gb");
+	expect_size(UINT64_C(6) << 30, "6gb", "6gb");
+	expect_size(UINT64_C(3) << 50, "3pb", "3pb");
+	expect_size(UINT64_MAX, "18446744073709551615b", "16383.9pb");
+}
+
+Test(units, units_are_known_by_name)
+{
+	uint64_t bytes;
+	int64_t ns;
+
+	cr_expect(units_size_unit("b", &bytes) && bytes == 1);
+	cr_expect(units_size_unit("k", &bytes) && bytes == 1024);
+	cr_expect(units_size_unit("pb", &bytes) && bytes == UINT64_C(1) << 50);
+	cr_expect_not(units_size_unit("", &bytes));
+	cr_expect_not(units_size_unit("eb", &bytes));
+	cr_expect(units_duration_unit("nanos", &ns) && ns == 1);
+	cr_expect(units_duration_unit("d", &ns) && ns == 86400 * 1000000000LL);
+	cr_expect_not(units_duration_unit("w", &ns));
+	cr_expect_not(units_duration_unit("", &ns));
 }

@@ -216,22 +216,29 @@ worker_spawn_doomed(unsigned kill_at)
 
 /* HELLO and the configuration; max_bytes of a decoded body, 0: any. */
 void
-worker_greet(struct worker *w, uint64_t max_bytes)
+worker_hello(struct worker *w, uint64_t max_bytes)
 {
-	struct jobconf *conf;
-	struct apierr e;
 	struct msg_hello hello = { .version = MSG_VERSION,
 		.log_level = 0,
 		.path = span_of(worker_dir),
 		.job_id = span_of(JOB_ID),
 		.max_expanded_bytes = max_bytes,
 		.sync_policy = SYNC_ALWAYS };
+
+	send_msg(w, MSG_HELLO, 0, &hello);
+}
+
+void
+worker_greet(struct worker *w, uint64_t max_bytes)
+{
+	struct jobconf *conf;
+	struct apierr e;
 	char *text;
 
-	conf = jobconf_parse(JOB_ID, job, strlen(job), false, &e);
+	conf = jobconf_parse(JOB_ID, job, strlen(job), NULL, &e);
 	cr_assert_not_null(conf);
 	text = jobconf_print(conf);
-	send_msg(w, MSG_HELLO, 0, &hello);
+	worker_hello(w, max_bytes);
 	send_raw(w, MSG_JOB_CONFIG, 0, text, strlen(text));
 	free(text);
 	jobconf_free(conf);

@@ -53,7 +53,9 @@ struct worker *worker_spawn(void);
 struct worker *worker_spawn_limited(rlim_t file_bytes);
 /* Killed at a call (killpoint.h); pid is its tracer. */
 struct worker *worker_spawn_doomed(unsigned kill_at);
-/* HELLO and the configuration; max_bytes of a decoded body, 0: any. */
+/* HELLO; max_bytes of a decoded body, 0: any. */
+void worker_hello(struct worker *, uint64_t max_bytes);
+/* The same, and the configuration. */
 void worker_greet(struct worker *, uint64_t max_bytes);
 /* READY, and the totals right behind it. */
 void worker_ready(struct worker *);

@@ -9,6 +9,7 @@
 #include "worker/backlog.h"
 #include "worker/closing.h"
 #include "worker/entry.h"
+#include "worker/expiry.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
 
@@ -25,6 +26,7 @@ struct task {
 	uint32_t request;
 	struct journal_entry entry;
 	struct arrival *arrival; /* owned; NULL: not an upload */
+	struct expiry *expiry;	 /* owned; else it is an entry */
 };
 
 struct backlog {
@@ -60,6 +62,7 @@ task_remove(struct backlog *b, struct task *t)
 	TAILQ_REMOVE(&b->tasks, t, link);
 	b->n--;
 	arrival_free(t->arrival);
+	expiry_free(t->expiry);
 	free(t);
 }
 
@@ -126,6 +129,21 @@ backlog_add_flush(
 	t->entry.advance_time_s = m->advance_time_s;
 	t->entry.skip_time_s = m->skip_time_s;
 	return 0;
+}
+
+int
+backlog_add_expire(
+    struct backlog *b, uint32_t request, const struct msg_expire *m)
+{
+	struct task *t = task_add(b, request, JOURNAL_FLUSH);
+
+	if (t == NULL)
+		return -1;
+	t->expiry = expiry_new(b->analysis->results, m);
+	if (t->expiry != NULL)
+		return 0;
+	task_remove(b, t);
+	return -1;
 }
 
 int
@@ -214,10 +232,15 @@ decode_tasks(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	return 0;
 }
 
-/* A flush for interim results alone changes no model: nothing to repeat. */
+/*
+ * A flush for interim results alone changes no model: nothing to repeat. Nor
+ * does a removal of results (expiry.h).
+ */
 static bool
 task_needs_journal(const struct task *t)
 {
+	if (t->expiry != NULL)
+		return false;
 	if (t->entry.type == JOURNAL_FLUSH)
 		return t->entry.advance_time_s != TIME_UNSET ||
 		    t->entry.skip_time_s != TIME_UNSET;
@@ -360,6 +383,26 @@ task_begin(struct backlog *b, const struct task *t)
 	return 0;
 }
 
+/* The job goes on whatever becomes of it. Returns as task_run. */
+static int
+task_expire(
+    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
+{
+	struct msg_expired m;
+	struct apierr e;
+	int rc = expiry_step(t->expiry, deadline_us, progress, &m);
+
+	if (rc == 1)
+		return 1;
+	if (rc == -1) {
+		expiry_error(&e, errno);
+		return task_fail(b, t, &e);
+	}
+	rc = peer_send(b->peer, MSG_EXPIRED, t->request, &m);
+	task_remove(b, t);
+	return rc;
+}
+
 /* Returns 1: the slice is over; else as backlog_work. */
 static int
 task_run(
@@ -367,6 +410,8 @@ task_run(
 {
 	int rc;
 
+	if (t->expiry != NULL)
+		return task_expire(b, t, deadline_us, progress);
 	if (t->entry.type == JOURNAL_CLOSE)
 		return task_close(b, t);
 	if (b->run == NULL && task_begin(b, t) == -1)

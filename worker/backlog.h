@@ -1,7 +1,7 @@
 /*
- * The line of a job: sealed uploads, flushes and at last the close, in the
- * order in which they came. Each is journaled, then processed, then answered;
- * none overtakes another.
+ * The line of a job: sealed uploads, flushes, removals of old results and at
+ * last the close, in the order in which they came. Each is journaled, then
+ * processed, then answered; none overtakes another.
  */
 #ifndef WORKER_BACKLOG_H
 #define WORKER_BACKLOG_H
@@ -32,6 +32,8 @@ int backlog_add_upload(
     struct backlog *, struct arrival *, int64_t receipt_ms) MUST_CHECK;
 int backlog_add_flush(
     struct backlog *, uint32_t request, const struct msg_flush *) MUST_CHECK;
+int backlog_add_expire(
+    struct backlog *, uint32_t request, const struct msg_expire *) MUST_CHECK;
 int backlog_add_close(struct backlog *) MUST_CHECK;
 
 /* Something waits or is under way. */

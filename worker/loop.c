@@ -111,6 +111,16 @@ on_flush(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_expire(struct session *s, const struct peer_frame *f)
+{
+	struct msg_expire m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return session_expire(s, f->request, &m);
+}
+
+static int
 on_close(struct session *s, const struct peer_frame *f)
 {
 	struct msg_close m;
@@ -136,6 +146,7 @@ static handler *const handlers[] = {
 	[MSG_UPLOAD_SEAL] = on_upload_seal,
 	[MSG_UPLOAD_DROP] = on_upload_drop,
 	[MSG_FLUSH] = on_flush,
+	[MSG_EXPIRE] = on_expire,
 	[MSG_CLOSE] = on_close,
 };
 

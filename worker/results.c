@@ -58,6 +58,7 @@ struct results {
 	int64_t owed_ms;  /* from this time on */
 	bool inherited;	  /* commits of an earlier process may lack a sync */
 	bool under_way;	  /* a transaction is open */
+	bool was_open;	  /* before it was borrowed */
 	int error;	  /* errno that spoilt what is under way; 0: none */
 	uint64_t seq;	  /* last one handed to results_commit */
 	uint64_t seq_in;  /* the one in the file */
@@ -424,4 +425,23 @@ results_commit(struct results *r, uint64_t seq, bool durable)
 fail:
 	spoil(r);
 	return commit_fail(r);
+}
+
+struct sqlite3 *
+results_borrow(struct results *r)
+{
+	if (r->under_way || r->error != 0) {
+		errno = EBUSY;
+		return NULL;
+	}
+	r->was_open = r->db != NULL;
+	return file_open(r, false) == -1 ? NULL : r->db;
+}
+
+/* Closing rolls back; the next write opens the file again. */
+void
+results_return(struct results *r, bool spoilt)
+{
+	if (spoilt || !r->was_open)
+		file_close(r);
 }

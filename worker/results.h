@@ -12,6 +12,7 @@
 #include "common/results.h"
 
 struct results;
+struct sqlite3;
 
 /*
  * Results of the job whose directory is the current one. Nothing is opened
@@ -44,5 +45,14 @@ void results_mute(struct results *, bool muted);
  * again.
  */
 int results_commit(struct results *, uint64_t seq, bool durable) MUST_CHECK;
+
+/*
+ * The database itself, between two commits, for one who removes rows from it
+ * and finishes his own transactions. NULL with errno (ENOENT: no results yet;
+ * EBUSY: something is under way). results_return gives it back: undoes what was
+ * spoilt, and leaves the file opened or not as it was.
+ */
+struct sqlite3 *results_borrow(struct results *);
+void results_return(struct results *, bool spoilt);
 
 #endif

@@ -44,6 +44,8 @@ void
 session_free(struct session *s)
 {
 	uploads_free(&s->uploads);
+	expiry_free(s->expiry);
+	results_free(s->results);
 	backlog_free(s->backlog);
 	restore_free(s->restore);
 	journal_free(s->journal);
@@ -147,7 +149,7 @@ int
 session_config(struct session *s, const uint8_t *text, size_t len)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
-	    s->config != NULL) {
+	    s->config != NULL || s->trims) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -156,6 +158,22 @@ session_config(struct session *s, const uint8_t *text, size_t len)
 		return -1;
 	memcpy(s->config, text, len);
 	s->config_len = len;
+	return 0;
+}
+
+int
+session_expire(struct session *s, uint32_t request, const struct msg_expire *m)
+{
+	if (s->stage == SESSION_OPEN)
+		return backlog_add_expire(s->backlog, request, m);
+	if (s->stage == SESSION_GREETING || s->stage == SESSION_RESTORING ||
+	    s->config != NULL || s->asked) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->trims = s->asked = true;
+	s->ask = *m;
+	s->ask_request = request;
 	return 0;
 }
 
@@ -183,6 +201,8 @@ work_sandboxed(struct session *s)
 	struct jobconf *conf;
 	struct apierr e;
 
+	if (s->trims)
+		s->stage = SESSION_TRIMMING;
 	if (s->config == NULL)
 		return 0;
 	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
@@ -244,6 +264,37 @@ work_open(struct session *s, int64_t deadline_us)
 	return 0;
 }
 
+/*
+ * The job stays closed: its results are opened, and nothing else. It ends when
+ * there is no more to do, for nobody will ask again.
+ */
+static int
+work_trimming(struct session *s, int64_t deadline_us)
+{
+	struct msg_expired m;
+	struct apierr e;
+	int rc;
+
+	if (!s->asked)
+		return 0;
+	if (s->results == NULL && (s->results = results_new()) == NULL)
+		return -1;
+	if (s->expiry == NULL &&
+	    (s->expiry = expiry_new(s->results, &s->ask)) == NULL)
+		return -1;
+	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
+	if (rc == 1)
+		return 0;
+	if (rc == -1)
+		expiry_error(&e, errno);
+	expiry_free(s->expiry);
+	s->expiry = NULL;
+	s->asked = false;
+	s->ended = rc == -1 || !m.more;
+	return rc == -1 ? peer_fail(s->peer, s->ask_request, &e)
+			: peer_send(s->peer, MSG_EXPIRED, s->ask_request, &m);
+}
+
 int
 session_work(struct session *s, int64_t deadline_us)
 {
@@ -260,6 +311,8 @@ session_work(struct session *s, int64_t deadline_us)
 		return work_restoring(s, deadline_us);
 	case SESSION_OPEN:
 		return work_open(s, deadline_us);
+	case SESSION_TRIMMING:
+		return work_trimming(s, deadline_us);
 	}
 	return 0;
 }
@@ -272,12 +325,14 @@ session_is_runnable(const struct session *s)
 	case SESSION_LOCKING:
 		return false;
 	case SESSION_SANDBOXED:
-		return s->config != NULL;
+		return s->config != NULL || s->trims;
 	case SESSION_RESTORING:
 		return true;
 	case SESSION_OPEN:
 		return backlog_is_busy(s->backlog) ||
 		    uploads_is_busy(&s->uploads);
+	case SESSION_TRIMMING:
+		return s->asked;
 	}
 	return false;
 }

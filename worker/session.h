@@ -12,6 +12,7 @@
 #include "common/peer.h"
 #include "worker/analysis.h"
 #include "worker/backlog.h"
+#include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/restore.h"
 #include "worker/uploads.h"
@@ -21,7 +22,8 @@ enum session_stage {
 	SESSION_LOCKING,   /* a predecessor may still hold the directory */
 	SESSION_SANDBOXED, /* the configuration is to come */
 	SESSION_RESTORING,
-	SESSION_OPEN
+	SESSION_OPEN,
+	SESSION_TRIMMING /* started to remove old results, and no more */
 };
 
 struct session {
@@ -47,6 +49,13 @@ struct session {
 	struct restore *restore;
 	struct journal *journal;
 	struct backlog *backlog;
+
+	bool trims; /* EXPIRE came in place of the configuration */
+	bool asked; /* one is to be answered */
+	struct msg_expire ask;
+	uint32_t ask_request;
+	struct results *results; /* of one that trims */
+	struct expiry *expiry;	 /* of the one that is asked for, once begun */
 };
 
 /* fd: the channel, owned. NULL with errno. */
@@ -57,6 +66,9 @@ void session_free(struct session *);
 int session_hello(struct session *, const struct msg_hello *) MUST_CHECK;
 int session_config(
     struct session *, const uint8_t *text, size_t len) MUST_CHECK;
+
+int session_expire(
+    struct session *, uint32_t request, const struct msg_expire *) MUST_CHECK;
 
 /*
  * There is work that can go on without a frame or a timer; so it should make

@@ -3,9 +3,12 @@
 // generations over the life of a job, and checks every count.
 //
 //   node clients.mjs --url URL --data FILE [--only NAME,...]
+//       [--user NAME --password PASSWORD]
 //
-// FILE is what dev/example-data writes. One line a step; the last line has
-// the totals. Jobs named clients-* on that server are deleted first.
+// FILE is what dev/example-data writes. With a user, who may do anything, the
+// clients log in, and their calls for keys are tested, too. One line a step;
+// the last line has the totals. Jobs named clients-* on that server are
+// deleted first.
 import assert from 'node:assert/strict'
 import buffer from 'node:buffer'
 import fs from 'node:fs'
@@ -22,20 +25,29 @@ const { values: option } = parseArgs({
   options: {
     url: { type: 'string', default: 'http://127.0.0.1:9200' },
     data: { type: 'string' },
+    user: { type: 'string' },
+    password: { type: 'string' },
     only: { type: 'string', default: 'es9,es8,es7,es6,legacy' }
   }
 })
-const settings = { node: option.url, requestTimeout: 60000, maxRetries: 0 }
+const login = option.user === undefined
+  ? undefined
+  : { username: option.user, password: option.password }
+const settings = auth =>
+  ({ node: option.url, requestTimeout: 60000, maxRetries: 0, auth })
 
 // ---- one face for five clients: call(name, path and query, body, data)
 
 const camel = name => name.replace(/_(\w)/g, (_, c) => c.toUpperCase())
 
 // 8 and 9: everything in one object, the answer bare.
-function flat (name) {
-  const client = new (require(name).Client)(settings)
+function flat (name, auth) {
+  const client = new (require(name).Client)(settings(auth))
   return {
     info: () => client.info(),
+    ping: () => client.ping(),
+    cat: params => client.cat.mlJobs(params),
+    security: (api, body) => client.security[camel(api)](body),
     call: (api, params, body, data) => client.ml[camel(api)](
       { ...params, ...body, ...(data === undefined ? {} : { data }) }),
     close: () => client.close()
@@ -43,10 +55,14 @@ function flat (name) {
 }
 
 // 6 and 7: the body apart, the answer wrapped.
-function wrapped (name, space) {
-  const client = new (require(name).Client)(settings)
+function wrapped (name, space, auth) {
+  const client = new (require(name).Client)(settings(auth))
   return {
     info: async () => (await client.info()).body,
+    ping: async () => (await client.ping()).body,
+    cat: async params => (await client.cat.mlJobs(params)).body,
+    security: async (api, body) =>
+      (await client.security[camel(api)]({ body })).body,
     call: async (api, params, body, data) => (await space(client)[camel(api)](
       { ...params, body: data ?? body })).body,
     close: () => client.close()
@@ -57,6 +73,8 @@ function wrapped (name, space) {
 // method and path, and its serialiser makes the body.
 const PATHS = {
   put_job: ['PUT', ''],
+  get_jobs: ['GET', ''],
+  update_job: ['POST', '/_update'],
   delete_job: ['DELETE', ''],
   open_job: ['POST', '/_open'],
   close_job: ['POST', '/_close'],
@@ -67,14 +85,30 @@ const PATHS = {
   get_records: ['POST', '/results/records']
 }
 
-function legacy () {
-  const client = new (require('elasticsearch').Client)(
-    { host: option.url, log: [], requestTimeout: 60000, maxRetries: 0 })
+// These stand beside the jobs.
+const OTHER_PATHS = {
+  info: ['GET', '/info'],
+  validate: ['POST', '/anomaly_detectors/_validate'],
+  validate_detector: ['POST', '/anomaly_detectors/_validate/detector'],
+  set_upgrade_mode: ['POST', '/set_upgrade_mode'],
+  delete_expired_data: ['DELETE', '/_delete_expired_data']
+}
+
+function legacy (auth) {
+  const client = new (require('elasticsearch').Client)({
+    host: option.url,
+    httpAuth: auth && `${auth.username}:${auth.password}`,
+    log: [],
+    requestTimeout: 60000,
+    maxRetries: 0
+  })
   return {
     info: () => client.info(),
+    ping: () => client.ping(),
     call: (api, { job_id: id, ...query }, body, data) => {
-      const [method, rest] = PATHS[api]
-      const path = `/_xpack/ml/anomaly_detectors/${id}${rest}`
+      const [method, rest] = PATHS[api] ?? OTHER_PATHS[api]
+      const below = PATHS[api] ? `/anomaly_detectors/${id}${rest}` : rest
+      const path = `/_xpack/ml${below}`
       return client.transport.request(
         { method, path, query, body: data ?? body, bulkBody: !!data })
     },
@@ -84,12 +118,25 @@ function legacy () {
 
 // list: what a list of documents becomes on the wire. bytes: whether the
 // client takes buffers and streams. newline: whether it ends text with one.
+// recent: whether it has the calls that 7.x brought. detector: the name that
+// it has for the body of that call.
 const CLIENTS = {
-  es9: { make: () => flat('es9'), list: 'lines', bytes: true },
-  es8: { make: () => flat('es8'), list: 'array', bytes: true },
-  es7: { make: () => wrapped('es7', c => c.ml), list: 'lines', bytes: true },
+  es9: { make: a => flat('es9', a), list: 'lines', bytes: true, recent: true },
+  es8: {
+    make: a => flat('es8', a),
+    list: 'array',
+    bytes: true,
+    recent: true,
+    detector: true
+  },
+  es7: {
+    make: a => wrapped('es7', c => c.ml, a),
+    list: 'lines',
+    bytes: true,
+    recent: true
+  },
   es6: {
-    make: () => wrapped('es6', c => c.xpack.ml), list: 'array', bytes: true
+    make: a => wrapped('es6', c => c.xpack.ml, a), list: 'array', bytes: true
   },
   legacy: { make: legacy, list: 'lines', bytes: false, newline: true }
 }
@@ -156,9 +203,115 @@ function same (got, want) {
   assert.deepEqual(part, want)
 }
 
+// What the API refuses: the status, and its words in the error's reason.
+async function refused (run, status, words) {
+  await assert.rejects(run, e => {
+    const body = e.meta?.body ?? e.body
+    assert.equal(e.statusCode ?? e.status, status)
+    if (words) assert.match(body.error.reason, words)
+    return true
+  })
+}
+
+// What manages jobs, and what tells of them.
+async function manage (name, kind, client, call) {
+  const check = (what, run) => step(name, what, run)
+  const job = { job_id: `clients-${name}` }
+  const plain = (api, ...rest) => client.call(api, ...rest)
+
+  await check('ping', async () => { await client.ping() })
+  await check('ml info', async () => {
+    const info = await plain('info', {})
+    same(info, { upgrade_mode: false })
+    same(info.defaults.anomaly_detectors, { categorization_examples_limit: 4 })
+    assert.match(info.limits.total_ml_memory, /^\d+mb$/)
+  })
+  await check('get', async () => {
+    const { count, jobs } = await call('get_jobs')
+    assert.equal(count, 1)
+    same(jobs[0], job)
+  })
+  await check('put again', () => refused(() => call('put_job', {}, CONFIG),
+    400, /The Id is already used/))
+  await check('update', async () => {
+    const changed = await call('update_job', {}, {
+      description: 'changed', groups: ['clients']
+    })
+    same(changed, { ...job, description: 'changed', groups: ['clients'] })
+  })
+  await check('update of what cannot be', () => refused(
+    () => call('update_job', {}, { detectors: [{ detector_index: 7 }] }),
+    400, /Supplied detector_index \[7\] is >= the number of detectors \[1\]/))
+  await check('validate', async () => same(
+    await plain('validate', {}, CONFIG), { acknowledged: true }))
+  const detector = d => plain('validate_detector', {},
+    kind.detector ? { detector: d } : d)
+  await check('validate a detector', async () => same(
+    await detector({ function: 'count' }), { acknowledged: true }))
+  await check('validate a wrong detector', () => refused(
+    () => detector({ function: 'mean', by_field_name: 'airline' }),
+    400, /^field_name must be set when the 'mean' function is used$/))
+  await check('upgrade mode', async () => {
+    same(await plain('set_upgrade_mode', { enabled: true }),
+      { acknowledged: true })
+    await refused(() => call('open_job'), 429,
+      /^Cannot open jobs when upgrade mode is enabled$/)
+    same(await plain('set_upgrade_mode', { enabled: false }),
+      { acknowledged: true })
+  })
+  await check('delete expired data', async () => same(
+    await plain('delete_expired_data', {}), { deleted: true }))
+  if (!kind.recent) return
+  await check('estimate', async () => {
+    const made = await plain('estimate_model_memory', {}, {
+      analysis_config: {
+        bucket_span: '15m',
+        detectors: [{
+          function: 'max', field_name: 'responsetime', by_field_name: 'airline'
+        }]
+      },
+      overall_cardinality: { airline: 50000 }
+    })
+    assert.equal(made.model_memory_estimate, '1573mb')
+  })
+  await check('cat', async () => {
+    const rows = await client.cat({ format: 'json' })
+    same(rows.find(r => r.id === job.job_id), { state: 'closed' })
+  })
+}
+
+// Keys, for a client that has logged in.
+async function keys (name, kind, client) {
+  const check = (what, run) => step(name, what, run)
+  const job = { job_id: `clients-${name}` }
+  let key
+
+  await check('authenticate', async () => same(
+    await client.security('authenticate', {}), { username: option.user }))
+  await check('create a key', async () => {
+    key = await client.security('create_api_key', {
+      name: 'clients', role_descriptors: { r: { cluster: ['monitor_ml'] } }
+    })
+    assert.ok(key.id && key.api_key)
+  })
+  await check('use a key', async () => {
+    const other = kind.make({ apiKey: { id: key.id, api_key: key.api_key } })
+    assert.ok(Array.isArray((await other.call('get_jobs', {})).jobs))
+    await refused(() => other.call('delete_job', job), 403, /unauthorized/)
+    await other.close()
+  })
+  await check('invalidate a key', async () => {
+    const gone = await client.security('invalidate_api_key', { ids: [key.id] })
+    assert.deepEqual(gone.invalidated_api_keys, [key.id])
+    const other = kind.make({ apiKey: { id: key.id, api_key: key.api_key } })
+    await refused(() => other.call('get_jobs', {}), 401)
+    await other.close()
+  })
+}
+
 async function life (name) {
   const kind = CLIENTS[name]
-  const client = kind.make()
+  const client = kind.make(login)
   const job = { job_id: `clients-${name}` }
   const call = (api, more, body, data) =>
     client.call(api, { ...job, ...more }, body, data)
@@ -177,6 +330,8 @@ async function life (name) {
     same(made, { job_id: job.job_id, job_type: 'anomaly_detector' })
     same(made.analysis_config, { bucket_span: '10m' })
   })
+  await manage(name, kind, client, call)
+  if (login && kind.recent) await keys(name, kind, client)
   await check('open', async () => same(await call('open_job'),
     { opened: true }))
 
@@ -248,6 +403,13 @@ async function life (name) {
     const { jobs: [stats] } = await call('get_job_stats')
     same(stats, { state: 'closed' })
   })
+  if (kind.recent) {
+    await check('reset', async () => {
+      same(await call('reset_job'), { acknowledged: true })
+      const { jobs: [stats] } = await call('get_job_stats')
+      same(stats.data_counts, { processed_record_count: 0, bucket_count: 0 })
+    })
+  }
   await check('delete', async () => {
     same(await call('delete_job'), { acknowledged: true })
     await assert.rejects(() => call('get_job_stats'),

@@ -41,9 +41,10 @@ def test_commands_of_the_manuals():
             with open(os.path.join(directory, name), "wb") as f:
                 f.write(data)
         ran = [run(d, command, directory)
-            for page in ("man/anomd.8.in", "man/anomd-http.7")
+            for page in ("man/anomd.8.in", "man/anomd-http.7",
+                "man/anomd-job.5")
             for command in commands(page)]
-        assert len(ran) >= 7, ran
+        assert len(ran) >= 11, ran
         assert d.stats("latency")["data_counts"]["input_record_count"] == 2
 
 

@@ -58,14 +58,34 @@ try_params(const char *query)
 	params_clear(&p);
 }
 
+static void
+try_media(const char *accept, const char *type, bool old)
+{
+	struct media_wish wish;
+	struct apierr e;
+	char media[96];
+
+	if (media_accept(accept, &wish, &e) == -1) {
+		require(e.status == 400 || e.status == 406);
+		return;
+	}
+	require(wish.version == 0 || (wish.version >= 7 && wish.version <= 9));
+	media_answer(&wish, old, media, sizeof(media));
+	require(strncmp(media, "application/", 12) == 0);
+	if (media_agree(MEDIA_DATA, type, accept, &wish, &e) == -1)
+		require(e.status == 400);
+	if (media_check_body(MEDIA_DATA, type, old, &e) == -1)
+		require(e.status == 406);
+	else
+		require(media_check_source(MEDIA_DATA, type, &e) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const unsigned methods[] = { HTTP_GET, HTTP_HEAD, HTTP_POST,
 		HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
 	char *text = malloc(size + 1), *rest = text, *line[4];
-	char media[96];
-	struct apierr e;
 
 	memcpy(text, data, size);
 	text[size] = '\0';
@@ -78,9 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_route(
 		    line[0] + 1, methods[(uint8_t)line[0][0] % NELEM(methods)]);
 	try_params(line[1]);
-	media_answer(line[2], size % 2 == 0, media, sizeof(media));
-	require(strncmp(media, "application/", 12) == 0);
-	(void)media_check_body(MEDIA_DATA, line[3], &e);
+	try_media(line[2], line[3], size % 2 == 0);
 	free(text);
 	return 0;
 }

@@ -60,7 +60,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	conf = jobconf_parse("job", config, strlen(config), false, &e);
+	conf = jobconf_parse("job", config, strlen(config), NULL, &e);
 	if (conf == NULL)
 		abort();
 	return 0;
