@@ -43,9 +43,15 @@ def exactly(n):
         data += more
     return data
 
+version = b""     # as HELLO has it
+
 def get():
+    global version
     length, kind, _, request = HEAD.unpack(exactly(HEAD.size))
-    return kind, request, exactly(length)
+    data = exactly(length)
+    if kind == HELLO:
+        version = data[:4]
+    return kind, request, data
 
 def span(data):
     return struct.pack(">I", len(data)) + data
@@ -54,7 +60,7 @@ def u64(n):
     return struct.pack(">Q", n)
 
 def ready():
-    put(READY, 0, struct.pack(">I", 1))
+    put(READY, 0, version)
 
 def pong(ping, progress=0, busy=False):
     put(PONG, 0, ping[:8] + u64(progress) + bytes([busy]))
