@@ -264,6 +264,34 @@ cmd_key_list(struct ctl *ctl)
 	return status;
 }
 
+/* ---- expire ---- */
+
+int
+cmd_key_expire(struct ctl *ctl)
+{
+	const char *id = ctl->args->operand[0], *when = ctl->args->operand[1];
+	struct json_object *o = json_object_new_object();
+	struct secret body = { 0 };
+	struct answer answer = { 0 };
+	int status = CTL_FAILED;
+
+	/* The server takes a time that is yet to come. */
+	jsonmake_string(
+	    &o, "expiration", strcmp(when, "now") == 0 ? "1ms" : when);
+	if (make_body(&body, o) == -1) {
+		show_failure(ctl, "out of memory");
+	} else if (show_call(ctl, "PUT", client_path(KEY_PATH "/{}", id), &body,
+		       &answer) == 0) {
+		say_note(strcmp(when, "now") == 0 ? "key %s has expired"
+						  : "key %s expires in %s",
+		    id, when);
+		status = CTL_OK;
+	}
+	answer_clear(&answer);
+	secret_clear(&body);
+	return status;
+}
+
 /* ---- revoke ---- */
 
 static bool

@@ -65,6 +65,7 @@ static const struct command commands[] = {
 	{ "user", "revoke", "NAME", 1, 1, "remove a user", no_options, false, cmd_user_revoke },
 	{ "key", "create", "NAME", 1, 1, "create an API key, and print it", key_create_options, false, cmd_key_create },
 	{ "key", "list", "", 0, 0, "list API keys", key_list_options, false, cmd_key_list },
+	{ "key", "expire", "ID DURATION", 2, 2, "let an API key end so long from now", no_options, false, cmd_key_expire },
 	{ "key", "revoke", "[ID ...]", 0, SIZE_MAX, "end API keys for ever", key_revoke_options, false, cmd_key_revoke },
 	{ NULL, "help", "[COMMAND ...]", 0, 2, "say how a command is called", no_options, true, cmd_help },
 	{ NULL, "complete", "-- WORD ...", 1, SIZE_MAX, "list what the last word may become", no_options, true, cmd_complete },

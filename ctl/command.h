@@ -74,6 +74,7 @@ int cmd_user_disable(struct ctl *);
 int cmd_user_revoke(struct ctl *);
 int cmd_key_create(struct ctl *);
 int cmd_key_list(struct ctl *);
+int cmd_key_expire(struct ctl *);
 int cmd_key_revoke(struct ctl *);
 
 #endif

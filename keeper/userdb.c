@@ -62,8 +62,14 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_USER_FIND] = "SELECT " USER_COLUMNS " FROM user WHERE name = ?1",
 	[ST_USER_DELETE] = "DELETE FROM user WHERE name = ?1",
 	[ST_USER_EACH] = "SELECT " USER_COLUMNS " FROM user ORDER BY name",
-	[ST_KEY_PUT] = "INSERT OR REPLACE INTO api_key (" KEY_COLUMNS ") VALUES"
-		       " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	/* ?12 is TIME_UNSET: what was revoked does not change any more. */
+	[ST_KEY_PUT] = "INSERT INTO api_key (" KEY_COLUMNS ") VALUES"
+		       " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+		       " ON CONFLICT (id) DO UPDATE SET"
+		       " name = ?2, hash = ?3, owner = ?4, realm = ?5,"
+		       " creation_ms = ?6, expiration_ms = ?7,"
+		       " invalidated_ms = ?8, roles = ?9, metadata = ?10,"
+		       " crc = ?11 WHERE invalidated_ms = ?12",
 	[ST_KEY_EACH] = "SELECT " KEY_COLUMNS " FROM api_key ORDER BY id",
 	/* TIME_UNSET is the least number: no time comes before it. */
 	[ST_KEY_PURGE] = "DELETE FROM api_key WHERE"
@@ -326,6 +332,7 @@ userdb_put_key(struct userdb *u, const struct msg_keep_key *m)
 	bind_text(st, 9, m->roles);
 	bind_text(st, 10, m->metadata);
 	sqlite3_bind_int64(st, 11, crc);
+	sqlite3_bind_int64(st, 12, TIME_UNSET);
 	return sqlx_run(st);
 }
 

@@ -39,6 +39,7 @@ struct apikey {
 	bool inherits; /* without descriptors: what its owner may */
 	unsigned rights;
 	struct grants *grants;
+	bool changing; /* another one is on its way to take its place */
 	uint64_t load;
 };
 

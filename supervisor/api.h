@@ -90,6 +90,7 @@ int api_metadata(struct json_object *o, const char **text, struct apierr *e);
 
 void api_key_get(struct call *);
 void api_key_create(struct call *);
+void api_key_update(struct call *);
 void api_key_invalidate(struct call *);
 
 #endif

@@ -113,11 +113,12 @@ api_key_get(struct call *c)
 
 /* ---- create ---- */
 
+/* A key on its way to the disk: a new one, or one that changes. */
 struct creation {
 	struct server *srv;
 	struct call *call;  /* NULL: the client left; nobody has the secret */
 	struct apikey *key; /* owned */
-	char secret[32];
+	char secret[32];    /* of a new one */
 };
 
 static void
@@ -321,7 +322,9 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 		return NULL;
 	cr = calloc(1, sizeof(*cr));
 	if (cr != NULL) {
-		make_random(id, sizeof(id), ID_RANDOM_BYTES);
+		do /* else a command would take it for an option */
+			make_random(id, sizeof(id), ID_RANDOM_BYTES);
+		while (id[0] == '-');
 		make_random(
 		    cr->secret, sizeof(cr->secret), SECRET_RANDOM_BYTES);
 		apikey_hash(hash, id, cr->secret);
@@ -376,6 +379,156 @@ api_key_create(struct call *c)
 	call_wait(c, creation_gone, cr);
 	apikey_message(cr->key, &m);
 	catalogue_put_key(c->srv->catalogue, &m, created_cb, cr);
+}
+
+/* ---- update ---- */
+
+static const struct objparse_table update_table = { "update_api_key",
+	/* All but the name, which stays. */
+	key_fields + 1, NELEM(key_fields) - 1, NULL, NULL };
+
+/* The key of the path, when the caller may change it. NULL with *e set. */
+static struct apikey *
+key_to_change(struct call *c, struct apierr *e)
+{
+	struct apikey *k = accounts_key(auth_accounts(c->srv->auth), c->item);
+	int rc = 0;
+
+	if (principal_is_narrow(&c->who))
+		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key with role descriptors of its own cannot "
+		    "update API keys");
+	else if (k == NULL || !is_visible(c, k))
+		rc = apierr_set(e, 404, E_NOT_FOUND,
+		    "no API key owned by requesting user found for ID [%s]",
+		    c->item);
+	else if (k->invalidated_ms != TIME_UNSET)
+		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "cannot update invalidated API key [%s]", c->item);
+	else if (!apikey_is_live(k, clock_wall_ms()))
+		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "cannot update expired API key [%s]", c->item);
+	else if (k->changing)
+		rc = apierr_set(e, 409, E_STATUS,
+		    "API key [%s] is being updated; try again", c->item);
+	return rc == 0 ? k : NULL;
+}
+
+/* The key as the body wants it. Borrows from both. 0, or -1 with *e set. */
+static int
+change_key(const struct apikey *k, struct json_object *o,
+    struct msg_keep_key *m, struct apierr *e)
+{
+	const char *roles, *metadata;
+
+	apikey_message(k, m);
+	if (json_object_object_get_ex(o, "expiration", NULL) &&
+	    take_expiration(o, clock_wall_ms(), &m->expiration_ms, e) == -1)
+		return -1;
+	if (take_roles(o, &roles, e) == -1 ||
+	    api_metadata(o, &metadata, e) == -1)
+		return -1;
+	if (json_object_object_get_ex(o, "role_descriptors", NULL))
+		m->roles = span_of(roles);
+	if (json_object_object_get_ex(o, "metadata", NULL))
+		m->metadata = span_of(metadata);
+	return 0;
+}
+
+static void
+reply_updated(struct call *c, bool updated)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonmake_bool(&o, "updated", updated);
+	call_reply(c, 200, o);
+}
+
+/* One that was revoked meanwhile stays revoked: the keeper sees to it, too. */
+static void
+updated_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	struct creation *cr = arg;
+	struct accounts *a = auth_accounts(cr->srv->auth);
+	struct apikey *was = accounts_key(a, cr->key->id);
+	struct apierr gone;
+
+	(void)unused;
+	if (was != NULL)
+		was->changing = false;
+	if (e == NULL && (was == NULL || was->invalidated_ms != TIME_UNSET)) {
+		apierr_set(&gone, 400, E_ILLEGAL_ARGUMENT,
+		    "cannot update invalidated API key [%s]", cr->key->id);
+		e = &gone;
+	}
+	if (e == NULL) {
+		accounts_put_key(a, cr->key);
+		cr->key = NULL;
+	}
+	if (cr->call != NULL && e != NULL)
+		call_error(cr->call, e);
+	else if (cr->call != NULL)
+		reply_updated(cr->call, true);
+	creation_free(cr);
+}
+
+static bool
+is_same_key(const struct apikey *a, const struct apikey *b)
+{
+	return a->expiration_ms == b->expiration_ms &&
+	    strcmp(a->roles, b->roles) == 0 &&
+	    strcmp(a->metadata, b->metadata) == 0;
+}
+
+/* NULL with *e set. */
+static struct creation *
+update_new(struct call *c, const struct apikey *k, struct json_object *o,
+    struct apierr *e)
+{
+	struct creation *cr;
+	struct msg_keep_key m;
+
+	if (change_key(k, o, &m, e) == -1)
+		return NULL;
+	cr = calloc(1, sizeof(*cr));
+	if (cr != NULL)
+		cr->key = apikey_new(&m);
+	if (cr != NULL && cr->key != NULL) {
+		cr->srv = c->srv;
+		return cr;
+	}
+	free(cr);
+	apierr_set(e, 503, E_STATUS, "out of memory");
+	return NULL;
+}
+
+void
+api_key_update(struct call *c)
+{
+	struct json_object *o;
+	struct creation *cr = NULL;
+	struct apikey *k = NULL;
+	struct msg_keep_key m;
+	struct apierr e;
+
+	o = api_object(c, &update_table, &e);
+	if (o != NULL && (k = key_to_change(c, &e)) != NULL)
+		cr = update_new(c, k, o, &e);
+	json_object_put(o);
+	if (cr == NULL) {
+		call_error(c, &e);
+		return;
+	}
+	if (is_same_key(k, cr->key)) {
+		creation_free(cr);
+		reply_updated(c, false);
+		return;
+	}
+	k->changing = true;
+	cr->call = c;
+	call_wait(c, creation_gone, cr);
+	apikey_message(cr->key, &m);
+	catalogue_put_key(c->srv->catalogue, &m, updated_cb, cr);
 }
 
 /* ---- invalidate ---- */

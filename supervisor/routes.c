@@ -69,6 +69,7 @@ static const struct route routes[] = {
 	{ "security.disable_user", HTTP_PUT | HTTP_POST, USER "/{item}/_disable", "refresh", PRIV_SECURITY, SECURITY "user/set_enabled", ROUTE_NO_BODY, api_user_disable },
 	{ "security.get_api_key", READ, "/_security/api_key", "id,name,username,realm_name,owner,active_only,with_limited_by,with_profile_uid", PRIV_OWN_KEYS, SECURITY "api_key/get", ROUTE_NO_BODY, api_key_get },
 	{ "security.create_api_key", HTTP_PUT | HTTP_POST, "/_security/api_key", "refresh", PRIV_OWN_KEYS, SECURITY "api_key/create", ROUTE_JSON_NEEDED, api_key_create },
+	{ "security.update_api_key", HTTP_PUT, "/_security/api_key/{item}", "", PRIV_OWN_KEYS, SECURITY "api_key/update", ROUTE_JSON_NEEDED, api_key_update },
 	{ "security.invalidate_api_key", HTTP_DELETE, "/_security/api_key", "", PRIV_OWN_KEYS, SECURITY "api_key/invalidate", ROUTE_JSON_NEEDED, api_key_invalidate },
 	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },
 };

@@ -96,8 +96,8 @@ Test(ctl_command, shells_can_complete_every_word)
 {
 	expect_completed("", "user\nkey\nhelp\ncomplete\n");
 	expect_completed("-u unix:/x us", "user\nkey\nhelp\ncomplete\n");
-	expect_completed("key ", "create\nlist\nrevoke\n");
-	expect_completed("key -q l", "create\nlist\nrevoke\n");
+	expect_completed("key ", "create\nlist\nexpire\nrevoke\n");
+	expect_completed("key -q l", "create\nlist\nexpire\nrevoke\n");
 	expect_completed("key list ", "");
 	expect_completed("-u ", "");
 	expect_completed("key create web --job ", "");

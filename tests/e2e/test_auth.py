@@ -442,6 +442,68 @@ def test_keys_of_others_are_none_of_ones_business():
         assert got["invalidated_api_keys"] == [mine["id"]], got
 
 
+def test_keys_are_changed_while_they_are_good():
+    with SecureDaemon() as d:
+        d.put_user("ann", roles=["machine_learning_admin"])
+        mine = d.make_key("mine", headers=basic("ann"))
+        path = "/_security/api_key/" + mine["id"]
+        def change(body, headers=basic("ann"), path=path):
+            return d.request("PUT", path, body, headers)
+        def shown():
+            [k] = d.get("/_security/api_key?id=" + mine["id"]).json["api_keys"]
+            return k
+        assert expect(200, change({})) == {"updated": False}
+        role = {"r": {"cluster": ["monitor_ml"]}}
+        assert expect(200, change({"expiration": "1d", "metadata": {"a": 1},
+            "role_descriptors": role})) == {"updated": True}
+        k = shown()
+        assert abs(k["expiration"] / 1000 - time.time() - 86400) < 600, k
+        assert k["metadata"] == {"a": 1} and k["role_descriptors"] == role
+        assert k["name"] == "mine" and k["creation"] < k["expiration"]
+        # It holds at once: the key may read, and no longer change.
+        assert d.get(JOBS, headers=key(mine)).status == 200
+        assert d.request("PUT", JOBS + "/j", job(), key(mine)).status == 403
+        assert expect(200, change({"metadata": {"a": 1}})) == {
+            "updated": False}
+        d.restart()
+        assert shown() == k
+        expect_error(change({"expiration": "soon"}), 400,
+            "illegal_argument_exception", "failed to parse setting "
+            "[expiration] with value [soon] as a time value: unit is missing "
+            "or unrecognized")
+        assert change({"name": "other"}).status == 400
+        assert change({"role_descriptors": {"r": {"cluster": ["x"]}}}
+            ).status == 400
+        assert change([]).status == 400
+        # Nobody widens a key by itself, or changes another's.
+        narrow = {"r": {"cluster": ["monitor_ml", "manage_own_api_key"]}}
+        expect(200, change({"role_descriptors": narrow}))
+        expect_error(change({"role_descriptors": {}}, key(mine)), 400,
+            "illegal_argument_exception", "an API key with role descriptors "
+            "of its own cannot update API keys")
+        none = "no API key owned by requesting user found for ID [%s]"
+        expect_error(change({}, path="/_security/api_key/none"), 404,
+            "resource_not_found_exception", none % "none")
+        d.put_user("bob", roles=["machine_learning_admin"])
+        expect_error(change({}, basic("bob")), 404,
+            "resource_not_found_exception", none % mine["id"])
+        assert expect(200, change({"metadata": {}}, d.headers)) == {
+            "updated": True}, "who may manage all keys may"
+        # What is over stays over.
+        expect(200, change({"expiration": "1ms"}))
+        wait_until(lambda: d.get("/", headers=key(mine)).status == 401, 5)
+        expect_error(change({"expiration": "1d"}), 400,
+            "illegal_argument_exception", "cannot update expired API key "
+            "[%s]" % mine["id"])
+        other = d.make_key("other", headers=basic("ann"))
+        expect(200, d.request("DELETE", "/_security/api_key", {"ids": [
+            other["id"]]}))
+        expect_error(change({"expiration": "1d"},
+            path="/_security/api_key/" + other["id"]), 400,
+            "illegal_argument_exception", "cannot update invalidated API key "
+            "[%s]" % other["id"])
+
+
 def test_wrong_expired_and_orphaned_keys():
     with SecureDaemon() as d:
         d.put_user("ann", roles=["monitor"])

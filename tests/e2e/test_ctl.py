@@ -236,6 +236,19 @@ def test_a_key_ends_by_itself():
         assert names(ctl(d.unix, "key", "list").ok()) == []
         assert "expired" in ctl(d.unix, "key", "list", "--all").ok()
 
+        ctl(d.unix, "key", "create", "long", "-e", "30d").ok()
+        [key] = names(ctl(d.unix, "key", "list").ok())
+        ctl(d.unix, "key", "expire", key, "soon").failed("[soon]")
+        for when, text in (("90d", "expires in 90d"), ("now",
+                "has expired")):
+            done = ctl(d.unix, "key", "expire", key, when)
+            assert done.ok() == "" and "key %s %s" % (key, text) in done.err
+        wait_until(lambda: names(ctl(d.unix, "key", "list").ok()) == [], 5,
+            "the end of the key")
+        ctl(d.unix, "key", "expire", key, "1d").failed("cannot update "
+            "expired API key")
+        ctl(d.unix, "key", "expire", "none", "1d").failed("no API key owned")
+
 
 def test_users_of_other_names_have_keys_of_their_own():
     """A key is its user's, and goes with the user."""
@@ -266,7 +279,7 @@ def test_examples_of_the_manual():
         with open(os.path.join(directory, "records.json"), "w") as f:
             f.write('{"time":1700000000,"v":5}\n')
         commands = manual_commands()
-        assert len(commands) == 9, commands
+        assert len(commands) == 10, commands
         first = commands.pop(0).split()
         assert first[:3] == ["anomctl", "user", "create"], first
         done = ctl_terminal(d.unix, *first[1:], typed=[
@@ -279,10 +292,11 @@ def test_examples_of_the_manual():
             command = command.replace("127.0.0.1:9200", d.http[7:])
             command = command.replace("localhost:9200", d.http[7:])
             command = command.replace("curl ", "curl -sS --fail-with-body ")
-            if "key revoke" in command:
+            if "key revoke" in command or "key expire" in command:
                 [key, _] = json.loads(ctl(d.unix, "key", "list",
                     "--json").ok())["api_keys"]
-                command = command[:command.rindex(" ")] + " -- " + key["id"]
+                command = re.sub(r"(key \w+) \S+", r"\1 " + key["id"],
+                    command)
             done = subprocess.run(["bash", "-ec", script + command], env=env,
                 cwd=directory, capture_output=True, text=True)
             assert done.returncode == 0, (command, done)
