@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <json-c/json.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,26 @@ Test(jsonout, yaml_keys_are_bare_unless_they_could_be_something_else)
 	     "\"\xc3\xa9\":7}",
 	    "---\na_b.c-d: 1\n\"\": 2\n\"7\": 3\n\"No\": 4\n\"a b\": 5\n"
 	    "\"-x\": 6\n\"\xc3\xa9\": 7\n");
+}
+
+/* A key that its reader would give up to look for the end of. */
+Test(jsonout, yaml_long_keys_have_a_mark_and_a_colon_of_their_own)
+{
+	char key[130], json[400], want[800];
+
+	memset(key, 'k', sizeof(key));
+	key[128] = '\0';
+	snprintf(json, sizeof(json), "{\"%s\":1}", key);
+	snprintf(want, sizeof(want), "---\n%s: 1\n", key);
+	yaml(json, want);
+	key[128] = 'k';
+	key[129] = '\0';
+	snprintf(json, sizeof(json), "[{\"%s\":[1],\"a\":{\"%s\":{\"b\":2}}}]",
+	    key, key);
+	snprintf(want, sizeof(want),
+	    "---\n- ? %s\n  :\n  - 1\n  a:\n    ? %s\n    :\n      b: 2\n", key,
+	    key);
+	yaml(json, want);
 }
 
 Test(jsonout, yaml_numbers_are_numbers_of_every_version_of_yaml)
