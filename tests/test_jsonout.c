@@ -166,6 +166,35 @@ Test(jsonout, filter_double_wildcard_is_any_depth)
 	filter(JOBS, "**", JOBS);
 }
 
+Test(jsonout, filter_double_wildcards_in_a_row_are_one)
+{
+	filter(JOBS, "**.**.n",
+	    "{\"jobs\":[{\"counts\":{\"n\":1}},{\"counts\":{\"n\":3}}]}");
+	filter(JOBS, "**.**", JOBS);
+	filter(JOBS, "jobs.**.**.job_id",
+	    "{\"jobs\":[{\"job_id\":\"a\"},{\"job_id\":\"b\"}]}");
+}
+
+/* A client must not hold up all others for seconds with one line. */
+Test(jsonout, filter_of_wildcards_takes_no_time, .timeout = 10)
+{
+	struct json_object *o = json_object_new_object();
+	char path[4000] = "";
+
+	for (int i = 0; i < 20000; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "k%d", i);
+		json_object_object_add(o, key, json_object_new_int(i));
+	}
+	for (int i = 0; i < 500; i++)
+		strlcat(path, "**.", sizeof(path));
+	strlcat(path, "k19999", sizeof(path));
+	cr_expect(jsonout_filter(o, path));
+	cr_expect_eq(json_object_object_length(o), 1);
+	json_object_put(o);
+}
+
 Test(jsonout, filter_excludes_alone_keep_the_rest)
 {
 	filter(JOBS, "-jobs", "{\"count\":2}");
