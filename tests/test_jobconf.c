@@ -649,6 +649,14 @@ Test(jobconf, categorization_needs_its_parts)
 	refuse(CATEGORIES("'categorization_filters':['*x']"), E_STATUS,
 	    "categorization_filters contains invalid regular expression "
 	    "'*x'");
+	refuse(CATEGORIES("'categorization_filters':['\\\\Q(\\\\E)']"),
+	    E_STATUS,
+	    "categorization_filters contains invalid regular expression "
+	    "'\\Q(\\E)'");
+	prints(
+	    CATEGORIES("'categorization_filters':['\\\\Q*[(\\\\E+','\\\\Q(']"),
+	    "'pattern':'\\\\Q*[(\\\\E+'},{'type':'pattern_replace','pattern':"
+	    "'\\\\Q('}");
 	prints(CATEGORIES("'categorization_filters':['\\\\[statement:.*\\\\]'"
 			  "]"),
 	    "'categorization_analyzer':{'char_filter':[{'type':"
