@@ -10,7 +10,7 @@
 
 struct json_object;
 
-#define APIERR_MAX_CHAIN 6 /* a rule inside a detector nests this deep */
+#define APIERR_MAX_CHAIN 7 /* params of a rule of a detector nest this deep */
 #define APIERR_REASON_MAX 1024
 
 /* Types as the API spells them. Static strings. */

@@ -12,6 +12,13 @@
 #include "common/apierr.h"
 #include "common/compat.h"
 
+/* What a job gets that says nothing. */
+#define JOBCONF_MEMORY_MB 1024
+#define JOBCONF_EXAMPLES 4
+#define JOBCONF_RETENTION_DAYS 10
+#define JOBCONF_RETENTION_DAYS_OLD 1 /* by the old base path */
+#define JOBCONF_DAILY_DAYS 1	     /* with a longer retention */
+
 struct json_object;
 struct zones;
 

@@ -45,6 +45,15 @@ check_mlcategory(struct objparse *op, struct json_object *obj)
 	return 0;
 }
 
+/* The last character of the quotation, which needs no end, in which p is. */
+static const char *
+end_of_quotation(const char *p)
+{
+	const char *end = strstr(p, "\\E");
+
+	return end == NULL ? p + strlen(p) - 1 : end + 1;
+}
+
 /*
  * The filters are regular expressions of Java, which nothing here can compile:
  * brackets, escapes and quantifiers without anything before them are looked at.
@@ -59,6 +68,8 @@ regex_looks_valid(const char *p)
 		if (*p == '\\') {
 			if (*++p == '\0')
 				return false;
+			if (*p == 'Q') /* up to \\E nothing has a meaning */
+				p = end_of_quotation(p);
 			can_repeat = true;
 		} else if (in_class) {
 			in_class = *p != ']';

@@ -172,8 +172,9 @@ check_snapshot_retention(struct objparse *op, struct json_object *obj)
 	static const char key[] = "model_snapshot_retention_days";
 	static const char daily_key[] =
 	    "daily_model_snapshot_retention_after_days";
-	int64_t days = jobconf_number(obj, key, op->old ? 1 : 10);
-	int64_t daily = jobconf_number(obj, daily_key, 1);
+	int64_t days = jobconf_number(obj, key,
+	    op->old ? JOBCONF_RETENTION_DAYS_OLD : JOBCONF_RETENTION_DAYS);
+	int64_t daily = jobconf_number(obj, daily_key, JOBCONF_DAILY_DAYS);
 	bool has_daily = jobconf_member(obj, daily_key) != NULL;
 	char a[JOBCONF_GROUPED_BYTES], b[JOBCONF_GROUPED_BYTES];
 
@@ -187,7 +188,7 @@ check_snapshot_retention(struct objparse *op, struct json_object *obj)
 		    jobconf_grouped(b, days));
 	if (objparse_put(op, obj, key, json_object_new_int64(days)) == -1)
 		return -1;
-	if (has_daily || days <= 1)
+	if (has_daily || days <= JOBCONF_DAILY_DAYS)
 		return 0;
 	return objparse_put(op, obj, daily_key, json_object_new_int64(daily));
 }

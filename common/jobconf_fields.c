@@ -13,9 +13,6 @@
 #include "common/units.h"
 #include "common/zones.h"
 
-#define DEFAULT_LIMIT_MB 1024
-#define DEFAULT_EXAMPLES 4
-
 /* Members of checked objects */
 
 struct json_object *
@@ -104,14 +101,14 @@ default_limit_mb(const struct objparse *op)
 {
 	uint64_t most = jobconf_rules(op)->max_model_memory_bytes >> 20;
 
-	return most > 0 && most < DEFAULT_LIMIT_MB ? most : DEFAULT_LIMIT_MB;
+	return most > 0 && most < JOBCONF_MEMORY_MB ? most : JOBCONF_MEMORY_MB;
 }
 
 static int
 finish_limits(struct objparse *op, struct json_object *obj)
 {
 	int64_t n = jobconf_number(
-	    obj, "categorization_examples_limit", DEFAULT_EXAMPLES);
+	    obj, "categorization_examples_limit", JOBCONF_EXAMPLES);
 	char text[32], shown[JOBCONF_GROUPED_BYTES];
 
 	if (n < 0)

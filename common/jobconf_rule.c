@@ -143,10 +143,22 @@ check_shift(struct objparse *op, struct json_object *obj)
 }
 
 static int
+put_default_actions(struct objparse *op, struct json_object *obj)
+{
+	struct json_object *list = json_object_new_array();
+	struct json_object *action = json_object_new_string(action_values[0]);
+
+	if (list != NULL && action != NULL &&
+	    json_object_array_add(list, action) == 0)
+		return objparse_put(op, obj, "actions", list);
+	json_object_put(action);
+	json_object_put(list);
+	return objparse_no_memory(op);
+}
+
+static int
 finish_rule(struct objparse *op, struct json_object *obj)
 {
-	struct json_object *list;
-
 	jobconf_drop_empty(obj, "conditions");
 	if (jobconf_member(obj, "scope") == NULL &&
 	    jobconf_member(obj, "conditions") == NULL)
@@ -155,11 +167,7 @@ finish_rule(struct objparse *op, struct json_object *obj)
 		    "required");
 	if (jobconf_member(obj, "actions") != NULL)
 		return check_shift(op, obj);
-	list = json_object_new_array();
-	if (list == NULL)
-		return objparse_no_memory(op);
-	json_object_array_add(list, json_object_new_string(action_values[0]));
-	return objparse_put(op, obj, "actions", list);
+	return put_default_actions(op, obj);
 }
 
 static const struct objparse_field rule_fields[] = {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/jsonout.h"
+#include "common/wildcard.h"
 
 #define TEXT_MAX 4096 /* longer ones are cut; no head of a request is */
 #define SEGMENTS_MAX 512
@@ -51,34 +52,13 @@ set_bit(struct state *s, size_t i)
 	s->bits[i / 64] |= UINT64_C(1) << i % 64;
 }
 
-static bool
-has_bit(const struct state *s, size_t i)
+/* The first bit that is set from i on; SEGMENTS_MAX when there is none. */
+static size_t
+next_bit(const struct state *s, size_t i)
 {
-	return (s->bits[i / 64] >> i % 64 & 1) != 0;
-}
-
-/* * stands for any run of characters. */
-static bool
-glob_matches(const char *pattern, const char *text)
-{
-	const char *star = NULL, *retry = NULL;
-
-	while (*text != '\0') {
-		if (*pattern == '*') {
-			star = ++pattern;
-			retry = text;
-		} else if (*pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star != NULL) {
-			pattern = star;
-			text = ++retry;
-		} else
-			return false;
-	}
-	while (*pattern == '*')
-		pattern++;
-	return *pattern == '\0';
+	while (i < SEGMENTS_MAX && (s->bits[i / 64] >> i % 64 & 1) == 0)
+		i += s->bits[i / 64] >> i % 64 == 0 ? 64 - i % 64 : 1;
+	return i;
 }
 
 /* Compiling */
@@ -86,13 +66,16 @@ glob_matches(const char *pattern, const char *text)
 static void
 add_segment(struct filter *f, const char *name, bool exclude, bool start)
 {
+	bool deep = strcmp(name, "**") == 0;
 	struct segment *s;
 
-	if (f->n == SEGMENTS_MAX)
+	/* One more ** says nothing, and entering a row of them takes time. */
+	if (f->n == SEGMENTS_MAX ||
+	    (deep && !start && f->segment[f->n - 1].deep))
 		return;
 	s = &f->segment[f->n++];
 	s->name = name;
-	s->deep = strcmp(name, "**") == 0;
+	s->deep = deep;
 	s->start = start;
 	s->exclude = exclude;
 	s->last = false;
@@ -179,11 +162,10 @@ judge(const struct filter *f, const struct state *at, const char *key,
     struct verdict *v)
 {
 	memset(v, 0, sizeof(*v));
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = next_bit(at, 0); i < f->n; i = next_bit(at, i + 1)) {
 		const struct segment *s = &f->segment[i];
 
-		if (!has_bit(at, i) ||
-		    (!s->deep && !glob_matches(s->name, key)))
+		if (!s->deep && !wildcard_matches(s->name, key))
 			continue;
 		if (s->last) {
 			v->keep = v->keep || !s->exclude;
@@ -244,6 +226,9 @@ static bool
 prune(const struct filter *f, struct json_object *v, bool keep,
     const struct state *at)
 {
+	/* No path leads on from here: what is below it shares its fate. */
+	if (next_bit(at, 0) == SEGMENTS_MAX)
+		return keep;
 	if (json_object_is_type(v, json_type_object))
 		return prune_object(f, v, keep, at);
 	if (json_object_is_type(v, json_type_array))

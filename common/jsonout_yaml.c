@@ -13,6 +13,8 @@
 #include "common/jsonout.h"
 #include "common/jsonout_int.h"
 
+#define KEY_BYTES 128 /* of a short one; an escape makes 6 of each */
+
 static void put_block(
     struct jsonout *, struct json_object *, int depth, bool inside);
 
@@ -140,14 +142,27 @@ key_is_plain(const char *key)
 	return true;
 }
 
+/*
+ * Up to the colon. A reader looks for it within 1024 characters only, unless
+ * the key has a mark before it and the colon a line of its own.
+ */
 static void
-put_key(struct jsonout *o, const char *key)
+put_key(struct jsonout *o, const char *key, int depth)
 {
+	size_t len = strlen(key);
+	bool marked = len > KEY_BYTES;
+
+	if (marked)
+		put_text(o, "? ");
 	if (key_is_plain(key))
 		put_text(o, key);
 	else
-		put_quoted(o, key, strlen(key));
-	jsonout_put(o, ":", 1);
+		put_quoted(o, key, len);
+	if (marked) {
+		put_text(o, "\n");
+		put_indent(o, depth);
+	}
+	put_text(o, ":");
 }
 
 /* ---- containers ---- */
@@ -220,7 +235,7 @@ put_members(struct jsonout *o, struct json_object *v, int depth, bool inside)
 		if (!first || !inside)
 			put_indent(o, depth);
 		first = false;
-		put_key(o, key);
+		put_key(o, key, depth);
 		if (is_block(member)) {
 			jsonout_put(o, "\n", 1);
 			put_block(o, member, list ? depth : depth + 1, false);

@@ -457,11 +457,35 @@ objparse_objects(struct objparse *op, const struct objparse_field *f,
 	return 0;
 }
 
+/* The first number in v that a double cannot hold; NULL: there is none. */
+static const struct jsonx_value *
+find_huge(const struct jsonx_value *v)
+{
+	const struct jsonx_value *huge = NULL;
+	double d;
+
+	if (v->type == JSONX_NUMBER &&
+	    (number_parse(v->text, strlen(v->text), &d) == -1 || d - d != 0.0))
+		return v;
+	for (const struct jsonx_value *el = v->child;
+	     el != NULL && huge == NULL; el = el->next)
+		huge = find_huge(el);
+	return huge;
+}
+
 int
 objparse_free(struct objparse *op, const struct objparse_field *f,
     const struct jsonx_value *v, struct json_object **out)
 {
+	const struct jsonx_value *huge = find_huge(v);
+
 	(void)f;
+	/* It could not be printed again. */
+	if (huge != NULL) {
+		op->pos = huge->pos;
+		return apierr_set(op->e, 400, E_ILLEGAL_ARGUMENT,
+		    "Value [%s] is out of range for a double", huge->text);
+	}
 	return jsonx_to_json(v, out) == -1 ? objparse_no_memory(op) : 0;
 }
 

@@ -15,9 +15,6 @@
 #include "supervisor/node.h"
 #include "supervisor/server.h"
 
-#define MODEL_MEMORY_LIMIT                                                     \
-	(UINT64_C(1) << 30) /* of a job that asks for none                     \
-			     */
 #define MIB (UINT64_C(1) << 20)
 
 static void
@@ -44,8 +41,19 @@ smaller(uint64_t bytes, uint64_t most)
 	return most > 0 && most < bytes ? most : bytes;
 }
 
+/* By the old path snapshots are kept for a day, so none is one of a day. */
+static void
+add_retention(struct json_object **o, bool old)
+{
+	jsonmake_int(o, "model_snapshot_retention_days",
+	    old ? JOBCONF_RETENTION_DAYS_OLD : JOBCONF_RETENTION_DAYS);
+	if (!old)
+		jsonmake_int(o, "daily_model_snapshot_retention_after_days",
+		    JOBCONF_DAILY_DAYS);
+}
+
 static struct json_object *
-defaults_json(const struct conf *conf)
+defaults_json(const struct conf *conf, bool old)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *detectors = json_object_new_object();
@@ -54,11 +62,10 @@ defaults_json(const struct conf *conf)
 	jsonmake_add(
 	    &detectors, "categorization_analyzer", jobconf_analyzer_json());
 	add_size(&detectors, "model_memory_limit",
-	    smaller(MODEL_MEMORY_LIMIT, conf->max_model_memory_bytes));
-	jsonmake_int(&detectors, "categorization_examples_limit", 4);
-	jsonmake_int(&detectors, "model_snapshot_retention_days", 10);
+	    smaller(JOBCONF_MEMORY_MB * MIB, conf->max_model_memory_bytes));
 	jsonmake_int(
-	    &detectors, "daily_model_snapshot_retention_after_days", 1);
+	    &detectors, "categorization_examples_limit", JOBCONF_EXAMPLES);
+	add_retention(&detectors, old);
 	jsonmake_add(&o, "anomaly_detectors", detectors);
 	jsonmake_int(&feeds, "scroll_size", 1000);
 	jsonmake_add(&o, "datafeeds", feeds);
@@ -98,7 +105,7 @@ api_ml_info(struct call *c)
 {
 	struct json_object *o = json_object_new_object();
 
-	jsonmake_add(&o, "defaults", defaults_json(c->srv->conf));
+	jsonmake_add(&o, "defaults", defaults_json(c->srv->conf, c->old_path));
 	jsonmake_bool(&o, "upgrade_mode", c->srv->upgrade_mode);
 	jsonmake_add(&o, "native_code", native_json());
 	jsonmake_add(&o, "limits", limits_json(c->srv));

@@ -649,6 +649,14 @@ Test(jobconf, categorization_needs_its_parts)
 	refuse(CATEGORIES("'categorization_filters':['*x']"), E_STATUS,
 	    "categorization_filters contains invalid regular expression "
 	    "'*x'");
+	refuse(CATEGORIES("'categorization_filters':['\\\\Q(\\\\E)']"),
+	    E_STATUS,
+	    "categorization_filters contains invalid regular expression "
+	    "'\\Q(\\E)'");
+	prints(
+	    CATEGORIES("'categorization_filters':['\\\\Q*[(\\\\E+','\\\\Q(']"),
+	    "'pattern':'\\\\Q*[(\\\\E+'},{'type':'pattern_replace','pattern':"
+	    "'\\\\Q('}");
 	prints(CATEGORIES("'categorization_filters':['\\\\[statement:.*\\\\]'"
 			  "]"),
 	    "'categorization_analyzer':{'char_filter':[{'type':"
@@ -852,6 +860,38 @@ Test(jobconf, a_greatest_memory_limit_bounds_the_default_and_the_rest)
 	    BODY("'detectors':[{'function':'count'},{'function':'count'}]",
 		",'analysis_limits':{'model_memory_limit':'10gb'}"),
 	    E_ILLEGAL_ARGUMENT, "Duplicate detectors are not allowed: [count]");
+}
+
+/* What is kept as it is must be able to be printed again. */
+Test(jobconf, custom_settings_have_no_number_beyond_a_double)
+{
+	static const char *const reasons[] = {
+		"[1:110] [job_details] failed to parse field [custom_settings]",
+		"Value [1e400] is out of range for a double",
+	};
+
+	prints(TOP(",'custom_settings':{'a':[-1.5e308,18446744073709551615]}"),
+	    "'custom_settings':{'a':[-1.5e+308,18446744073709551615]}");
+	chain(TOP(",'custom_settings':{'a':[1,{'b':1e400}]}"), reasons,
+	    NELEM(reasons));
+}
+
+Test(jobconf, deepest_chain_of_causes_is_told_whole)
+{
+	static const char *const reasons[] = {
+		"[1:121] [job_details] failed to parse field [analysis_config]",
+		"[1:121] [analysis_config] failed to parse field [detectors]",
+		"[1:121] [detector] failed to parse field [custom_rules]",
+		"[1:121] [detection_rule] failed to parse field [params]",
+		"[1:121] [params] failed to parse field [force_time_shift]",
+		("[1:121] [force_time_shift] failed to parse field "
+		 "[time_shift_amount]"),
+		"For input string: \"x\"",
+	};
+
+	chain(DETECTOR("'function':'count','custom_rules':[{'params':{"
+		       "'force_time_shift':{'time_shift_amount':'x'}}}]"),
+	    reasons, NELEM(reasons));
 }
 
 #define ZONE(v) TOP(",'custom_settings':{'a':1,'time_zone':" v ",'z':2}")

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <json-c/json.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,35 @@ Test(jsonout, filter_double_wildcard_is_any_depth)
 	filter(JOBS, "**", JOBS);
 }
 
+Test(jsonout, filter_double_wildcards_in_a_row_are_one)
+{
+	filter(JOBS, "**.**.n",
+	    "{\"jobs\":[{\"counts\":{\"n\":1}},{\"counts\":{\"n\":3}}]}");
+	filter(JOBS, "**.**", JOBS);
+	filter(JOBS, "jobs.**.**.job_id",
+	    "{\"jobs\":[{\"job_id\":\"a\"},{\"job_id\":\"b\"}]}");
+}
+
+/* A client must not hold up all others for seconds with one line. */
+Test(jsonout, filter_of_wildcards_takes_no_time, .timeout = 10)
+{
+	struct json_object *o = json_object_new_object();
+	char path[4000] = "";
+
+	for (int i = 0; i < 20000; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "k%d", i);
+		json_object_object_add(o, key, json_object_new_int(i));
+	}
+	for (int i = 0; i < 500; i++)
+		strlcat(path, "**.", sizeof(path));
+	strlcat(path, "k19999", sizeof(path));
+	cr_expect(jsonout_filter(o, path));
+	cr_expect_eq(json_object_object_length(o), 1);
+	json_object_put(o);
+}
+
 Test(jsonout, filter_excludes_alone_keep_the_rest)
 {
 	filter(JOBS, "-jobs", "{\"count\":2}");
@@ -285,6 +315,26 @@ Test(jsonout, yaml_keys_are_bare_unless_they_could_be_something_else)
 	     "\"\xc3\xa9\":7}",
 	    "---\na_b.c-d: 1\n\"\": 2\n\"7\": 3\n\"No\": 4\n\"a b\": 5\n"
 	    "\"-x\": 6\n\"\xc3\xa9\": 7\n");
+}
+
+/* A key that its reader would give up to look for the end of. */
+Test(jsonout, yaml_long_keys_have_a_mark_and_a_colon_of_their_own)
+{
+	char key[130], json[400], want[800];
+
+	memset(key, 'k', sizeof(key));
+	key[128] = '\0';
+	snprintf(json, sizeof(json), "{\"%s\":1}", key);
+	snprintf(want, sizeof(want), "---\n%s: 1\n", key);
+	yaml(json, want);
+	key[128] = 'k';
+	key[129] = '\0';
+	snprintf(json, sizeof(json), "[{\"%s\":[1],\"a\":{\"%s\":{\"b\":2}}}]",
+	    key, key);
+	snprintf(want, sizeof(want),
+	    "---\n- ? %s\n  :\n  - 1\n  a:\n    ? %s\n    :\n      b: 2\n", key,
+	    key);
+	yaml(json, want);
 }
 
 Test(jsonout, yaml_numbers_are_numbers_of_every_version_of_yaml)

@@ -219,10 +219,16 @@ def test_info():
                 "limits"], got
             detectors = got["defaults"]["anomaly_detectors"]
             analyzer = detectors.pop("categorization_analyzer")
+            retention = {"model_snapshot_retention_days": 1} \
+                if base == XPACK else {"model_snapshot_retention_days": 10,
+                "daily_model_snapshot_retention_after_days": 1}
             assert detectors == {"model_memory_limit": "1gb",
-                "categorization_examples_limit": 4,
-                "model_snapshot_retention_days": 10,
-                "daily_model_snapshot_retention_after_days": 1}, detectors
+                "categorization_examples_limit": 4, **retention}, detectors
+            put = d.put_job("j", {"analysis_config": {"detectors": [
+                {"function": "count"}]}, "data_description": {}}, base=base)
+            assert {k: v for k, v in put.items() if "retention" in k} == \
+                retention, put
+            d.delete_job("j", base=base)
             assert analyzer["tokenizer"] == "ml_standard"
             assert analyzer["char_filter"] == ["first_line_with_letters"]
             assert "Monday" in analyzer["filter"][0]["stopwords"]
