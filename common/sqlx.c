@@ -89,6 +89,23 @@ sqlx_run(sqlite3_stmt *st)
 	return 0;
 }
 
+void
+sqlx_bind_span(sqlite3_stmt *st, int i, struct span s)
+{
+	sqlite3_bind_text64(
+	    st, i, s.p == NULL ? "" : s.p, s.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+struct span
+sqlx_column_span(sqlite3_stmt *st, int i)
+{
+	/* The length is that of the form that was asked for last. */
+	const void *p = sqlite3_column_blob(st, i);
+
+	return (struct span){ p == NULL ? "" : p,
+		(size_t)sqlite3_column_bytes(st, i) };
+}
+
 int
 sqlx_number(sqlite3 *db, const char *sql, int64_t *v)
 {

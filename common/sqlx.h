@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/schema.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -33,6 +34,11 @@ struct sqlite3_stmt *sqlx_prepare(struct sqlite3 *, const char *sql);
  * 0, or -1 with errno as above (logged).
  */
 int sqlx_run(struct sqlite3_stmt *) MUST_CHECK;
+
+/* Bind a text; the bytes stay the caller's until the statement has run. */
+void sqlx_bind_span(struct sqlite3_stmt *, int i, struct span);
+/* A column's bytes, never NULL; they live until the next step or reset. */
+struct span sqlx_column_span(struct sqlite3_stmt *, int i);
 
 /* The first column of the only row of a query. Errors as above. */
 int sqlx_number(struct sqlite3 *, const char *sql, int64_t *v) MUST_CHECK;

@@ -116,39 +116,21 @@ job_crc(const struct msg_keep_job *j, bool deleted)
 	return sum_u64(crc, deleted);
 }
 
-static void
-bind_text(sqlite3_stmt *st, int i, struct span s)
-{
-	sqlite3_bind_text64(
-	    st, i, s.p == NULL ? "" : s.p, s.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 /* The parameters of ST_ADD; ST_UPDATE has some of them. */
 static void
 job_bind(sqlite3_stmt *st, const struct msg_keep_job *j, bool deleted)
 {
 	sqlite3_bind_int64(st, 1, (int64_t)j->incarnation);
-	bind_text(st, 2, j->job_id);
-	bind_text(st, 3, j->config);
+	sqlx_bind_span(st, 2, j->job_id);
+	sqlx_bind_span(st, 3, j->config);
 	sqlite3_bind_int64(st, 4, j->create_time_ms);
 	sqlite3_bind_int64(st, 5, j->finished_time_ms);
-	bind_text(st, 6, j->model_snapshot_id);
+	sqlx_bind_span(st, 6, j->model_snapshot_id);
 	sqlite3_bind_int(st, 7, j->wanted_open);
 	sqlite3_bind_blob64(st, 8, j->totals.p == NULL ? "" : j->totals.p,
 	    j->totals.len, SQLITE_STATIC);
 	sqlite3_bind_int(st, 9, deleted);
 	sqlite3_bind_int64(st, 10, job_crc(j, deleted));
-}
-
-static struct span
-column_span(sqlite3_stmt *st, int i)
-{
-	struct span s = { sqlite3_column_blob(st, i), 0 };
-
-	s.len = (size_t)sqlite3_column_bytes(st, i);
-	if (s.p == NULL)
-		s.p = "";
-	return s;
 }
 
 /* 0, or -1 with EBADMSG when the row is damaged. */
@@ -157,13 +139,13 @@ job_read(sqlite3_stmt *st, struct msg_keep_job *j, bool *deleted)
 {
 	*j = (struct msg_keep_job){
 		.incarnation = (uint64_t)sqlite3_column_int64(st, 0),
-		.job_id = column_span(st, 1),
-		.config = column_span(st, 2),
+		.job_id = sqlx_column_span(st, 1),
+		.config = sqlx_column_span(st, 2),
 		.create_time_ms = sqlite3_column_int64(st, 3),
 		.finished_time_ms = sqlite3_column_int64(st, 4),
-		.model_snapshot_id = column_span(st, 5),
+		.model_snapshot_id = sqlx_column_span(st, 5),
 		.wanted_open = sqlite3_column_int(st, 6) != 0,
-		.totals = column_span(st, 7),
+		.totals = sqlx_column_span(st, 7),
 	};
 	*deleted = sqlite3_column_int(st, 8) != 0;
 	if (sqlite3_column_int64(st, 9) != job_crc(j, *deleted)) {
@@ -384,7 +366,7 @@ id_find(struct catalog *c, struct span job_id, uint64_t *incarnation)
 	sqlite3_stmt *st = c->st[ST_FIND_ID];
 	int rc;
 
-	bind_text(st, 1, job_id);
+	sqlx_bind_span(st, 1, job_id);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		*incarnation = (uint64_t)sqlite3_column_int64(st, 0);

@@ -33,13 +33,6 @@ setting_crc(const struct msg_keep_setting *m)
 	return sum_span(sum_span(0, m->name), m->value);
 }
 
-static void
-bind_span(sqlite3_stmt *st, int i, struct span s)
-{
-	sqlite3_bind_text64(
-	    st, i, s.p == NULL ? "" : s.p, s.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 int
 settings_put(sqlite3 *db, const struct msg_keep_setting *m)
 {
@@ -49,21 +42,12 @@ settings_put(sqlite3 *db, const struct msg_keep_setting *m)
 
 	if (st == NULL)
 		return -1;
-	bind_span(st, 1, m->name);
-	bind_span(st, 2, m->value);
+	sqlx_bind_span(st, 1, m->name);
+	sqlx_bind_span(st, 2, m->value);
 	sqlite3_bind_int64(st, 3, setting_crc(m));
 	rc = sqlx_run(st);
 	sqlite3_finalize(st);
 	return rc;
-}
-
-static struct span
-column_span(sqlite3_stmt *st, int i)
-{
-	const void *p = sqlite3_column_blob(st, i);
-
-	return (struct span){ p == NULL ? "" : p,
-		(size_t)sqlite3_column_bytes(st, i) };
 }
 
 int
@@ -76,8 +60,8 @@ settings_each(sqlite3 *db, settings_each_cb *cb, void *arg)
 	if (st == NULL)
 		return -1;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && failed == 0) {
-		struct msg_keep_setting m = { column_span(st, 0),
-			column_span(st, 1) };
+		struct msg_keep_setting m = { sqlx_column_span(st, 0),
+			sqlx_column_span(st, 1) };
 		char name[128];
 
 		if (sqlite3_column_int64(st, 2) == setting_crc(&m))

@@ -125,24 +125,6 @@ row_crc(const struct schema *schema, const void *row, uint32_t *crc)
 	return rc;
 }
 
-static void
-bind_text(sqlite3_stmt *st, int i, struct span s)
-{
-	sqlite3_bind_text64(
-	    st, i, s.p == NULL ? "" : s.p, s.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static struct span
-column_span(sqlite3_stmt *st, int i)
-{
-	struct span s = { sqlite3_column_blob(st, i), 0 };
-
-	s.len = (size_t)sqlite3_column_bytes(st, i);
-	if (s.p == NULL)
-		s.p = "";
-	return s;
-}
-
 static int
 damaged(const char *what, struct span name)
 {
@@ -162,14 +144,14 @@ user_read(sqlite3_stmt *st, struct msg_keep_user *m)
 	uint32_t crc;
 
 	*m = (struct msg_keep_user){
-		.name = column_span(st, 0),
-		.hash = column_span(st, 1),
+		.name = sqlx_column_span(st, 0),
+		.hash = sqlx_column_span(st, 1),
 		.revision = (uint64_t)sqlite3_column_int64(st, 2),
 		.enabled = sqlite3_column_int(st, 3) != 0,
-		.roles = column_span(st, 4),
-		.full_name = column_span(st, 5),
-		.email = column_span(st, 6),
-		.metadata = column_span(st, 7),
+		.roles = sqlx_column_span(st, 4),
+		.full_name = sqlx_column_span(st, 5),
+		.email = sqlx_column_span(st, 6),
+		.metadata = sqlx_column_span(st, 7),
 	};
 	if (row_crc(&msg_keep_user_schema, m, &crc) == -1 ||
 	    sqlite3_column_int64(st, 8) != crc)
@@ -184,7 +166,7 @@ user_find(struct userdb *u, struct span name, struct msg_keep_user *m)
 	sqlite3_stmt *st = u->st[ST_USER_FIND];
 	int rc;
 
-	bind_text(st, 1, name);
+	sqlx_bind_span(st, 1, name);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		return user_read(st, m);
@@ -203,14 +185,14 @@ user_write(struct userdb *u, const struct msg_keep_user *m)
 
 	if (row_crc(&msg_keep_user_schema, m, &crc) == -1)
 		return -1;
-	bind_text(st, 1, m->name);
-	bind_text(st, 2, m->hash);
+	sqlx_bind_span(st, 1, m->name);
+	sqlx_bind_span(st, 2, m->hash);
 	sqlite3_bind_int64(st, 3, (int64_t)m->revision);
 	sqlite3_bind_int(st, 4, m->enabled);
-	bind_text(st, 5, m->roles);
-	bind_text(st, 6, m->full_name);
-	bind_text(st, 7, m->email);
-	bind_text(st, 8, m->metadata);
+	sqlx_bind_span(st, 5, m->roles);
+	sqlx_bind_span(st, 6, m->full_name);
+	sqlx_bind_span(st, 7, m->email);
+	sqlx_bind_span(st, 8, m->metadata);
 	sqlite3_bind_int64(st, 9, crc);
 	return sqlx_run(st);
 }
@@ -239,7 +221,7 @@ userdb_put_user(struct userdb *u, const struct msg_keep_user *m)
 int
 userdb_delete_user(struct userdb *u, struct span name)
 {
-	bind_text(u->st[ST_USER_DELETE], 1, name);
+	sqlx_bind_span(u->st[ST_USER_DELETE], 1, name);
 	if (sqlx_run(u->st[ST_USER_DELETE]) == -1)
 		return -1;
 	if (sqlite3_changes(u->db) > 0)
@@ -296,16 +278,16 @@ key_read(sqlite3_stmt *st, struct msg_keep_key *m)
 	uint32_t crc;
 
 	*m = (struct msg_keep_key){
-		.id = column_span(st, 0),
-		.name = column_span(st, 1),
-		.hash = column_span(st, 2),
-		.owner = column_span(st, 3),
-		.realm = column_span(st, 4),
+		.id = sqlx_column_span(st, 0),
+		.name = sqlx_column_span(st, 1),
+		.hash = sqlx_column_span(st, 2),
+		.owner = sqlx_column_span(st, 3),
+		.realm = sqlx_column_span(st, 4),
 		.creation_ms = sqlite3_column_int64(st, 5),
 		.expiration_ms = sqlite3_column_int64(st, 6),
 		.invalidated_ms = sqlite3_column_int64(st, 7),
-		.roles = column_span(st, 8),
-		.metadata = column_span(st, 9),
+		.roles = sqlx_column_span(st, 8),
+		.metadata = sqlx_column_span(st, 9),
 	};
 	if (row_crc(&msg_keep_key_schema, m, &crc) == -1 ||
 	    sqlite3_column_int64(st, 10) != crc)
@@ -321,16 +303,16 @@ userdb_put_key(struct userdb *u, const struct msg_keep_key *m)
 
 	if (row_crc(&msg_keep_key_schema, m, &crc) == -1)
 		return -1;
-	bind_text(st, 1, m->id);
-	bind_text(st, 2, m->name);
+	sqlx_bind_span(st, 1, m->id);
+	sqlx_bind_span(st, 2, m->name);
 	sqlite3_bind_blob64(st, 3, m->hash.p, m->hash.len, SQLITE_STATIC);
-	bind_text(st, 4, m->owner);
-	bind_text(st, 5, m->realm);
+	sqlx_bind_span(st, 4, m->owner);
+	sqlx_bind_span(st, 5, m->realm);
 	sqlite3_bind_int64(st, 6, m->creation_ms);
 	sqlite3_bind_int64(st, 7, m->expiration_ms);
 	sqlite3_bind_int64(st, 8, m->invalidated_ms);
-	bind_text(st, 9, m->roles);
-	bind_text(st, 10, m->metadata);
+	sqlx_bind_span(st, 9, m->roles);
+	sqlx_bind_span(st, 10, m->metadata);
 	sqlite3_bind_int64(st, 11, crc);
 	sqlite3_bind_int64(st, 12, TIME_UNSET);
 	return sqlx_run(st);
