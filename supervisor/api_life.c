@@ -120,6 +120,16 @@ close_check(struct job *const *list, long n, bool force, struct apierr *e)
 	return 0;
 }
 
+/* It is closed, but for a crash: that must be known to the next start, too. */
+static void
+wait_stored(struct gather *g, struct job *job)
+{
+	if ((!job->unstored && job->storing == 0) || job_blocked(job) != NULL)
+		return;
+	if (gather_add(g, job, WAIT_CLOSED) == 0 && job->storing == 0)
+		job_store_again(job);
+}
+
 static void
 close_all(struct call *c, struct job *const *list, long n,
     const struct close_options *opts)
@@ -131,8 +141,10 @@ close_all(struct call *c, struct job *const *list, long n,
 	snprintf(what, sizeof(what), "Closing job [%.200s]", c->job_id);
 	g = gather_new(c->srv->jobs, c, "closed", what, opts->timeout_ms, NULL);
 	for (long i = 0; g != NULL && i < n; i++) {
-		if (!is_running(list[i]))
+		if (!is_running(list[i])) {
+			wait_stored(g, list[i]);
 			continue;
+		}
 		if (force)
 			job_interrupt_close(list[i]);
 		if (gather_add(g, list[i], WAIT_CLOSED) == -1)
