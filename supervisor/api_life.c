@@ -170,7 +170,7 @@ api_job_close(struct call *c)
 
 	options_clear(&os);
 	if (rc == 0)
-		n = jobexpr_expand(c->srv->jobs, c, c->job_id,
+		n = jobexpr_expand_lasting(c->srv->jobs, c, c->job_id,
 		    opts.allow_no_match && opts.allow_no_jobs, &list, &e);
 	if (rc == 0 && n >= 0)
 		rc = close_check(list, n, opts.force, &e);
