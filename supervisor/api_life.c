@@ -29,6 +29,7 @@ static const struct option open_options[] = {
 static const struct option_table open_table = { "xpack/ml/job", open_options,
 	NELEM(open_options), true };
 
+/* One that closes counts as opened until it is closed. */
 static void
 open_refused(struct call *c, const struct job *job)
 {
@@ -38,9 +39,9 @@ open_refused(struct call *c, const struct job *job)
 		call_fail(c, 409, E_STATUS,
 		    "Cannot open job [%s] because it is executing [%s]",
 		    job->id, blocked);
-	else if (job->state == JOB_CLOSING)
-		call_fail(c, 409, E_STATUS,
-		    "Cannot open job [%s] because it is closing", job->id);
+	else if (job_edge(job->state, EV_OPEN) != JOB_NSTATES)
+		call_fail(c, 503, E_STATUS,
+		    "Cannot open job [%s] because anomd ends", job->id);
 	else
 		call_fail(c, 409, E_STATUS,
 		    "Cannot open job [%s] because it has already been opened",
