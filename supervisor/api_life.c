@@ -29,6 +29,7 @@ static const struct option open_options[] = {
 static const struct option_table open_table = { "xpack/ml/job", open_options,
 	NELEM(open_options), true };
 
+/* One that closes counts as opened until it is closed. */
 static void
 open_refused(struct call *c, const struct job *job)
 {
@@ -38,9 +39,9 @@ open_refused(struct call *c, const struct job *job)
 		call_fail(c, 409, E_STATUS,
 		    "Cannot open job [%s] because it is executing [%s]",
 		    job->id, blocked);
-	else if (job->state == JOB_CLOSING)
-		call_fail(c, 409, E_STATUS,
-		    "Cannot open job [%s] because it is closing", job->id);
+	else if (job_edge(job->state, EV_OPEN) != JOB_NSTATES)
+		call_fail(c, 503, E_STATUS,
+		    "Cannot open job [%s] because anomd ends", job->id);
 	else
 		call_fail(c, 409, E_STATUS,
 		    "Cannot open job [%s] because it has already been opened",
@@ -120,6 +121,16 @@ close_check(struct job *const *list, long n, bool force, struct apierr *e)
 	return 0;
 }
 
+/* It is closed, but for a crash: that must be known to the next start, too. */
+static void
+wait_stored(struct gather *g, struct job *job)
+{
+	if ((!job->unstored && job->storing == 0) || job_blocked(job) != NULL)
+		return;
+	if (gather_add(g, job, WAIT_CLOSED) == 0 && job->storing == 0)
+		job_store_again(job);
+}
+
 static void
 close_all(struct call *c, struct job *const *list, long n,
     const struct close_options *opts)
@@ -131,8 +142,10 @@ close_all(struct call *c, struct job *const *list, long n,
 	snprintf(what, sizeof(what), "Closing job [%.200s]", c->job_id);
 	g = gather_new(c->srv->jobs, c, "closed", what, opts->timeout_ms, NULL);
 	for (long i = 0; g != NULL && i < n; i++) {
-		if (!is_running(list[i]))
+		if (!is_running(list[i])) {
+			wait_stored(g, list[i]);
 			continue;
+		}
 		if (force)
 			job_interrupt_close(list[i]);
 		if (gather_add(g, list[i], WAIT_CLOSED) == -1)
@@ -158,7 +171,7 @@ api_job_close(struct call *c)
 
 	options_clear(&os);
 	if (rc == 0)
-		n = jobexpr_expand(c->srv->jobs, c, c->job_id,
+		n = jobexpr_expand_lasting(c->srv->jobs, c, c->job_id,
 		    opts.allow_no_match && opts.allow_no_jobs, &list, &e);
 	if (rc == 0 && n >= 0)
 		rc = close_check(list, n, opts.force, &e);

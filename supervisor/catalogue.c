@@ -545,7 +545,8 @@ request_add(struct catalogue *cat, uint16_t type, const void *msg,
 	wbuf_init(&r->frame, 0);
 	r->id = ++cat->next_id;
 	r->asked_us = clock_mono_us();
-	r->lasting = type == MSG_KEEP_DELETE || type == MSG_KEEP_RESET;
+	r->lasting = type == MSG_KEEP_DELETE || type == MSG_KEEP_RESET ||
+	    type == MSG_KEEP_SETTING;
 	r->cb = cb;
 	r->password_cb = password_cb;
 	r->arg = arg;

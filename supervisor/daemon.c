@@ -210,8 +210,7 @@ keeper_setting(void *arg, const struct msg_keep_setting *m)
 {
 	struct daemon *d = arg;
 
-	if (!d->serving)
-		upgrade_load(&d->srv, m);
+	upgrade_load(&d->srv, m, !d->serving);
 }
 
 static void
@@ -248,6 +247,7 @@ keeper_loaded(void *arg)
 
 	if (d->srv.auth != NULL)
 		accounts_loaded(auth_accounts(d->srv.auth));
+	jobs_loaded(d->srv.jobs);
 	if (d->serving)
 		return;
 	if (listen_all(d) == -1) {

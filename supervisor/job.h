@@ -111,6 +111,10 @@ struct job {
 	char *model_snapshot_id;  /* NULL: none */
 	bool wanted_open;	  /* survives a restart of the daemon */
 	struct job_totals totals;
+	unsigned storing;	/* requests for its state under way */
+	bool unstored;		/* the last of them has failed */
+	unsigned store_delay_s; /* until the next try; doubles */
+	int64_t store_at_us;	/* of it, monotonic */
 
 	enum job_state state;
 	int64_t since_ms;  /* wall clock of the last change of state */
@@ -127,6 +131,9 @@ struct job {
 	bool delete_when_closed;
 	bool close_asked; /* by a client: it stays closed after a restart */
 	uint64_t task;	  /* of its deletion or reset; 0: none is under way */
+	uint64_t reset_from; /* the incarnation that its reset gives up */
+	unsigned load;	     /* the last one of the catalogue that had it */
+	bool gone;	     /* deleted, by a keeper that died of it */
 	struct watch watch;
 
 	bool trims;			  /* its process removes old results */
@@ -159,6 +166,7 @@ struct jobs {
 	TAILQ_HEAD(, job) starting; /* OPENING, no process yet */
 	unsigned nstarting;	    /* with a process that is not ready */
 	int64_t tick_us;	    /* the last one; 0: none yet */
+	unsigned load;		    /* of the catalogue: this or the next */
 };
 
 /* ---- jobs.c: the set of jobs ---- */
@@ -178,6 +186,8 @@ struct job *job_next(struct job *);
  * over. One that cannot be loaded is logged and left alone.
  */
 void jobs_load(struct jobs *, const struct msg_keep_job *);
+/* The keeper has sent all jobs. */
+void jobs_loaded(struct jobs *);
 /* Open again, or let rest, what was open when the daemon ended. */
 void jobs_reopen(struct jobs *);
 /* Every second: the watchdog of each worker, the time limits of requests. */
@@ -218,6 +228,12 @@ void job_task(const struct job *, char dst[JOB_TASK_BYTES]);
  * has changed then.
  */
 int job_event(struct job *, enum job_event, const char *why);
+/* Have a state stored that was not; job_wake(WAIT_CLOSED) tells of it. */
+void job_store_again(struct job *);
+/* The same when its time has come. */
+void job_store_tick(struct job *, int64_t now_us);
+/* It has been reset: nothing is left but its configuration. */
+void job_begin_anew(struct job *, uint64_t incarnation);
 /* Before a forced end: those who wait for the orderly one are told. */
 void job_interrupt_close(struct job *);
 /* The state that the event leads to, or JOB_NSTATES: it is not known there. */

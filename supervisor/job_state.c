@@ -26,6 +26,7 @@ static void act_paused(struct job *);
 static void note_close(struct job *);
 
 #define UPGRADE_WHY "upgrade mode"
+#define STORE_DELAY_MAX_S 60 /* between two tries to store a state */
 
 struct edge {
 	enum job_state from;
@@ -175,6 +176,29 @@ act_created(struct job *job)
 	job_wake(job, WAIT_CREATED, NULL);
 }
 
+/* Answers come in the order of the requests: the last one counts. */
+static void
+note_stored(struct job *job, const struct apierr *e, const char *what)
+{
+	job->storing--;
+	job->unstored = e != NULL;
+	if (e == NULL) {
+		if (job->store_delay_s > 0)
+			log_info("job %s: its state is stored now", job->id);
+		job->store_delay_s = 0;
+		return;
+	}
+	if (job->store_delay_s == 0)
+		log_warnx("job %s: %s was not stored and is tried again: %s",
+		    job->id, what, e->link[0].reason);
+	job->store_delay_s =
+	    job->store_delay_s == 0 ? 1 : job->store_delay_s * 2;
+	if (job->store_delay_s > STORE_DELAY_MAX_S)
+		job->store_delay_s = STORE_DELAY_MAX_S;
+	job->store_at_us =
+	    clock_mono_us() + (int64_t)job->store_delay_s * 1000000;
+}
+
 static void
 job_store(struct job *job, catalogue_cb *cb)
 {
@@ -190,6 +214,7 @@ job_store(struct job *job, catalogue_cb *cb)
 		m.totals = (struct span){ (const char *)wb.data, wb.len };
 	else
 		log_warn("job %s: its counts cannot be stored", job->id);
+	job->storing++;
 	catalogue_state(job->srv->catalogue, &m, cb, job);
 	wbuf_clear(&wb);
 }
@@ -204,9 +229,7 @@ opened_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
-	if (e != NULL)
-		log_warnx("job %s: that it is open was not stored: %s", job->id,
-		    e->link[0].reason);
+	note_stored(job, e, "that it is open");
 	if (job->state != JOB_OPENING)
 		job_wake(job, WAIT_OPENED, e);
 }
@@ -297,11 +320,28 @@ closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
-	if (e != NULL)
-		log_warnx("job %s: that it is closed was not stored: %s",
-		    job->id, e->link[0].reason);
+	note_stored(job, e, "that it is closed");
 	if (job->state != JOB_CLOSING)
 		job_wake(job, WAIT_CLOSED, e);
+}
+
+/*
+ * Whoever was told that it was not stored may ask again: then it must not be
+ * lost at the next start.
+ */
+void
+job_store_again(struct job *job)
+{
+	job_store(job, closed_stored_cb);
+}
+
+/* What is on its way to another row, or to none, is not stored in this one. */
+void
+job_store_tick(struct job *job, int64_t now_us)
+{
+	if (job->unstored && job->storing == 0 && now_us >= job->store_at_us &&
+	    job->state != JOB_DELETING && job->state != JOB_RESETTING)
+		job_store_again(job);
 }
 
 /* A worker answers all that waits before it ends; this one may not have. */
@@ -367,9 +407,7 @@ paused_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
-	if (e != NULL)
-		log_warnx("job %s: what it was paused with was not stored: %s",
-		    job->id, e->link[0].reason);
+	note_stored(job, e, "what it was paused with");
 }
 
 /* It is still wanted open. The mode may have ended meanwhile. */
@@ -400,7 +438,7 @@ act_delete_later(struct job *job)
 
 /*
  * A keeper that does not know the job had deleted it before it died with the
- * answer: the job is gone, as was asked.
+ * answer, or an earlier one had: the job is gone, as was asked.
  */
 static void
 deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
@@ -408,7 +446,7 @@ deleted_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 
 	(void)unused;
-	if (e != NULL && e->status != 404) {
+	if (e != NULL && e->status != 404 && !job->gone) {
 		job->task = 0;
 		job_event(job, EV_DELETE_FAILED, e->link[0].reason);
 		job_wake(job, WAIT_DELETED, e);
@@ -428,8 +466,7 @@ act_delete(struct job *job)
 	catalogue_delete(job->srv->catalogue, &m, deleted_cb, job);
 }
 
-/* What the keeper has stored of it now: nothing but its configuration. */
-static void
+void
 job_begin_anew(struct job *job, uint64_t incarnation)
 {
 	job->incarnation = incarnation;
@@ -437,6 +474,8 @@ job_begin_anew(struct job *job, uint64_t incarnation)
 	free(job->model_snapshot_id);
 	job->model_snapshot_id = NULL;
 	job->wanted_open = false;
+	job->unstored = false;
+	job->store_delay_s = 0;
 	job_totals_init(&job->totals);
 }
 
@@ -446,6 +485,11 @@ reset_cb(void *arg, const struct apierr *e, uint64_t incarnation)
 	struct job *job = arg;
 
 	job->task = 0;
+	/* A keeper that died had done it: jobs_load has seen it. */
+	if (job->incarnation != job->reset_from) {
+		incarnation = job->incarnation;
+		e = NULL;
+	}
 	if (e == NULL) {
 		job_begin_anew(job, incarnation);
 		job_event(job, EV_RESET_DONE, "reset");
@@ -465,5 +509,6 @@ act_reset(struct job *job)
 	struct msg_keep_reset m = { .job_id = span_of(job->id),
 		.incarnation = job->incarnation };
 
+	job->reset_from = job->incarnation;
 	catalogue_reset(job->srv->catalogue, &m, reset_cb, job);
 }

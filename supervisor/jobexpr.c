@@ -139,16 +139,26 @@ mark_wildcard(struct names *ns, const char *pattern)
 	return any;
 }
 
-/* Those that the caller may see. */
+static bool
+is_being_deleted(const struct job *job)
+{
+	const char *blocked = job_blocked(job);
+
+	return blocked != NULL && strcmp(blocked, "delete") == 0;
+}
+
+/* Those that the caller may see; lasting: but for those being deleted. */
 static size_t
-collect_all(struct jobs *jobs, const struct call *c, struct job ***list)
+collect_all(
+    struct jobs *jobs, const struct call *c, bool lasting, struct job ***list)
 {
 	size_t n = 0, cap = 0;
 
 	*list = NULL;
 	for (struct job *job = jobs_first(jobs, ""); job != NULL;
 	     job = job_next(job)) {
-		if (c != NULL && !call_may(c, job->id))
+		if ((c != NULL && !call_may(c, job->id)) ||
+		    (lasting && is_being_deleted(job)))
 			continue;
 		if (n == cap) {
 			struct job **grown;
@@ -271,11 +281,11 @@ choose(const struct call *c, const char *expr, bool allow_no_match,
 	return rc;
 }
 
-long
-jobexpr_expand(struct jobs *jobs, const struct call *c, const char *expr,
-    bool allow_no_match, struct job ***list, struct apierr *e)
+/* Of the n jobs in *list those that are meant. */
+static long
+list_choose(const struct call *c, const char *expr, bool allow_no_match,
+    struct job ***list, size_t n, struct apierr *e)
 {
-	size_t n = collect_all(jobs, c, list);
 	long rc;
 
 	if (n == SIZE_MAX)
@@ -291,6 +301,24 @@ jobexpr_expand(struct jobs *jobs, const struct call *c, const char *expr,
 		*list = NULL;
 	}
 	return rc;
+}
+
+long
+jobexpr_expand(struct jobs *jobs, const struct call *c, const char *expr,
+    bool allow_no_match, struct job ***list, struct apierr *e)
+{
+	size_t n = collect_all(jobs, c, false, list);
+
+	return list_choose(c, expr, allow_no_match, list, n, e);
+}
+
+long
+jobexpr_expand_lasting(struct jobs *jobs, const struct call *c,
+    const char *expr, bool allow_no_match, struct job ***list, struct apierr *e)
+{
+	size_t n = collect_all(jobs, c, true, list);
+
+	return list_choose(c, expr, allow_no_match, list, n, e);
 }
 
 static int

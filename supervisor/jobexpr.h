@@ -26,6 +26,10 @@ struct jobs;
  */
 long jobexpr_expand(struct jobs *, const struct call *c, const char *expr,
     bool allow_no_match, struct job ***list, struct apierr *e);
+/* The same as if those that are being deleted were gone. */
+long jobexpr_expand_lasting(struct jobs *, const struct call *c,
+    const char *expr, bool allow_no_match, struct job ***list,
+    struct apierr *e);
 
 /*
  * Ids of jobs and names of groups are one set of names, or an expression

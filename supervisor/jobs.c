@@ -379,9 +379,9 @@ restore_conf(const char *id, const struct msg_keep_job *m)
 }
 
 /*
- * A keeper that died may have stored an update without saying so. What is on
- * disk is what the job will be after the next start, so it is that now; unless
- * another update is on its way, which will be.
+ * A keeper that died may have stored an update or a reset without saying so.
+ * What is on disk is what the job will be after the next start, so it is that
+ * now, whatever the next keeper says when it is asked for the same again.
  */
 static void
 reload_job(struct job *job, const struct msg_keep_job *m)
@@ -390,7 +390,10 @@ reload_job(struct job *job, const struct msg_keep_job *m)
 	char *text;
 	bool same;
 
-	if (job->incarnation != m->incarnation || job->next_conf != NULL)
+	job->load = job->srv->jobs->load;
+	if (job->state == JOB_RESETTING && m->incarnation > job->incarnation)
+		job_begin_anew(job, m->incarnation);
+	if (job->incarnation != m->incarnation)
 		return;
 	text = jobconf_print(job->conf);
 	same = text == NULL || span_eq(m->config, text);
@@ -423,6 +426,18 @@ jobs_load(struct jobs *jobs, const struct msg_keep_job *m)
 	free(id);
 }
 
+/* A deletion that a keeper has done is not undone by what the next one says. */
+void
+jobs_loaded(struct jobs *jobs)
+{
+	struct job *job;
+
+	RB_FOREACH (job, job_tree, &jobs->tree)
+		if (job->state == JOB_DELETING && job->load != jobs->load)
+			job->gone = true;
+	jobs->load++;
+}
+
 void
 jobs_reopen(struct jobs *jobs)
 {
@@ -446,6 +461,7 @@ jobs_tick(struct jobs *jobs)
 
 	RB_FOREACH (job, job_tree, &jobs->tree) {
 		job_waiters_tick(job, now_us);
+		job_store_tick(job, now_us);
 		if (job->chan == NULL)
 			continue;
 		if (gap_us > STALL_US)

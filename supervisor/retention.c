@@ -372,6 +372,22 @@ run_fill(struct run *run, struct job *const *list, size_t n)
 	return run->item == NULL ? -1 : 0;
 }
 
+/* Those of its jobs that trim are let go; the others finish their piece. */
+static void
+run_cut(struct retention *ret, struct run *run)
+{
+	for (size_t i = run->first; i < run->n; i++) {
+		struct job *job = jobs_find(ret->srv->jobs, run->item[i].id);
+
+		if (job == NULL || job->retention != &run->item[i])
+			continue;
+		job->retention = NULL;
+		if (job->state == JOB_TRIMMING)
+			job_process_kill(job, true, "its time is over");
+	}
+	run_end(ret, run, false);
+}
+
 void
 retention_ask(struct retention *ret, struct call *call, struct job *const *list,
     size_t n, int64_t timeout_ms, double rows_per_s)
@@ -399,23 +415,12 @@ retention_ask(struct retention *ret, struct call *call, struct job *const *list,
 	run->call = call;
 	if (call != NULL)
 		call_wait(call, run_gone, run);
-	pump(ret);
-}
-
-/* Those of its jobs that trim are let go; the others finish their piece. */
-static void
-run_cut(struct retention *ret, struct run *run)
-{
-	for (size_t i = run->first; i < run->n; i++) {
-		struct job *job = jobs_find(ret->srv->jobs, run->item[i].id);
-
-		if (job == NULL || job->retention != &run->item[i])
-			continue;
-		job->retention = NULL;
-		if (job->state == JOB_TRIMMING)
-			job_process_kill(job, true, "its time is over");
-	}
-	run_end(ret, run, false);
+	if (run->n == 0) /* it need not wait for those before it */
+		run_end(ret, run, true);
+	else if (ret->srv->stopping)
+		run_cut(ret, run);
+	else
+		pump(ret);
 }
 
 static void

@@ -31,6 +31,7 @@ struct server {
 	int64_t start_ms;
 	bool stopping;	       /* SIGTERM was seen */
 	bool upgrade_mode;     /* jobs rest, and none is opened */
+	bool upgrade_stored;   /* what the keeper has of it */
 	bool upgrade_changes;  /* a request to change that is under way */
 	uint64_t tasks;	       /* the number of the last one */
 	size_t inflight_bytes; /* bodies held here, of all uploads */

@@ -30,12 +30,15 @@ static const struct option_table upgrade_table = {
 	NELEM(upgrade_options), false
 };
 
-/* Only before the daemon serves: later the supervisor knows better. */
 void
-upgrade_load(struct server *srv, const struct msg_keep_setting *m)
+upgrade_load(
+    struct server *srv, const struct msg_keep_setting *m, bool at_start)
 {
-	if (span_eq(m->name, SETTING))
-		srv->upgrade_mode = span_eq(m->value, "true");
+	if (!span_eq(m->name, SETTING))
+		return;
+	srv->upgrade_stored = span_eq(m->value, "true");
+	if (at_start)
+		srv->upgrade_mode = srv->upgrade_stored;
 }
 
 static void
@@ -48,12 +51,15 @@ rest_all(struct server *srv, struct gather *g)
 			job_event(job, EV_PAUSE, "upgrade mode");
 }
 
-/* Those that are on their way to rest look again when they are there. */
+/*
+ * Those that are on their way to rest look again when they are there. At the
+ * end of the daemon all rest on: nobody would close them again.
+ */
 static void
 resume_all(struct server *srv)
 {
-	for (struct job *job = jobs_first(srv->jobs, ""); job != NULL;
-	     job = job_next(job))
+	for (struct job *job = jobs_first(srv->jobs, "");
+	     job != NULL && !srv->stopping; job = job_next(job))
 		if (job->state == JOB_PAUSED)
 			job_event(job, EV_RESUME, "upgrade mode has ended");
 }
@@ -69,10 +75,11 @@ change_stored(struct gather *g, const struct apierr *e, bool enabled)
 {
 	struct server *srv = gather_server(g);
 
-	if (e != NULL) {
+	/* A keeper may have stored it and died, and the next one refused. */
+	if (e != NULL && srv->upgrade_stored != enabled) {
 		gather_fail(g, e);
 	} else {
-		srv->upgrade_mode = enabled;
+		srv->upgrade_mode = srv->upgrade_stored = enabled;
 		log_info("upgrade mode is %s", enabled ? "on" : "off");
 		if (enabled)
 			rest_all(srv, g);

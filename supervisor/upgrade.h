@@ -11,7 +11,11 @@
 
 struct server;
 
-/* A setting that was stored; others than upgrade_mode are passed over. */
-void upgrade_load(struct server *, const struct msg_keep_setting *);
+/*
+ * A setting that was stored; others than upgrade_mode are passed over. Once
+ * the daemon serves it only tells what has become of a change under way.
+ */
+void upgrade_load(
+    struct server *, const struct msg_keep_setting *, bool at_start);
 
 #endif

@@ -28,8 +28,7 @@ static void
 on_setting(void *arg, const struct msg_keep_setting *m)
 {
 	(void)arg;
-	if (sv_loaded == 0)
-		upgrade_load(&sv, m);
+	upgrade_load(&sv, m, sv_loaded == 0);
 }
 
 static void
@@ -61,6 +60,7 @@ on_loaded(void *arg)
 	(void)arg;
 	if (sv.auth != NULL)
 		accounts_loaded(auth_accounts(sv.auth));
+	jobs_loaded(sv.jobs);
 	sv_loaded++;
 }
 

@@ -16,7 +16,7 @@
 #include "tests/random.h"
 #include "tests/supervisor_fixture.h"
 
-#define SEEDS 25
+#define SEEDS 80
 #define STEPS 600
 #define NJOBS 2
 #define CALLS_MAX STEPS
@@ -149,6 +149,21 @@ keeper_reset(struct child *c, uint64_t *incarnation)
 }
 
 static int
+keeper_update(struct child *c)
+{
+	struct msg_keep_update m;
+	struct stored *s;
+
+	fake_decode(c, &m);
+	s = stored_job(m.job_id);
+	if (s->incarnation != m.incarnation)
+		return 404;
+	free(s->config);
+	s->config = span_dup(m.config);
+	return 0;
+}
+
+static int
 keeper_setting(struct child *c)
 {
 	struct msg_keep_setting m;
@@ -171,6 +186,8 @@ keeper_obeys(struct child *c, uint16_t type, uint64_t *incarnation)
 		return keeper_delete(c);
 	case MSG_KEEP_RESET:
 		return keeper_reset(c, incarnation);
+	case MSG_KEEP_UPDATE:
+		return keeper_update(c);
 	case MSG_KEEP_SETTING:
 		return keeper_setting(c);
 	default:
@@ -349,9 +366,12 @@ static const struct {
 	{ 1, "DELETE", JOB "?force=true&wait_for_completion=false", NULL },
 	{ 4, "POST", JOB "/_reset", NULL },
 	{ 1, "POST", JOB "/_reset?wait_for_completion=false", NULL },
-	{ 8, "POST", JOB "/_flush", NULL },
-	{ 8, "POST", JOB "/_data", "{\"time\":1}" },
-	{ 12, "DELETE", "/_ml/_delete_expired_data", NULL },
+	{ 7, "POST", JOB "/_flush", NULL },
+	{ 7, "POST", JOB "/_data", "{\"time\":1}" },
+	{ 2, "POST", JOB "/_update", "{\"description\":\"a\"}" },
+	{ 2, "POST", JOB "/_update", "{\"results_retention_days\":3}" },
+	{ 1, "POST", JOB "/_update", "{\"results_retention_days\":2}" },
+	{ 9, "DELETE", "/_ml/_delete_expired_data", NULL },
 	{ 3, "DELETE", "/_ml/_delete_expired_data/j%u?timeout=2s", NULL },
 	{ 3, "DELETE", "/_ml/_delete_expired_data?requests_per_second=1",
 	    NULL },
@@ -475,8 +495,23 @@ expect_answered(const char *when)
 
 /* What the keeper has is what the supervisor knows. */
 static void
+expect_same(const struct job *job, const struct stored *s)
+{
+	char *config = jobconf_print(job->conf);
+
+	cr_assert_eq(job->wanted_open, s->wanted_open,
+	    "seed %ju: job %s, open: %d %d", (uintmax_t)seed, job->id,
+	    job->wanted_open, s->wanted_open);
+	cr_assert_str_eq(config, s->config, "seed %ju: job %s: %s %s",
+	    (uintmax_t)seed, job->id, config, s->config);
+	free(config);
+}
+
+static void
 expect_known(void)
 {
+	cr_assert_eq(sv.upgrade_mode, strcmp(upgrade_setting, "true") == 0,
+	    "seed %ju", (uintmax_t)seed);
 	for (int i = 0; i < NJOBS; i++) {
 		char id[3] = { 'j', (char)('0' + i), '\0' };
 		struct job *job = jobs_find(sv.jobs, id);
@@ -484,6 +519,8 @@ expect_known(void)
 		cr_assert_eq(job == NULL ? 0 : job->incarnation,
 		    stored[i].incarnation, "seed %ju: job %s", (uintmax_t)seed,
 		    id);
+		if (job != NULL)
+			expect_same(job, &stored[i]);
 	}
 }
 

@@ -336,3 +336,34 @@ Test(retention, not_in_upgrade_mode)
 	cr_expect_eq(fake_count(SV_WORKER), 0);
 	sv_end();
 }
+
+Test(retention, who_has_nothing_to_remove_does_not_wait_for_others)
+{
+	int a, b;
+
+	start();
+	kept_open_job("j", 7);
+	sv_job("other", NULL);
+	a = sv_ask("DELETE", EXPIRE "?requests_per_second=0.001", NULL);
+	b = sv_ask("DELETE", EXPIRE "/other", NULL);
+	cr_expect_str_eq(fx_hear(a), "");
+	sv_expect(fx_hear(b), 200, "{\"deleted\":true}");
+	close(a);
+	close(b);
+	sv_end();
+}
+
+/* Its worker would keep the daemon from its end. */
+Test(retention, none_begins_at_the_end_of_the_daemon)
+{
+	int fd;
+
+	start();
+	kept_job("j", 7);
+	sv.stopping = true;
+	fd = sv_ask("DELETE", EXPIRE, NULL);
+	sv_expect(fx_hear(fd), 200, "{\"deleted\":false}");
+	close(fd);
+	cr_expect_null(fake_last(SV_WORKER));
+	sv_end();
+}
