@@ -7,11 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/likeness.h"
 #include "common/objparse.h"
 #include "common/timefmt.h"
 #include "common/units.h"
-
-#define NAME_MAX_BYTES 64 /* longest name that is compared for likeness */
 
 int
 objparse_no_memory(struct objparse *op)
@@ -29,42 +28,7 @@ objparse_put(struct objparse *op, struct json_object *obj, const char *key,
 	return objparse_no_memory(op);
 }
 
-/* Likeness of names, for "did you mean" */
-
-static size_t
-min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Letters to insert, delete or replace (Levenshtein), as a share: 1 is equal.
- */
-static double
-likeness(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	size_t alen = strlen(a), blen = strlen(b);
-
-	if (alen > NAME_MAX_BYTES || blen > NAME_MAX_BYTES || alen + blen == 0)
-		return 0.0;
-	for (size_t j = 0; j <= blen; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= alen; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= blen; j++) {
-			size_t above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1,
-			    diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-			diagonal = above;
-		}
-	}
-	return 1.0 - (double)row[blen] / (double)(alen > blen ? alen : blen);
-}
+/* "did you mean" */
 
 struct suggestion {
 	double likeness;
@@ -100,7 +64,8 @@ suggest(const struct objparse *op, const struct objparse_table *table,
 	*dst = '\0';
 	for (size_t i = 0; i < table->nfields && n < OBJPARSE_FIELDS_MAX; i++) {
 		list[n].name = table->field[i].name;
-		list[n].likeness = likeness(key, list[n].name);
+		list[n].likeness = likeness(
+		    key, strlen(key), list[n].name, strlen(list[n].name));
 		if (list[n].likeness > 0.5 &&
 		    field_is_known(op, &table->field[i]))
 			n++;

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/likeness.h"
 #include "common/units.h"
 #include "common/wire.h"
 #include "supervisor/params.h"
-
-#define NAME_MAX_BYTES 64 /* of a known parameter; longer is no near miss */
 
 static const char common_params[] = "pretty,human,error_trace,filter_path,"
 				    "format,source,source_content_type";
@@ -125,32 +124,6 @@ params_bool(const struct params *ps, const char *name, bool fallback, bool *v,
 	return text == NULL ? 0 : units_bool(text, v, e);
 }
 
-/* Levenshtein, Soviet Physics Doklady 10(8), 1966: edits from a to b. */
-static size_t
-distance(const char *a, size_t alen, const char *b, size_t blen)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-
-	for (size_t k = 0; k <= blen; k++)
-		row[k] = k;
-	for (size_t i = 1; i <= alen; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= blen; k++) {
-			size_t best = corner + (a[i - 1] != b[k - 1]);
-
-			corner = row[k];
-			if (row[k] + 1 < best)
-				best = row[k] + 1;
-			if (row[k - 1] + 1 < best)
-				best = row[k - 1] + 1;
-			row[k] = best;
-		}
-	}
-	return row[blen];
-}
-
 /* Does the comma list hold this name? Else remember the nearest. */
 static bool
 list_has(const char *list, const char *name, const char **near, size_t *nearlen,
@@ -160,21 +133,14 @@ list_has(const char *list, const char *name, const char **near, size_t *nearlen,
 
 	while (*list != '\0') {
 		size_t len = strcspn(list, ",");
-		size_t longer = len > namelen ? len : namelen;
+		double alike = likeness(name, namelen, list, len);
 
 		if (len == namelen && strncmp(list, name, len) == 0)
 			return true;
-		if (namelen > 0 && namelen <= NAME_MAX_BYTES && len > 0 &&
-		    len <= NAME_MAX_BYTES) {
-			double s = 1.0 -
-			    (double)distance(name, namelen, list, len) /
-				(double)longer;
-
-			if (s > *score) {
-				*score = s;
-				*near = list;
-				*nearlen = len;
-			}
+		if (alike > *score) {
+			*score = alike;
+			*near = list;
+			*nearlen = len;
 		}
 		list += len;
 		if (*list == ',')
