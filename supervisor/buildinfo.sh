@@ -3,8 +3,8 @@
 #
 #   buildinfo.sh SRCDIR VERSION FILE...
 #
-# The hash is the SHA-1 of the version and of all files, which are below
-# SRCDIR, in the order of their names: the same sources give the same hash,
+# The hash is the SHA-1 of the version and of the SHA-1 of all files, which are
+# below SRCDIR, in the order of their names: the same sources give the same hash,
 # from a checkout as from an archive. The date is the time of the build, or
 # SOURCE_DATE_EPOCH, so that a build can be made again to the byte.
 set -eu
@@ -23,10 +23,7 @@ else
 fi
 hash=$({
 	echo "$version"
-	for file in $(printf '%s\n' "$@" | sort -u); do
-		echo "$file"
-		cat "$srcdir/$file"
-	done
+	(cd "$srcdir" && printf '%s\n' "$@" | sort -u | xargs $sha1)
 } | $sha1 | sed 's/.*\([0-9a-f]\{40\}\).*/\1/')
 [ ${#hash} -eq 40 ]
 
