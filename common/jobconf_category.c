@@ -68,7 +68,7 @@ regex_looks_valid(const char *p)
 		if (*p == '\\') {
 			if (*++p == '\0')
 				return false;
-			if (*p == 'Q') /* up to \\E nothing has a meaning */
+			if (*p == 'Q') /* up to \E nothing has a meaning */
 				p = end_of_quotation(p);
 			can_repeat = true;
 		} else if (in_class) {
