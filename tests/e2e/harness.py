@@ -286,12 +286,13 @@ class Daemon:
             if program.startswith(n)]
 
     def worker_pid(self, job_id):
-        """The process id of an open job's worker."""
-        for pid in self.pids_of("anomd-worker"):
-            if job_id in command_line(pid)[1:]:
-                return pid
-        raise AssertionError("no worker of %s among %s" % (job_id,
-            self.children()))
+        """The process id of a job's worker, which may be starting still."""
+        def found():
+            for pid in self.pids_of("anomd-worker"):
+                if job_id in command_line(pid)[1:]:
+                    return pid
+            return None
+        return wait_until(found, 10, "a worker of " + job_id)
 
     def resident_kb(self, pid=None, field="VmRSS"):
         """A memory figure of a process; the daemon itself by default."""
