@@ -282,8 +282,8 @@ class Daemon:
 
     def pids_of(self, program):
         """Process ids of its children that run program."""
-        return [p for p, n in self.children().items()
-            if program.startswith(n)]
+        # Between fork and exec a child has the daemon's own name.
+        return [p for p, n in self.children().items() if n == program[:15]]
 
     def worker_pid(self, job_id):
         """The process id of a job's worker, which may be starting still."""
