@@ -342,14 +342,35 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 	return NULL;
 }
 
+/*
+ * A key must not come to more than it was made with: not to what its owner may
+ * get later, nor to a longer life. verb: "create" or "update".
+ */
+static int
+check_bearer(const struct call *c, const char *verb, struct apierr *e)
+{
+	const struct apikey *k =
+	    accounts_key(auth_accounts(c->srv->auth), c->who.key_id);
+
+	if (k == NULL) /* no key, as principal_holds has seen to */
+		return 0;
+	if (!k->inherits)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key with role descriptors of its own cannot %s "
+		    "API keys",
+		    verb);
+	if (k->expiration_ms != TIME_UNSET)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key that expires cannot %s API keys", verb);
+	return 0;
+}
+
 /* May this caller have another key at all? */
 static int
 check_maker(struct call *c, struct accounts *a, struct apierr *e)
 {
-	if (principal_is_narrow(&c->who))
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "an API key with role descriptors of its own cannot "
-		    "create API keys");
+	if (check_bearer(c, "create", e) == -1)
+		return -1;
 	if (accounts_keys_of(a, c->who.realm, c->who.user) >= ACCOUNTS_KEYS_MAX)
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "user [%s] has [%d] API keys already, which is the most",
@@ -392,13 +413,11 @@ static struct apikey *
 key_to_change(struct call *c, struct apierr *e)
 {
 	struct apikey *k = accounts_key(auth_accounts(c->srv->auth), c->item);
-	int rc = 0;
+	int rc = check_bearer(c, "update", e);
 
-	if (principal_is_narrow(&c->who))
-		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "an API key with role descriptors of its own cannot "
-		    "update API keys");
-	else if (k == NULL || !is_visible(c, k))
+	if (rc == -1)
+		return NULL;
+	if (k == NULL || !is_visible(c, k))
 		rc = apierr_set(e, 404, E_NOT_FOUND,
 		    "no API key owned by requesting user found for ID [%s]",
 		    c->item);
@@ -619,19 +638,32 @@ revoke(struct revocation *r, const struct apikey *k)
 }
 
 static void
+revoke_found(
+    struct revocation *r, const struct filter *f, const struct apikey *k)
+{
+	if (!filter_takes(r->call, f, k))
+		return;
+	strlcpy(r->call->subject, k->id, sizeof(r->call->subject));
+	if (k->invalidated_ms != TIME_UNSET)
+		jsonmake_append(&r->before, json_object_new_string(k->id));
+	else
+		revoke(r, k);
+}
+
+static void
 revoke_some(struct revocation *r, struct accounts *a, const struct filter *f)
 {
-	for (struct apikey *k = accounts_first_key(a); k != NULL;
-	     k = accounts_next_key(k)) {
-		if (!filter_takes(r->call, f, k))
-			continue;
-		strlcpy(r->call->subject, k->id, sizeof(r->call->subject));
-		if (k->invalidated_ms != TIME_UNSET)
-			jsonmake_append(
-			    &r->before, json_object_new_string(k->id));
-		else
-			revoke(r, k);
+	struct apikey *k;
+
+	/* A body has room for more ids than could be looked for one by one. */
+	if (f->id != NULL) {
+		k = accounts_key(a, f->id);
+		if (k != NULL)
+			revoke_found(r, f, k);
+		return;
 	}
+	for (k = accounts_first_key(a); k != NULL; k = accounts_next_key(k))
+		revoke_found(r, f, k);
 }
 
 static const struct objparse_field which_fields[] = {
