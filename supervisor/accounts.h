@@ -103,5 +103,8 @@ void principal_of_peer(struct principal *, const char *name);
 /* 0, or -1: its owner is not there, or disabled. */
 int principal_of_key(
     struct principal *, struct accounts *, const struct apikey *) MUST_CHECK;
+/* Is it still the same one, who still may the same? */
+bool principal_holds(
+    const struct principal *, struct accounts *, int64_t now_ms);
 
 #endif
