@@ -321,6 +321,18 @@ accounts_keys_of(struct accounts *a, enum realm realm, const char *owner)
 	return n;
 }
 
+size_t
+accounts_key_bytes(struct accounts *a, enum realm realm, const char *owner)
+{
+	struct apikey *k;
+	size_t n = 0;
+
+	RB_FOREACH (k, apikey_tree, &a->keys)
+		if (k->realm == realm && strcmp(k->owner, owner) == 0)
+			n += strlen(k->roles) + strlen(k->metadata);
+	return n;
+}
+
 bool
 apikey_is_live(const struct apikey *k, int64_t now_ms)
 {

@@ -50,6 +50,8 @@ RB_PROTOTYPE(apikey_tree, apikey, entry, apikey_compare)
 
 #define ACCOUNTS_USERS_MAX 10000
 #define ACCOUNTS_KEYS_MAX 10000 /* of one owner, dead ones too */
+/* Of the same, descriptors and metadata: all are held in memory. */
+#define ACCOUNTS_KEYS_MAX_BYTES (8 * 1024 * 1024)
 
 struct accounts;
 
@@ -89,6 +91,7 @@ struct user *accounts_next_user(struct user *);
 struct apikey *accounts_first_key(struct accounts *);
 struct apikey *accounts_next_key(struct apikey *);
 size_t accounts_users(const struct accounts *);
+size_t accounts_key_bytes(struct accounts *, enum realm, const char *owner);
 size_t accounts_keys_of(struct accounts *, enum realm, const char *owner);
 
 /* Neither revoked nor over. */

@@ -301,6 +301,22 @@ make_random(char *dst, size_t size, size_t nbytes)
 	sodium_memzero(bytes, sizeof(bytes));
 }
 
+/* Everybody may make keys: what he can fill with them has an end. */
+static int
+check_room(struct call *c, const struct msg_keep_key *m, enum realm realm,
+    const char *owner, struct apierr *e)
+{
+	size_t used =
+	    accounts_key_bytes(auth_accounts(c->srv->auth), realm, owner);
+
+	if (used + m->roles.len + m->metadata.len <= ACCOUNTS_KEYS_MAX_BYTES)
+		return 0;
+	return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+	    "the [role_descriptors] and [metadata] of all API keys of user "
+	    "[%s] are longer than [%d] bytes",
+	    owner, ACCOUNTS_KEYS_MAX_BYTES);
+}
+
 /* Takes what the body says. NULL with *e set. */
 static struct creation *
 creation_new(struct call *c, struct json_object *o, struct apierr *e)
@@ -320,6 +336,10 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 	    take_roles(o, &roles, e) == -1 ||
 	    api_metadata(o, &metadata, e) == -1)
 		return NULL;
+	m.roles = span_of(roles);
+	m.metadata = span_of(metadata);
+	if (check_room(c, &m, c->who.realm, c->who.user, e) == -1)
+		return NULL;
 	cr = calloc(1, sizeof(*cr));
 	if (cr != NULL) {
 		do /* else a command would take it for an option */
@@ -330,8 +350,6 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 		apikey_hash(hash, id, cr->secret);
 		m.id = span_of(id);
 		m.hash = (struct span){ (const char *)hash, sizeof(hash) };
-		m.roles = span_of(roles);
-		m.metadata = span_of(metadata);
 		cr->srv = c->srv;
 		cr->key = apikey_new(&m);
 	}
@@ -508,6 +526,11 @@ update_new(struct call *c, const struct apikey *k, struct json_object *o,
 	struct msg_keep_key m;
 
 	if (change_key(k, o, &m, e) == -1)
+		return NULL;
+	/* A longer one counts as one more, beside what it was. */
+	if (m.roles.len + m.metadata.len >
+		strlen(k->roles) + strlen(k->metadata) &&
+	    check_room(c, &m, k->realm, k->owner, e) == -1)
 		return NULL;
 	cr = calloc(1, sizeof(*cr));
 	if (cr != NULL)
