@@ -15,6 +15,7 @@
 #include "common/wildcard.h"
 #include "supervisor/accounts.h"
 #include "supervisor/api.h"
+#include "supervisor/audit.h"
 #include "supervisor/auth.h"
 #include "supervisor/call.h"
 #include "supervisor/catalogue.h"
@@ -622,6 +623,17 @@ revocation_end(struct revocation *r)
 	free(r);
 }
 
+/* Each has a line of its own; that of the last one comes with the answer. */
+static void
+audit_revoked(struct revocation *r, const char *id)
+{
+	if (r->call == NULL)
+		return;
+	strlcpy(r->call->subject, id, sizeof(r->call->subject));
+	if (r->pending > 1)
+		audit_call(r->call, 200);
+}
+
 static void
 revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
@@ -636,6 +648,7 @@ revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
 		if (k != NULL)
 			k->invalidated_ms = one->at_ms;
 		jsonmake_append(&r->done, json_object_new_string(one->id));
+		audit_revoked(r, one->id);
 	}
 	free(one);
 	revocation_end(r);

@@ -803,6 +803,17 @@ def test_every_change_leaves_a_line():
         assert re.search(r"from=unix\(uid:\d+\) status=200$", audit(d)[0])
 
 
+def test_each_revoked_key_has_a_line():
+    with SecureDaemon() as d:
+        d.put_user("ann", roles=["monitor"])
+        ids = {d.make_key("k", headers=basic("ann"))["id"] for _ in range(3)}
+        expect(200, d.request("DELETE", "/_security/api_key",
+            {"owner": True}, basic("ann")))
+        lines = [line for line in audit(d) if "invalidate" in line]
+        assert len(lines) == 3 and all("status=200" in x for x in lines)
+        assert {re.search(r"object=(\S+)", x)[1] for x in lines} == ids, lines
+
+
 def test_failures_make_few_lines():
     with SecureDaemon() as d:
         for _ in range(50):
