@@ -145,16 +145,23 @@ client_set_user(struct client *c, const char *user,
 	return -1;
 }
 
+bool
+client_is_key(const struct secret *encoded)
+{
+	static const char signs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				    "qrstuvwxyz0123456789+/=";
+
+	return encoded->len > 0 && strspn(encoded->text, signs) == encoded->len;
+}
+
 int
 client_set_key(
     struct client *c, const struct secret *encoded, char *why, size_t whylen)
 {
-	static const char signs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
-				    "qrstuvwxyz0123456789+/=";
 	struct secret line = { 0 };
 	int rc = -1;
 
-	if (strspn(encoded->text, signs) != encoded->len) {
+	if (!client_is_key(encoded)) {
 		snprintf(why, whylen,
 		    "it is no encoded API key, which has letters, digits, +, / "
 		    "and = only");

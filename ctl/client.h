@@ -56,6 +56,9 @@ int client_set_user(struct client *, const char *user,
 int client_set_key(struct client *, const struct secret *encoded, char *why,
     size_t whylen) MUST_CHECK;
 
+/* Has it the form that an encoded key has: base64, and not empty? */
+bool client_is_key(const struct secret *encoded);
+
 /* True when credentials would go over a network in the clear. */
 bool client_is_exposed(const struct client *);
 

@@ -107,7 +107,7 @@ print_secret(const struct ctl *ctl, const struct jsonx_value *key)
 	int64_t ms;
 
 	if (secret_add_text(&encoded, show_string(key, "encoded")) == -1 ||
-	    id[0] == '\0' || encoded.len == 0) {
+	    id[0] == '\0' || !client_is_key(&encoded)) {
 		secret_clear(&encoded);
 		return show_strange(ctl);
 	}

@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,26 @@ put_byte(FILE *f, unsigned char c)
 	return 4;
 }
 
+/*
+ * Formatting characters: nothing of them is seen, and yet what stands around
+ * them is shown in another order, or looks like another text.
+ */
+static bool
+is_unseen(wchar_t wide)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = { { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x180e, 0x180e },
+		{ 0x200b, 0x200f }, { 0x202a, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff } };
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if ((uint32_t)wide >= ranges[i].first &&
+		    (uint32_t)wide <= ranges[i].last)
+			return true;
+	return false;
+}
+
 size_t
 say_text(FILE *f, const char *text)
 {
@@ -41,7 +62,7 @@ say_text(FILE *f, const char *text)
 	while (left > 0) {
 		n = mbrtowc(&wide, text, left, &state);
 		if (n != (size_t)-1 && n != (size_t)-2 &&
-		    iswprint((wint_t)wide)) {
+		    iswprint((wint_t)wide) && !is_unseen(wide)) {
 			columns += put_wide(f, text, n, wide);
 		} else {
 			if (n == (size_t)-1 || n == (size_t)-2)

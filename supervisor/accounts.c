@@ -321,6 +321,18 @@ accounts_keys_of(struct accounts *a, enum realm realm, const char *owner)
 	return n;
 }
 
+size_t
+accounts_key_bytes(struct accounts *a, enum realm realm, const char *owner)
+{
+	struct apikey *k;
+	size_t n = 0;
+
+	RB_FOREACH (k, apikey_tree, &a->keys)
+		if (k->realm == realm && strcmp(k->owner, owner) == 0)
+			n += strlen(k->roles) + strlen(k->metadata);
+	return n;
+}
+
 bool
 apikey_is_live(const struct apikey *k, int64_t now_ms)
 {
@@ -406,6 +418,7 @@ void
 principal_of_user(struct principal *p, const struct user *u)
 {
 	be(p, REALM_NATIVE, u->name, u->rights);
+	p->revision = u->revision;
 }
 
 void
@@ -429,9 +442,37 @@ principal_of_key(
 		principal_of_user(p, u);
 	}
 	strlcpy(p->key_id, k->id, sizeof(p->key_id));
+	p->revision = 0;
 	if (!k->inherits) {
 		p->rights = k->rights & p->cap;
 		p->grants = grants_ref(k->grants);
 	}
 	return 0;
+}
+
+bool
+principal_holds(const struct principal *p, struct accounts *a, int64_t now_ms)
+{
+	const struct apikey *k;
+	struct principal now;
+	const struct user *u;
+	bool same;
+
+	if (p->key_id[0] != '\0') {
+		k = accounts_key(a, p->key_id);
+		if (k == NULL || !apikey_is_live(k, now_ms) ||
+		    principal_of_key(&now, a, k) == -1)
+			return false;
+	} else if (p->realm == REALM_NATIVE) {
+		u = accounts_user(a, p->user);
+		if (u == NULL || !u->enabled)
+			return false;
+		principal_of_user(&now, u);
+	} else {
+		return true;
+	}
+	same = now.rights == p->rights && now.cap == p->cap &&
+	    grants_same(now.grants, p->grants) && now.revision == p->revision;
+	principal_clear(&now);
+	return same;
 }

@@ -50,6 +50,8 @@ RB_PROTOTYPE(apikey_tree, apikey, entry, apikey_compare)
 
 #define ACCOUNTS_USERS_MAX 10000
 #define ACCOUNTS_KEYS_MAX 10000 /* of one owner, dead ones too */
+/* Of the same, descriptors and metadata: all are held in memory. */
+#define ACCOUNTS_KEYS_MAX_BYTES (8 * 1024 * 1024)
 
 struct accounts;
 
@@ -89,6 +91,7 @@ struct user *accounts_next_user(struct user *);
 struct apikey *accounts_first_key(struct accounts *);
 struct apikey *accounts_next_key(struct apikey *);
 size_t accounts_users(const struct accounts *);
+size_t accounts_key_bytes(struct accounts *, enum realm, const char *owner);
 size_t accounts_keys_of(struct accounts *, enum realm, const char *owner);
 
 /* Neither revoked nor over. */
@@ -103,5 +106,8 @@ void principal_of_peer(struct principal *, const char *name);
 /* 0, or -1: its owner is not there, or disabled. */
 int principal_of_key(
     struct principal *, struct accounts *, const struct apikey *) MUST_CHECK;
+/* Is it still the same one, who still may the same? */
+bool principal_holds(
+    const struct principal *, struct accounts *, int64_t now_ms);
 
 #endif

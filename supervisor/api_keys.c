@@ -15,6 +15,7 @@
 #include "common/wildcard.h"
 #include "supervisor/accounts.h"
 #include "supervisor/api.h"
+#include "supervisor/audit.h"
 #include "supervisor/auth.h"
 #include "supervisor/call.h"
 #include "supervisor/catalogue.h"
@@ -301,6 +302,22 @@ make_random(char *dst, size_t size, size_t nbytes)
 	sodium_memzero(bytes, sizeof(bytes));
 }
 
+/* Everybody may make keys: what he can fill with them has an end. */
+static int
+check_room(struct call *c, const struct msg_keep_key *m, enum realm realm,
+    const char *owner, struct apierr *e)
+{
+	size_t used =
+	    accounts_key_bytes(auth_accounts(c->srv->auth), realm, owner);
+
+	if (used + m->roles.len + m->metadata.len <= ACCOUNTS_KEYS_MAX_BYTES)
+		return 0;
+	return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+	    "the [role_descriptors] and [metadata] of all API keys of user "
+	    "[%s] are longer than [%d] bytes",
+	    owner, ACCOUNTS_KEYS_MAX_BYTES);
+}
+
 /* Takes what the body says. NULL with *e set. */
 static struct creation *
 creation_new(struct call *c, struct json_object *o, struct apierr *e)
@@ -320,6 +337,10 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 	    take_roles(o, &roles, e) == -1 ||
 	    api_metadata(o, &metadata, e) == -1)
 		return NULL;
+	m.roles = span_of(roles);
+	m.metadata = span_of(metadata);
+	if (check_room(c, &m, c->who.realm, c->who.user, e) == -1)
+		return NULL;
 	cr = calloc(1, sizeof(*cr));
 	if (cr != NULL) {
 		do /* else a command would take it for an option */
@@ -330,8 +351,6 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 		apikey_hash(hash, id, cr->secret);
 		m.id = span_of(id);
 		m.hash = (struct span){ (const char *)hash, sizeof(hash) };
-		m.roles = span_of(roles);
-		m.metadata = span_of(metadata);
 		cr->srv = c->srv;
 		cr->key = apikey_new(&m);
 	}
@@ -342,14 +361,35 @@ creation_new(struct call *c, struct json_object *o, struct apierr *e)
 	return NULL;
 }
 
+/*
+ * A key must not come to more than it was made with: not to what its owner may
+ * get later, nor to a longer life. verb: "create" or "update".
+ */
+static int
+check_bearer(const struct call *c, const char *verb, struct apierr *e)
+{
+	const struct apikey *k =
+	    accounts_key(auth_accounts(c->srv->auth), c->who.key_id);
+
+	if (k == NULL) /* no key, as principal_holds has seen to */
+		return 0;
+	if (!k->inherits)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key with role descriptors of its own cannot %s "
+		    "API keys",
+		    verb);
+	if (k->expiration_ms != TIME_UNSET)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "an API key that expires cannot %s API keys", verb);
+	return 0;
+}
+
 /* May this caller have another key at all? */
 static int
 check_maker(struct call *c, struct accounts *a, struct apierr *e)
 {
-	if (principal_is_narrow(&c->who))
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "an API key with role descriptors of its own cannot "
-		    "create API keys");
+	if (check_bearer(c, "create", e) == -1)
+		return -1;
 	if (accounts_keys_of(a, c->who.realm, c->who.user) >= ACCOUNTS_KEYS_MAX)
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "user [%s] has [%d] API keys already, which is the most",
@@ -392,13 +432,11 @@ static struct apikey *
 key_to_change(struct call *c, struct apierr *e)
 {
 	struct apikey *k = accounts_key(auth_accounts(c->srv->auth), c->item);
-	int rc = 0;
+	int rc = check_bearer(c, "update", e);
 
-	if (principal_is_narrow(&c->who))
-		rc = apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "an API key with role descriptors of its own cannot "
-		    "update API keys");
-	else if (k == NULL || !is_visible(c, k))
+	if (rc == -1)
+		return NULL;
+	if (k == NULL || !is_visible(c, k))
 		rc = apierr_set(e, 404, E_NOT_FOUND,
 		    "no API key owned by requesting user found for ID [%s]",
 		    c->item);
@@ -490,6 +528,11 @@ update_new(struct call *c, const struct apikey *k, struct json_object *o,
 
 	if (change_key(k, o, &m, e) == -1)
 		return NULL;
+	/* A longer one counts as one more, beside what it was. */
+	if (m.roles.len + m.metadata.len >
+		strlen(k->roles) + strlen(k->metadata) &&
+	    check_room(c, &m, k->realm, k->owner, e) == -1)
+		return NULL;
 	cr = calloc(1, sizeof(*cr));
 	if (cr != NULL)
 		cr->key = apikey_new(&m);
@@ -580,6 +623,17 @@ revocation_end(struct revocation *r)
 	free(r);
 }
 
+/* Each has a line of its own; that of the last one comes with the answer. */
+static void
+audit_revoked(struct revocation *r, const char *id)
+{
+	if (r->call == NULL)
+		return;
+	strlcpy(r->call->subject, id, sizeof(r->call->subject));
+	if (r->pending > 1)
+		audit_call(r->call, 200);
+}
+
 static void
 revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
@@ -594,6 +648,7 @@ revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
 		if (k != NULL)
 			k->invalidated_ms = one->at_ms;
 		jsonmake_append(&r->done, json_object_new_string(one->id));
+		audit_revoked(r, one->id);
 	}
 	free(one);
 	revocation_end(r);
@@ -619,19 +674,32 @@ revoke(struct revocation *r, const struct apikey *k)
 }
 
 static void
+revoke_found(
+    struct revocation *r, const struct filter *f, const struct apikey *k)
+{
+	if (!filter_takes(r->call, f, k))
+		return;
+	strlcpy(r->call->subject, k->id, sizeof(r->call->subject));
+	if (k->invalidated_ms != TIME_UNSET)
+		jsonmake_append(&r->before, json_object_new_string(k->id));
+	else
+		revoke(r, k);
+}
+
+static void
 revoke_some(struct revocation *r, struct accounts *a, const struct filter *f)
 {
-	for (struct apikey *k = accounts_first_key(a); k != NULL;
-	     k = accounts_next_key(k)) {
-		if (!filter_takes(r->call, f, k))
-			continue;
-		strlcpy(r->call->subject, k->id, sizeof(r->call->subject));
-		if (k->invalidated_ms != TIME_UNSET)
-			jsonmake_append(
-			    &r->before, json_object_new_string(k->id));
-		else
-			revoke(r, k);
+	struct apikey *k;
+
+	/* A body has room for more ids than could be looked for one by one. */
+	if (f->id != NULL) {
+		k = accounts_key(a, f->id);
+		if (k != NULL)
+			revoke_found(r, f, k);
+		return;
 	}
+	for (k = accounts_first_key(a); k != NULL; k = accounts_next_key(k))
+		revoke_found(r, f, k);
 }
 
 static const struct objparse_field which_fields[] = {

@@ -289,17 +289,20 @@ user_again(const struct user *u)
 	return user_new(&m);
 }
 
+/* Also of one who is gone: another of his name must not have it again. */
+static uint64_t last_revision;
+
 static void
 change_store(struct change *ch, const struct user *old)
 {
-	static uint64_t last;
 	struct msg_keep_user m;
 
-	if (old != NULL && old->revision > last)
-		last = old->revision;
+	/* What could not be revoked when the last one of that name went. */
+	if (old == NULL)
+		revoke_keys(ch->srv, ch->name);
 	if (ch->kind == CHANGE_ENABLED)
 		ch->user->enabled = ch->enabled;
-	ch->user->revision = ++last;
+	ch->user->revision = ++last_revision;
 	ch->created = old == NULL;
 	user_message(ch->user, span_of(ch->hash), &m);
 	catalogue_put_user(ch->srv->catalogue, &m, stored_cb, ch);
@@ -313,6 +316,8 @@ change_start(struct change *ch)
 	    accounts_user(auth_accounts(ch->srv->auth), ch->name);
 	struct apierr e;
 
+	if (old != NULL && old->revision > last_revision)
+		last_revision = old->revision;
 	if (old == NULL && (ch->kind != CHANGE_PUT || ch->hash[0] == '\0')) {
 		apierr_set(
 		    &e, 404, E_NOT_FOUND, "user [%s] does not exist", ch->name);

@@ -375,6 +375,23 @@ is_crowded(const struct auth *auth, const struct authlimit_at *at)
 	    pair >= ASKED_PAIR_MAX;
 }
 
+/* *wait_s, of AUTHLIMIT_STOP: when another may be made. */
+static enum authlimit_verdict
+judge(struct auth *auth, const struct attempt *a, const struct user *u,
+    unsigned *wait_s)
+{
+	int64_t now_us = clock_mono_us();
+
+	*wait_s = 1;
+	/* Only who is known makes a crowd there: it must not show. */
+	if (is_crowded(auth, &a->at))
+		return authlimit_is_full(auth->limit, &a->at, now_us)
+		    ? AUTHLIMIT_HOLD
+		    : AUTHLIMIT_STOP;
+	return authlimit_take(
+	    auth->limit, &a->at, u != NULL && u->enabled, now_us, wait_s);
+}
+
 static struct attempt *
 attempt_new(
     struct auth *auth, struct http_req *req, const char *user, auth_done *done)
@@ -400,7 +417,7 @@ attempt_begin(struct auth *auth, struct attempt *a, const char *password)
 
 	http_body_pause(a->req);
 	http_req_on_gone(a->req, attempt_gone, a);
-	if (a->verdict == AUTHLIMIT_PLACE && (u == NULL || !u->enabled)) {
+	if (a->verdict == AUTHLIMIT_HOLD) {
 		attempt_hold(auth, a);
 		return;
 	}
@@ -440,13 +457,10 @@ check_password(struct auth *auth, struct http_req *req,
 	memcpy(a->token, token, sizeof(token));
 	authlimit_place(place, http_req_peer(req), http_req_peer_uid(req));
 	authlimit_find(auth->limit, place, cred->name, &a->at);
-	wait_s = 1;
 	/* One that was right before is no guess: nothing holds it up. */
-	if (known == AUTHCACHE_STALE)
-		a->verdict = AUTHLIMIT_STOP;
-	else if (is_crowded(auth, &a->at) ||
-	    (a->verdict = authlimit_take(auth->limit, &a->at, clock_mono_us(),
-		 &wait_s)) == AUTHLIMIT_STOP) {
+	a->verdict = AUTHLIMIT_STOP;
+	if (known != AUTHCACHE_STALE &&
+	    (a->verdict = judge(auth, a, u, &wait_s)) == AUTHLIMIT_STOP) {
 		refuse_often(auth, req, cred->name, wait_s);
 		attempt_free(a);
 		return;

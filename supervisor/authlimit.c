@@ -108,10 +108,19 @@ count(int64_t *zero_us, int64_t now_us, int interval_s)
 	*zero_us += interval_s * INT64_C(1000000);
 }
 
+bool
+authlimit_is_full(
+    const struct authlimit *l, const struct authlimit_at *at, int64_t now_us)
+{
+	return wait_us(l->place[at->place], now_us, AUTHLIMIT_PLACE_BURST,
+		   AUTHLIMIT_PLACE_S) > 0;
+}
+
 enum authlimit_verdict
-authlimit_take(struct authlimit *l, const struct authlimit_at *at,
+authlimit_take(struct authlimit *l, const struct authlimit_at *at, bool known,
     int64_t now_us, unsigned *wait_s)
 {
+	bool full = authlimit_is_full(l, at, now_us);
 	int64_t pair = wait_us(
 	    l->pair[at->pair], now_us, AUTHLIMIT_PAIR_BURST, AUTHLIMIT_PAIR_S);
 	int64_t user = wait_us(
@@ -119,12 +128,13 @@ authlimit_take(struct authlimit *l, const struct authlimit_at *at,
 	int64_t longest = pair > user ? pair : user;
 
 	*wait_s = (unsigned)((longest + 999999) / 1000000);
+	if (full && (!known || longest > 0))
+		return AUTHLIMIT_HOLD;
 	if (longest > 0)
 		return AUTHLIMIT_STOP;
 	count(&l->pair[at->pair], now_us, AUTHLIMIT_PAIR_S);
 	count(&l->user[at->user], now_us, AUTHLIMIT_USER_S);
-	if (wait_us(l->place[at->place], now_us, AUTHLIMIT_PLACE_BURST,
-		AUTHLIMIT_PLACE_S) > 0)
+	if (full)
 		return AUTHLIMIT_PLACE;
 	count(&l->place[at->place], now_us, AUTHLIMIT_PLACE_S);
 	return AUTHLIMIT_GO;
@@ -134,7 +144,7 @@ void
 authlimit_give_back(struct authlimit *l, const struct authlimit_at *at,
     enum authlimit_verdict verdict)
 {
-	if (verdict == AUTHLIMIT_STOP)
+	if (verdict == AUTHLIMIT_STOP || verdict == AUTHLIMIT_HOLD)
 		return;
 	l->pair[at->pair] -= AUTHLIMIT_PAIR_S * INT64_C(1000000);
 	l->user[at->user] -= AUTHLIMIT_USER_S * INT64_C(1000000);

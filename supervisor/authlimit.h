@@ -2,11 +2,14 @@
  * How often somebody may be wrong. Three things are counted: the user from one
  * place, the place (an address, of IPv6 its /64), and the user from anywhere.
  * The counts are in tables of a fixed size, found by keyed hashes: they cannot
- * be made to grow, nor aimed at somebody else's place in them.
+ * be made to grow, nor aimed at somebody else's place in them. Nor can one
+ * place fill them: names that nobody has count no more once it has used up its
+ * own.
  */
 #ifndef SUPERVISOR_AUTHLIMIT_H
 #define SUPERVISOR_AUTHLIMIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +27,9 @@ struct authlimit;
 
 enum authlimit_verdict {
 	AUTHLIMIT_GO,
-	/* Too many names from this place: only who is known may be tried. */
+	/* Too many names from this place: only who is known may be tried, */
 	AUTHLIMIT_PLACE,
+	AUTHLIMIT_HOLD, /* and nobody else, who must look the same. */
 	AUTHLIMIT_STOP,
 };
 
@@ -44,13 +48,17 @@ void authlimit_place(char dst[AUTHLIMIT_PLACE_MAX], const char *peer, int uid);
 void authlimit_find(const struct authlimit *, const char *place,
     const char *user, struct authlimit_at *);
 
+/* Has the place used up its failures? */
+bool authlimit_is_full(
+    const struct authlimit *, const struct authlimit_at *, int64_t now_us);
 /*
  * An attempt is about to be made: it counts as a failure unless it is given
- * back. *wait_s, of AUTHLIMIT_STOP: when the next one may be made.
+ * back. known: there is such a user, who is let in. *wait_s, of
+ * AUTHLIMIT_STOP: when the next one may be made.
  */
 enum authlimit_verdict authlimit_take(struct authlimit *,
-    const struct authlimit_at *, int64_t now_us, unsigned *wait_s);
-/* It was right after all. place: it was counted there, too (AUTHLIMIT_GO). */
+    const struct authlimit_at *, bool known, int64_t now_us, unsigned *wait_s);
+/* It was right after all, or not judged. */
 void authlimit_give_back(
     struct authlimit *, const struct authlimit_at *, enum authlimit_verdict);
 

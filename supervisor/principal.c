@@ -51,12 +51,6 @@ principal_may_some(const struct principal *p, enum privilege priv)
 	return false;
 }
 
-bool
-principal_is_narrow(const struct principal *p)
-{
-	return p->key_id[0] != '\0' && p->rights != p->cap;
-}
-
 const char *
 realm_name(enum realm realm)
 {

@@ -25,6 +25,7 @@ struct principal {
 	char key_id[KEY_ID_MAX + 1]; /* "": not by a key */
 	unsigned rights;	     /* on everything */
 	unsigned cap;		     /* those of the owner of a key */
+	uint64_t revision;	     /* of the user, when no key is used */
 	struct grants *grants;	     /* a reference, on some jobs; NULL: none */
 };
 
@@ -37,8 +38,6 @@ bool principal_may(
     const struct principal *, enum privilege, const char *job_id);
 /* On some job at least: a list may be asked for, and has those. */
 bool principal_may_some(const struct principal *, enum privilege);
-/* Less than its owner: a key that was made with role descriptors. */
-bool principal_is_narrow(const struct principal *);
 
 /* "default_native", "unix", as keys carry it; unknown: REALM_NONE. */
 const char *realm_name(enum realm);

@@ -104,6 +104,20 @@ grants_unref(struct grants *g)
 		free(g);
 }
 
+bool
+grants_same(const struct grants *a, const struct grants *b)
+{
+	if (a == b)
+		return true;
+	if (a == NULL || b == NULL || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->item[i].rights != b->item[i].rights ||
+		    strcmp(a->item[i].pattern, b->item[i].pattern) != 0)
+			return false;
+	return true;
+}
+
 /* What is longer than an id can be names no job, and is not tried. */
 unsigned
 grants_on(const struct grants *g, const char *job_id)

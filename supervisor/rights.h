@@ -50,6 +50,7 @@ struct grants {
 
 struct grants *grants_ref(struct grants *); /* NULL is fine */
 void grants_unref(struct grants *);
+bool grants_same(const struct grants *, const struct grants *);
 /* The rights that they give on this job. */
 unsigned grants_on(const struct grants *, const char *job_id);
 

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/jsonmake.h"
 #include "common/log.h"
+#include "supervisor/accounts.h"
 #include "supervisor/auth.h"
 #include "supervisor/call.h"
 #include "supervisor/media.h"
@@ -116,6 +118,25 @@ body_type_ok(struct call *c)
 	return false;
 }
 
+/*
+ * Who sends the body slowly must not have until its end what was taken away
+ * meanwhile. Otherwise answers the call.
+ */
+static bool
+call_holds(struct call *c)
+{
+	struct auth *auth = c->srv->auth;
+
+	if (auth == NULL ||
+	    principal_holds(&c->who, auth_accounts(auth), clock_wall_ms()))
+		return true;
+	call_fail(c, 403, E_SECURITY,
+	    "what user [%s] may do has changed while the request came in; try "
+	    "again",
+	    c->who.user);
+	return false;
+}
+
 static void
 body_collected(struct http_req *req, struct evbuffer *body, void *arg)
 {
@@ -123,6 +144,8 @@ body_collected(struct http_req *req, struct evbuffer *body, void *arg)
 	size_t len = evbuffer_get_length(body);
 
 	http_req_on_gone(req, NULL, NULL);
+	if (!call_holds(c))
+		return;
 	if (len > 0 && c->route->body != ROUTE_NO_BODY) {
 		c->body = malloc(len + 1);
 		if (c->body == NULL) {

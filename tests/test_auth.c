@@ -153,6 +153,7 @@ Test(authlimit, places_are_addresses)
 	}
 }
 
+/* Of a user who is there. */
 static enum authlimit_verdict
 take(struct authlimit *l, const char *place, const char *user, int64_t now_us,
     struct authlimit_at *at)
@@ -160,7 +161,7 @@ take(struct authlimit *l, const char *place, const char *user, int64_t now_us,
 	unsigned wait_s;
 
 	authlimit_find(l, place, user, at);
-	return authlimit_take(l, at, now_us, &wait_s);
+	return authlimit_take(l, at, true, now_us, &wait_s);
 }
 
 Test(authlimit, a_user_from_a_place_may_be_wrong_some_times)
@@ -171,7 +172,7 @@ Test(authlimit, a_user_from_a_place_may_be_wrong_some_times)
 
 	for (int i = 0; i < AUTHLIMIT_PAIR_BURST; i++)
 		cr_expect_eq(take(l, "p", "u", S, &at), AUTHLIMIT_GO);
-	cr_expect_eq(authlimit_take(l, &at, S, &wait_s), AUTHLIMIT_STOP);
+	cr_expect_eq(authlimit_take(l, &at, true, S, &wait_s), AUTHLIMIT_STOP);
 	cr_expect_eq(wait_s, AUTHLIMIT_PAIR_S);
 	/* Neither others there, nor the same from elsewhere. */
 	cr_expect_eq(take(l, "p", "v", S, &at), AUTHLIMIT_GO);
@@ -211,6 +212,49 @@ Test(authlimit, a_place_with_many_names_is_known_by_them)
 	}
 	cr_expect_eq(gone, AUTHLIMIT_PLACE_BURST);
 	cr_expect_eq(take(l, "q", "fresh", S, &at), AUTHLIMIT_GO);
+	authlimit_free(l);
+}
+
+/* More than there are counts, by far. */
+Test(authlimit, a_place_with_all_names_stops_nobody_elsewhere)
+{
+	struct authlimit *l = authlimit_new();
+	struct authlimit_at at;
+	unsigned wait_s;
+	char name[16];
+	int gone = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		authlimit_find(l, "p", name, &at);
+		gone +=
+		    authlimit_take(l, &at, false, S, &wait_s) == AUTHLIMIT_GO;
+	}
+	cr_expect_eq(gone, AUTHLIMIT_PLACE_BURST);
+	gone = 0;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "10.0.0.%d", i);
+		gone += take(l, name, name, S, &at) == AUTHLIMIT_GO;
+	}
+	cr_expect_geq(gone, 95); /* one may fall on the place of "p" */
+	authlimit_free(l);
+}
+
+Test(authlimit, from_a_full_place_all_refusals_are_alike)
+{
+	struct authlimit *l = authlimit_new();
+	struct authlimit_at at;
+	char name[16];
+
+	for (int i = 0; i < AUTHLIMIT_PLACE_BURST; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		cr_expect_eq(take(l, "p", name, S, &at), AUTHLIMIT_GO);
+	}
+	for (int i = 0; i < AUTHLIMIT_PAIR_BURST; i++)
+		cr_expect_eq(take(l, "p", "u", S, &at), AUTHLIMIT_PLACE);
+	/* Not as it would be told elsewhere, that there is such a user. */
+	cr_expect_eq(take(l, "p", "u", S, &at), AUTHLIMIT_HOLD);
+	cr_expect(authlimit_is_full(l, &at, S));
 	authlimit_free(l);
 }
 

@@ -110,6 +110,21 @@ Test(ctl_table, text_cannot_move_the_cursor)
 	expect_shown("cut \xe2\x82", "cut \\xe2\\x82", 12);
 }
 
+Test(ctl_table, text_cannot_change_the_order_of_what_is_shown)
+{
+	cr_assert_not_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	/* From right to left; nothing wide; and a hyphen that is not seen. */
+	expect_shown("a\xe2\x80\xae"
+		     "b",
+	    "a\\xe2\\x80\\xaeb", 14);
+	expect_shown("a\xe2\x80\x8b"
+		     "b",
+	    "a\\xe2\\x80\\x8bb", 14);
+	expect_shown("a\xc2\xad"
+		     "b",
+	    "a\\xc2\\xadb", 10);
+}
+
 Test(ctl_table, letters_of_all_scripts_are_shown_and_measured)
 {
 	cr_assert_not_null(setlocale(LC_CTYPE, "C.UTF-8"));

@@ -340,3 +340,29 @@ def test_a_password_for_a_user_who_is_gone_makes_none():
         assert slow.recv(65536).startswith(b"HTTP/1.1 404 ")
         slow.close()
         assert d.get("/_security/user").json == {}
+
+
+@timeout(120)
+def test_keys_of_one_user_cannot_fill_the_memory():
+    with SecureDaemon() as d:
+        d.put_user("eve", roles=["monitor"])
+        path = "/_security/api_key"
+        big = {"r": {"cluster": [], "metadata": {"x": "y" * 65000}}}
+        made = [d.make_key("k", headers=basic("eve"))]
+        while True:
+            got = d.request("POST", path, {"name": "k",
+                "role_descriptors": big}, basic("eve"))
+            if got.status != 200:
+                break
+            made.append(got.json)
+        reason = ("the [role_descriptors] and [metadata] of all API keys of "
+            "user [eve] are longer than [8388608] bytes")
+        expect_error(got, 400, "illegal_argument_exception", reason)
+        assert 120 < len(made) < 130, len(made)
+        expect_error(d.request("PUT", path + "/" + made[0]["id"],
+            {"role_descriptors": big}, basic("eve")), 400,
+            "illegal_argument_exception", reason)
+        # What is smaller than it was is taken, and others have room.
+        expect(200, d.request("PUT", path + "/" + made[1]["id"],
+            {"role_descriptors": {}}, basic("eve")))
+        assert d.make_key("k", role_descriptors=big)["id"]

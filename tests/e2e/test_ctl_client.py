@@ -466,6 +466,8 @@ def test_answers_of_another_form():
             (("key", "list"), answer(200, {})),
             (("key", "create", "x"), answer(200, {})),
             (("key", "create", "x"), answer(200, {"id": "a", "encoded": 1})),
+            (("key", "create", "x"), answer(200, {"id": "a",
+                "encoded": "\x1b]0;owned\x07"})),
             (("key", "revoke", "x"), answer(200, {})),
             (("key", "revoke", "-n", "x"), answer(200, {"api_keys": 1})),
             (("user", "role", "a", "b"), answer(200, {"b": {}}))):
