@@ -45,10 +45,24 @@ conf_free(struct jobconf *jc)
 	free(jc);
 }
 
+/* What is allocated for so many bytes: a power of two, to be copied seldom. */
+static size_t
+text_capacity(size_t len)
+{
+	size_t capacity = 64;
+
+	while (capacity < len + 1)
+		capacity *= 2;
+	return capacity;
+}
+
 void
 text_add(struct text *t, const char *p, size_t len)
 {
-	t->p = realloc(t->p, t->len + len + 1);
+	size_t capacity = text_capacity(t->len + len);
+
+	if (t->p == NULL || capacity != text_capacity(t->len))
+		t->p = realloc(t->p, capacity);
 	if (len > 0)
 		memcpy(t->p + t->len, p, len);
 	t->len += len;
