@@ -8,7 +8,8 @@
 #include "common/frame.h"
 #include "common/msg.h"
 
-static const char filler[] = "abcdefgh";
+/* As long as the longest field has to be. */
+static const char filler[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 /* A struct of the message with each field at its least allowed value. */
 static void *
@@ -44,6 +45,7 @@ least(const struct schema *sc)
 			break;
 		case SCHEMA_STR:
 		case SCHEMA_BYTES:
+			cr_assert_lt(f->lo, sizeof(filler));
 			*(struct span *)v =
 			    (struct span){ filler, (size_t)f->lo };
 			break;

@@ -141,10 +141,14 @@ wait_until_empty(const char *dir)
 	cr_expect_eq(tmpdir_count(dir), 0, "%s", dir);
 }
 
-/* Read the jobs; the ids in their order, each with a blank behind. */
+/*
+ * Read the jobs; the ids in their order, each with a blank behind. Of the
+ * spans in last only the configuration is kept, until the next call.
+ */
 static void
 load(struct childproc *c, char *ids, size_t len, struct msg_keep_job *last)
 {
+	static char config[256];
 	struct msg_keep_load m = { 0 };
 	uint16_t type;
 
@@ -157,6 +161,12 @@ load(struct childproc *c, char *ids, size_t len, struct msg_keep_job *last)
 		snprintf(id, sizeof(id), "%.*s ", (int)last->job_id.len,
 		    last->job_id.p);
 		strlcat(ids, id, len);
+		/* The next frame takes the place of this one. */
+		snprintf(config, sizeof(config), "%.*s", (int)last->config.len,
+		    last->config.p);
+		last->config = span_of(config);
+		last->job_id = last->model_snapshot_id = last->totals =
+		    span_of(NULL);
 	}
 	cr_assert_eq(type, MSG_KEEP_DONE);
 }
