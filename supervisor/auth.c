@@ -607,7 +607,7 @@ auth_new(struct server *srv)
 	auth->srv = srv;
 	randombytes_buf(auth->key, sizeof(auth->key));
 	auth->accounts = accounts_new();
-	auth->limit = authlimit_new();
+	auth->limit = authlimit_new(NULL);
 	auth->release = evtimer_new(srv->base, release_cb, auth);
 	if (auth->accounts != NULL && auth->limit != NULL &&
 	    auth->release != NULL)

@@ -15,17 +15,21 @@
  * Of each count only the time is kept at which it will be zero again: every
  * failure moves it on by one interval.
  */
+_Static_assert(AUTHLIMIT_KEY_BYTES == crypto_shorthash_KEYBYTES, "its key");
+
 struct authlimit {
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	int64_t pair[SLOTS], place[SLOTS], user[SLOTS];
 };
 
 struct authlimit *
-authlimit_new(void)
+authlimit_new(const unsigned char *key)
 {
 	struct authlimit *l = calloc(1, sizeof(*l));
 
-	if (l != NULL)
+	if (l != NULL && key != NULL)
+		memcpy(l->key, key, sizeof(l->key));
+	else if (l != NULL)
 		randombytes_buf(l->key, sizeof(l->key));
 	return l;
 }

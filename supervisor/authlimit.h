@@ -40,7 +40,12 @@ struct authlimit_at {
 
 #define AUTHLIMIT_PLACE_MAX 64 /* bytes of the text of a place */
 
-struct authlimit *authlimit_new(void); /* NULL with ENOMEM */
+#define AUTHLIMIT_KEY_BYTES 16
+/*
+ * key: of AUTHLIMIT_KEY_BYTES, says which names share a count; NULL: a random
+ * one, so that no stranger can know. NULL with ENOMEM.
+ */
+struct authlimit *authlimit_new(const unsigned char *key);
 void authlimit_free(struct authlimit *);
 
 /* "127.0.0.1:53211" is from 127.0.0.1, "[2001:db8::1]:7" from 2001:db8::. */
