@@ -74,7 +74,7 @@ void api_job_data(struct call *);
 void api_buckets(struct call *);
 void api_records(struct call *);
 
-/* api_security.c and api_keys.c are called only while security is on. */
+/* api_security.c, api_keys*.c: called only while security is on. */
 void api_authenticate(struct call *);
 void api_user_get(struct call *);
 void api_user_put(struct call *);
@@ -82,6 +82,11 @@ void api_user_delete(struct call *);
 void api_user_password(struct call *);
 void api_user_enable(struct call *);
 void api_user_disable(struct call *);
+/* api_body.c */
+/* 400 "Validation Failed: 1: <text>;". Returns -1. */
+int PRINTF_LIKE(2, 3) api_invalid(struct apierr *, const char *fmt, ...);
+/* The text of a password is not left behind in freed memory. NULL is fine. */
+void api_wipe(const char *text);
 /* The body, an object of these fields; the caller owns it. NULL with *e. */
 struct json_object *api_object(
     struct call *, const struct objparse_table *, struct apierr *e);

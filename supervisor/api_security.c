@@ -6,11 +6,9 @@
 
 #include <json-c/json.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
@@ -23,6 +21,7 @@
 #include "supervisor/catalogue.h"
 #include "supervisor/rights.h"
 #include "supervisor/server.h"
+#include "supervisor/userchange.h"
 
 #define PASSWORD_MIN 6 /* characters, as the peer asks for */
 #define ROLES_BYTES 1025
@@ -163,252 +162,7 @@ api_user_get(struct call *c)
 	call_reply(c, c->item != NULL && n == 0 ? 404 : 200, o);
 }
 
-/* ---- changing users ---- */
-
-enum change_kind { CHANGE_PUT, CHANGE_PASSWORD, CHANGE_ENABLED, CHANGE_DELETE };
-
-/*
- * A change that waits for its turn, or is on its way to the disk. They are
- * made one after the other, each from what the one before it has left: else
- * one's own new password, made from what was before, would undo that one's
- * roles were taken away meanwhile.
- */
-struct change {
-	TAILQ_ENTRY(change) entry;
-	struct server *srv;
-	struct call *call; /* NULL: the client left */
-	enum change_kind kind;
-	char name[MSG_USER_MAX + 1];
-	struct user *user; /* owned; as it is to be */
-	bool enabled;
-	bool created;
-	char hash[MSG_HASH_MAX + 1]; /* "": the password stays */
-};
-
-/* The first one is being stored. */
-static TAILQ_HEAD(, change) line = TAILQ_HEAD_INITIALIZER(line);
-
-static void change_start(struct change *);
-
-static void
-change_gone(struct call *c, void *arg)
-{
-	struct change *ch = arg;
-
-	(void)c;
-	ch->call = NULL;
-}
-
-static void
-change_free(struct change *ch)
-{
-	user_free(ch->user);
-	sodium_memzero(ch->hash, sizeof(ch->hash));
-	free(ch);
-}
-
-static struct json_object *
-change_json(const struct change *ch)
-{
-	struct json_object *o = json_object_new_object();
-
-	if (ch->kind == CHANGE_DELETE)
-		jsonmake_bool(&o, "found", true);
-	else if (ch->kind == CHANGE_PUT)
-		jsonmake_bool(&o, "created", ch->created);
-	return o;
-}
-
-/* e NULL: it is done. It leaves the line, and the next one has its turn. */
-static void
-change_end(struct change *ch, const struct apierr *e)
-{
-	TAILQ_REMOVE(&line, ch, entry);
-	if (ch->call != NULL && e != NULL)
-		call_error(ch->call, e);
-	else if (ch->call != NULL)
-		call_reply(ch->call, 200, change_json(ch));
-	change_free(ch);
-	if (!TAILQ_EMPTY(&line))
-		change_start(TAILQ_FIRST(&line));
-}
-
-/* Keys must not come to life again with another user of that name. */
-static void
-key_revoked_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	(void)arg;
-	(void)unused;
-	if (e != NULL)
-		log_warnx("the key of a deleted user: %s", e->link[0].reason);
-}
-
-static void
-revoke_keys(struct server *srv, const char *owner)
-{
-	struct accounts *a = auth_accounts(srv->auth);
-	int64_t now_ms = clock_wall_ms();
-	struct msg_keep_key m;
-
-	for (struct apikey *k = accounts_first_key(a); k != NULL;
-	     k = accounts_next_key(k)) {
-		if (k->realm != REALM_NATIVE || strcmp(k->owner, owner) != 0 ||
-		    k->invalidated_ms != TIME_UNSET)
-			continue;
-		k->invalidated_ms = now_ms;
-		apikey_message(k, &m);
-		catalogue_put_key(srv->catalogue, &m, key_revoked_cb, NULL);
-	}
-}
-
-static void
-stored_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	struct change *ch = arg;
-	struct accounts *a = auth_accounts(ch->srv->auth);
-
-	(void)unused;
-	if (e == NULL && ch->kind == CHANGE_DELETE) {
-		accounts_delete_user(a, ch->name);
-		/* One may have been on its way when the others were revoked. */
-		revoke_keys(ch->srv, ch->name);
-	} else if (e == NULL) {
-		accounts_put_user(a, ch->user);
-		ch->user = NULL;
-	}
-	change_end(ch, e);
-}
-
-/* One as it is, made anew to be changed. */
-static struct user *
-user_again(const struct user *u)
-{
-	struct msg_keep_user m;
-
-	user_message(u, span_of(NULL), &m);
-	return user_new(&m);
-}
-
-/* Also of one who is gone: another of his name must not have it again. */
-static uint64_t last_revision;
-
-static void
-change_store(struct change *ch, const struct user *old)
-{
-	struct msg_keep_user m;
-
-	/* What could not be revoked when the last one of that name went. */
-	if (old == NULL)
-		revoke_keys(ch->srv, ch->name);
-	if (ch->kind == CHANGE_ENABLED)
-		ch->user->enabled = ch->enabled;
-	ch->user->revision = ++last_revision;
-	ch->created = old == NULL;
-	user_message(ch->user, span_of(ch->hash), &m);
-	catalogue_put_user(ch->srv->catalogue, &m, stored_cb, ch);
-}
-
-static void
-change_start(struct change *ch)
-{
-	struct msg_keep_user_delete m = { span_of(ch->name) };
-	const struct user *old =
-	    accounts_user(auth_accounts(ch->srv->auth), ch->name);
-	struct apierr e;
-
-	if (old != NULL && old->revision > last_revision)
-		last_revision = old->revision;
-	if (old == NULL && (ch->kind != CHANGE_PUT || ch->hash[0] == '\0')) {
-		apierr_set(
-		    &e, 404, E_NOT_FOUND, "user [%s] does not exist", ch->name);
-		change_end(ch, &e);
-		return;
-	}
-	if (ch->kind == CHANGE_DELETE) {
-		revoke_keys(ch->srv, ch->name);
-		catalogue_delete_user(ch->srv->catalogue, &m, stored_cb, ch);
-		return;
-	}
-	if (ch->kind != CHANGE_PUT)
-		ch->user = user_again(old);
-	if (ch->user == NULL) {
-		apierr_set(&e, 503, E_STATUS, "out of memory");
-		change_end(ch, &e);
-		return;
-	}
-	change_store(ch, old);
-}
-
-static void
-change_enter(struct change *ch)
-{
-	TAILQ_INSERT_TAIL(&line, ch, entry);
-	if (TAILQ_FIRST(&line) == ch)
-		change_start(ch);
-}
-
-static void
-hashed_cb(void *arg, const struct apierr *e, bool ok, struct span hash)
-{
-	struct change *ch = arg;
-
-	(void)ok;
-	if (e == NULL) {
-		snprintf(
-		    ch->hash, sizeof(ch->hash), "%.*s", (int)hash.len, hash.p);
-		change_enter(ch);
-		return;
-	}
-	if (ch->call != NULL)
-		call_error(ch->call, e);
-	change_free(ch);
-}
-
-/*
- * user      of CHANGE_PUT, taken over; NULL with it: out of memory
- * password  NULL: it stays as it is
- *
- * Answers the call.
- */
-static void
-change_begin(struct call *c, enum change_kind kind, const char *name,
-    struct user *user, const char *password, bool enabled)
-{
-	struct change *ch = calloc(1, sizeof(*ch));
-	struct msg_keep_hash m = { span_of(password) };
-
-	if (ch == NULL || (kind == CHANGE_PUT && user == NULL)) {
-		user_free(user);
-		free(ch);
-		call_fail(c, 503, E_STATUS, "out of memory");
-		return;
-	}
-	ch->srv = c->srv;
-	ch->call = c;
-	ch->kind = kind;
-	strlcpy(ch->name, name, sizeof(ch->name));
-	ch->user = user;
-	ch->enabled = enabled;
-	call_wait(c, change_gone, ch);
-	if (password == NULL)
-		change_enter(ch);
-	else
-		catalogue_hash(c->srv->catalogue, &m, hashed_cb, ch);
-}
-
 /* ---- what a user may look like ---- */
-
-static int PRINTF_LIKE(2, 3) invalid(struct apierr *e, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return apierr_set(
-	    e, 400, E_VALIDATION, "Validation Failed: 1: %s;", text);
-}
 
 /* What Basic can carry, a list can separate, and a log can show. */
 static int
@@ -422,13 +176,13 @@ check_name(const char *name, struct apierr *e)
 			len = 0;
 	if (len == 0 || len > MSG_USER_MAX || name[0] == ' ' ||
 	    name[len - 1] == ' ')
-		return invalid(e,
+		return api_invalid(e,
 		    "Usernames must be at least 1 and no more than %d "
 		    "characters of printable ASCII without [:] and [,], and "
 		    "neither begin nor end in a space",
 		    MSG_USER_MAX);
 	if (name[0] == '_' || strcmp(name, "anomd") == 0)
-		return invalid(e,
+		return api_invalid(e,
 		    "Username [%s] is reserved and may not be "
 		    "used.",
 		    name);
@@ -441,12 +195,12 @@ check_password(const char *password, struct apierr *e)
 	size_t len = strlen(password);
 
 	if (len < PASSWORD_MIN)
-		return invalid(e,
+		return api_invalid(e,
 		    "passwords must be at least [%d] characters "
 		    "long",
 		    PASSWORD_MIN);
 	if (len > MSG_PASSWORD_MAX)
-		return invalid(e,
+		return api_invalid(e,
 		    "passwords must not be longer than [%d] "
 		    "bytes",
 		    MSG_PASSWORD_MAX);
@@ -464,34 +218,8 @@ take_text(const char *field, struct json_object *o, struct span *s, size_t max,
 		return 0;
 	*s = span_of(json_object_get_string(v));
 	if (s->len > max)
-		return invalid(
+		return api_invalid(
 		    e, "[%s] is longer than [%zu] bytes", field, max);
-	return 0;
-}
-
-int
-api_metadata(struct json_object *o, const char **text, struct apierr *e)
-{
-	struct json_object *v;
-
-	*text = "{}";
-	if (!json_object_object_get_ex(o, "metadata", &v))
-		return 0;
-	json_object_object_foreach(v, key, unused)
-	{
-		(void)unused;
-		if (key[0] == '_')
-			return invalid(e,
-			    "metadata keys may not start with "
-			    "[_]");
-	}
-	*text = json_object_to_json_string_ext(
-	    v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (*text == NULL)
-		return apierr_set(e, 503, E_STATUS, "out of memory");
-	if (strlen(*text) > MSG_METADATA_MAX)
-		return invalid(e, "[metadata] is longer than [%d] bytes",
-		    MSG_METADATA_MAX);
 	return 0;
 }
 
@@ -503,20 +231,20 @@ take_roles(struct json_object *o, char list[ROLES_BYTES], struct apierr *e)
 
 	list[0] = '\0';
 	if (!json_object_object_get_ex(o, "roles", &v))
-		return invalid(e, "roles are missing");
+		return api_invalid(e, "roles are missing");
 	for (size_t i = 0; i < json_object_array_length(v); i++) {
 		const char *role =
 		    json_object_get_string(json_object_array_get_idx(v, i));
 
 		if (rights_of_role(role, &unused) == -1)
-			return invalid(e,
+			return api_invalid(e,
 			    "there is no role [%.100s]; there "
 			    "are [%s]",
 			    role, rights_roles());
 		if (i > 0)
 			strlcat(list, ",", ROLES_BYTES);
 		if (strlcat(list, role, ROLES_BYTES) >= ROLES_BYTES)
-			return invalid(e, "[roles] are too many");
+			return api_invalid(e, "[roles] are too many");
 	}
 	return 0;
 }
@@ -543,40 +271,6 @@ static const struct objparse_field password_fields[] = {
 static const struct objparse_table password_table = { "change_password",
 	password_fields, NELEM(password_fields), NULL, NULL };
 
-/* The text of a password is not left behind in freed memory. */
-static void
-wipe(const char *text)
-{
-	if (text != NULL)
-		sodium_memzero((void *)(uintptr_t)text, strlen(text));
-}
-
-struct json_object *
-api_object(struct call *c, const struct objparse_table *table, struct apierr *e)
-{
-	struct jsonx_value *v;
-	struct objparse op = { .e = e };
-	struct json_object *o = NULL;
-	const struct jsonx_value *password;
-
-	if (c->body == NULL) {
-		apierr_set(e, 400, E_PARSE, "request body is required");
-		return NULL;
-	}
-	v = jsonx_parse(c->body, c->body_len, e);
-	if (v == NULL)
-		return NULL;
-	if (v->type == JSONX_OBJECT)
-		o = objparse_run(&op, table, v);
-	else
-		apierr_set(e, 400, E_PARSE, "the body must be a JSON object");
-	password = jsonx_get(v, "password");
-	if (password != NULL)
-		wipe(password->text);
-	jsonx_free(v);
-	return o;
-}
-
 static const char *
 password_of(struct json_object *o)
 {
@@ -591,7 +285,7 @@ static void
 object_free(struct json_object *o)
 {
 	if (o != NULL)
-		wipe(password_of(o));
+		api_wipe(password_of(o));
 	json_object_put(o);
 }
 
@@ -646,7 +340,7 @@ api_user_put(struct call *c)
 		    "there are [%d] users already, which is the most",
 		    ACCOUNTS_USERS_MAX);
 	else
-		change_begin(c, CHANGE_PUT, c->item, user_new(&m),
+		userchange_begin(c, CHANGE_PUT, c->item, user_new(&m),
 		    password_of(o), false);
 	object_free(o);
 }
@@ -686,7 +380,7 @@ api_user_password(struct call *c)
 	} else if (u == NULL) {
 		no_such_user(c, name);
 	} else {
-		change_begin(
+		userchange_begin(
 		    c, CHANGE_PASSWORD, name, NULL, password_of(o), false);
 	}
 	object_free(o);
@@ -700,7 +394,8 @@ set_enabled(struct call *c, bool enabled)
 	if (accounts_user(a, c->item) == NULL)
 		no_such_user(c, c->item);
 	else
-		change_begin(c, CHANGE_ENABLED, c->item, NULL, NULL, enabled);
+		userchange_begin(
+		    c, CHANGE_ENABLED, c->item, NULL, NULL, enabled);
 }
 
 void
@@ -722,7 +417,7 @@ api_user_delete(struct call *c)
 	struct json_object *o;
 
 	if (accounts_user(a, c->item) != NULL) {
-		change_begin(c, CHANGE_DELETE, c->item, NULL, NULL, false);
+		userchange_begin(c, CHANGE_DELETE, c->item, NULL, NULL, false);
 		return;
 	}
 	o = json_object_new_object();
