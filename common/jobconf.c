@@ -108,6 +108,9 @@ take_analysis(struct jobconf *c, struct json_object *a)
 	c->bucket_span_s =
 	    jobconf_duration_ns(a, "bucket_span") / UNITS_NS_PER_S;
 	c->latency_s = jobconf_duration_ns(a, "latency") / UNITS_NS_PER_S;
+	c->background_persist_s =
+	    jobconf_duration_ns(c->json, "background_persist_interval") /
+	    UNITS_NS_PER_S;
 	return take_detectors(c, jobconf_member(a, "detectors")) &&
 	    take_influencers(c, jobconf_member(a, "influencers")) &&
 	    copy_text(

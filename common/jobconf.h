@@ -71,7 +71,8 @@ struct jobconf {
 				     what is only known at run time */
 	int64_t bucket_span_s;	  /* > 0 */
 	int64_t latency_s;	  /* >= 0 */
-	size_t ndetectors;	  /* >= 1 */
+	int64_t background_persist_s; /* between snapshots; 0: not given */
+	size_t ndetectors;	      /* >= 1 */
 	struct detector *detector;
 	size_t ninfluencers;
 	char **influencer;

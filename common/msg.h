@@ -126,6 +126,12 @@ SCHEMA_STRUCT(msg_expire, MSG_EXPIRE_FIELDS);
 	F(S, BOOL, more, 0, 1)	     /* some are left: ask again */
 SCHEMA_STRUCT(msg_expired, MSG_EXPIRED_FIELDS);
 
+/* There is a new snapshot of the job's state, and it lasts. Pushed. */
+#define MSG_SNAPSHOTTED_FIELDS(F, S)                                           \
+	F(S, STR, model_snapshot_id, 1, 128)                                   \
+	F(S, I64, created_ms, -INFINITY, INFINITY)
+SCHEMA_STRUCT(msg_snapshotted, MSG_SNAPSHOTTED_FIELDS);
+
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
 SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
@@ -310,6 +316,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(FLUSHED, flushed, 31, FROM_WRK, IN_OPEN | IN_CLOSING)                \
 	X(EXPIRE, expire, 32, FROM_SUP, IN_START | IN_OPEN)                    \
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
+	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \

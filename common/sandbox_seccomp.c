@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -121,6 +123,9 @@ static const struct rule allowed[] = {
 	{ SCMP_SYS(sigaltstack), EVERY },
 	{ SCMP_SYS(exit), EVERY },
 	{ SCMP_SYS(exit_group), EVERY },
+	/* The child that writes a snapshot; clone and prctl: see below. */
+	{ SCMP_SYS(wait4), WORKER },
+	{ SCMP_SYS(close_range), WORKER },
 };
 
 static const int refused[] = {
@@ -141,7 +146,6 @@ static const int refused[] = {
 	SCMP_SYS(execveat),
 	SCMP_SYS(fork),
 	SCMP_SYS(vfork),
-	SCMP_SYS(clone),
 	SCMP_SYS(ptrace),
 	SCMP_SYS(process_vm_readv),
 	SCMP_SYS(process_vm_writev),
@@ -168,7 +172,6 @@ static const int refused[] = {
 	SCMP_SYS(fchdir),
 	SCMP_SYS(chroot),
 	SCMP_SYS(setrlimit),
-	SCMP_SYS(prctl),
 	SCMP_SYS(ioctl),
 };
 
@@ -245,11 +248,46 @@ filter_arguments(scmp_filter_ctx ctx, pid_t self)
 	return rc;
 }
 
+/*
+ * A worker may fork as fork() does, without new namespaces or threads, and
+ * have the child die with it; nobody else may do either.
+ */
+static int
+filter_fork(scmp_filter_ctx ctx, enum sandbox_role role)
+{
+	static const struct {
+		int call;
+		scmp_datum_t first;
+	} rules[] = {
+		{ SCMP_SYS(clone),
+		    CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD },
+		{ SCMP_SYS(prctl), PR_SET_PDEATHSIG },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < NELEM(rules); i++) {
+		if (role != SANDBOX_WORKER) {
+			rc = seccomp_rule_add(
+			    ctx, SCMP_ACT_ERRNO(EPERM), rules[i].call, 0);
+			continue;
+		}
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, rules[i].call, 1,
+		    SCMP_A0(SCMP_CMP_EQ, rules[i].first, 0));
+		if (rc == 0)
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+			    rules[i].call, 1,
+			    SCMP_A0(SCMP_CMP_NE, rules[i].first, 0));
+	}
+	return rc;
+}
+
 static int
 filter_fill(scmp_filter_ctx ctx, enum sandbox_role role, pid_t self)
 {
 	int rc = filter_arguments(ctx, self);
 
+	if (rc == 0)
+		rc = filter_fork(ctx, role);
 	for (size_t i = 0; rc == 0 && i < NELEM(allowed); i++)
 		if ((allowed[i].roles & 1u << role) != 0)
 			rc = seccomp_rule_add(

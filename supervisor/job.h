@@ -230,6 +230,8 @@ void job_task(const struct job *, char dst[JOB_TASK_BYTES]);
 int job_event(struct job *, enum job_event, const char *why);
 /* Have a state stored that was not; job_wake(WAIT_CLOSED) tells of it. */
 void job_store_again(struct job *);
+/* Have the id of its newest snapshot stored. */
+void job_store_snapshot(struct job *);
 /* The same when its time has come. */
 void job_store_tick(struct job *, int64_t now_us);
 /* It has been reset: nothing is left but its configuration. */

@@ -265,10 +265,33 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 }
 
 static void
+take_snapshot_id(struct job *job, struct span text)
+{
+	char *id = span_dup(text);
+
+	if (id == NULL) {
+		log_warn(
+		    "job %s: the id of its snapshot is not shown", job->id);
+		return;
+	}
+	free(job->model_snapshot_id);
+	job->model_snapshot_id = id;
+}
+
+static void
+on_snapshotted(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_snapshotted *m = msg;
+
+	(void)request;
+	take_snapshot_id(job, m->model_snapshot_id);
+	job_store_snapshot(job);
+}
+
+static void
 on_closed(struct job *job, uint32_t request, const void *msg)
 {
 	const struct msg_closed *m = msg;
-	char *id;
 
 	(void)request;
 	/* It closes behind all else: whoever waits now would wait for ever. */
@@ -278,16 +301,8 @@ on_closed(struct job *job, uint32_t request, const void *msg)
 	}
 	job->expect_exit = true;
 	strlcpy(job->death, "closed", sizeof(job->death));
-	if (m->model_snapshot_id.len == 0)
-		return;
-	id = span_dup(m->model_snapshot_id);
-	if (id == NULL) {
-		log_warn(
-		    "job %s: the id of its snapshot is not shown", job->id);
-		return;
-	}
-	free(job->model_snapshot_id);
-	job->model_snapshot_id = id;
+	if (m->model_snapshot_id.len > 0)
+		take_snapshot_id(job, m->model_snapshot_id);
 }
 
 static const struct {
@@ -301,6 +316,7 @@ static const struct {
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
 	{ MSG_FAILED, on_failed },
+	{ MSG_SNAPSHOTTED, on_snapshotted },
 	{ MSG_CLOSED, on_closed },
 };
 
@@ -317,6 +333,7 @@ worker_frame(
 		struct msg_flushed flushed;
 		struct msg_expired expired;
 		struct msg_failed failed;
+		struct msg_snapshotted snapshotted;
 		struct msg_closed closed;
 	} m;
 	const char *field;

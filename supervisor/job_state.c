@@ -313,6 +313,19 @@ job_interrupt_close(struct job *job)
 	job_wake(job, WAIT_CLOSED, &e);
 }
 
+static void
+snapshot_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
+{
+	(void)unused;
+	note_stored(arg, e, "that it has a new snapshot");
+}
+
+void
+job_store_snapshot(struct job *job)
+{
+	job_store(job, snapshot_stored_cb);
+}
+
 /* As with opened_stored_cb(). */
 static void
 closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)

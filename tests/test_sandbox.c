@@ -8,10 +8,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -172,14 +174,33 @@ try_kill(void)
 	return refused(kill(getppid(), 0) == 0 || errno != EPERM);
 }
 
+/* A thread: whatever fork() itself asks for, this is more. */
 static int
-try_fork(void)
+try_clone(void)
 {
-	pid_t pid = fork();
+	long pid = syscall(SYS_clone,
+	    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+	    NULL, NULL, NULL, NULL);
+
+	return refused(pid != -1 || errno != EPERM);
+}
+
+static int
+try_namespace(void)
+{
+	long pid =
+	    syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid == 0)
 		_exit(0);
-	return refused(pid != -1);
+	return refused(pid != -1 || errno != EPERM);
+}
+
+/* Of a process that may be read, and so be looked into. */
+static int
+try_dumpable(void)
+{
+	return refused(prctl(PR_SET_DUMPABLE, 1) != -1 || errno != EPERM);
 }
 
 static int
@@ -272,10 +293,17 @@ Test(sandbox, kill_of_another_process_is_refused)
 	expect_refused(try_kill);
 }
 
-Test(sandbox, fork_is_refused)
+Test(sandbox, threads_and_namespaces_are_refused)
 {
 	needs_filter();
-	expect_refused(try_fork);
+	expect_refused(try_clone);
+	expect_refused(try_namespace);
+}
+
+Test(sandbox, prctl_is_refused)
+{
+	needs_filter();
+	expect_refused(try_dumpable);
 }
 
 Test(sandbox, memory_for_code_is_refused)

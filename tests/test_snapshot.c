@@ -48,7 +48,7 @@ static bool
 is_refused(const void *data, size_t len)
 {
 	struct snapshot_reader *r = snapshot_reader_memory(data, len);
-	bool refused = r == NULL || snapshot_verify(r) == -1;
+	bool refused = r == NULL || snapshot_verify(r, NULL) == -1;
 
 	snapshot_reader_free(r);
 	return refused;
@@ -65,7 +65,7 @@ Test(snapshot, sections_come_back_as_they_were_put)
 	w = sample(&data, &len);
 	r = snapshot_reader_memory(data, len);
 	cr_assert_not_null(r);
-	cr_expect_eq(snapshot_verify(r), 0);
+	cr_expect_eq(snapshot_verify(r, NULL), 0);
 	cr_assert_eq(snapshot_enter(r, TAG_A), 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		cr_assert_eq(snapshot_get(r, &item_schema, &it), 0);
@@ -158,8 +158,10 @@ Test(snapshot, file_of_several_flushes_reads_back)
 	struct snapshot_head head = { .applied_seq = 77,
 		.created_ms = 1234567,
 		.job_id = span_of("job-1") };
+	struct model_size size = { .model_bytes = 0 };
 	FILE *f = tmpfile();
-	struct snapshot_writer *w = snapshot_writer_file(fileno(f), &head);
+	struct snapshot_writer *w =
+	    snapshot_writer_file(fileno(f), &head, &size);
 	struct snapshot_reader *r;
 	struct item it = { .weight = 1.0 };
 	char *label = malloc(300000), *data;
@@ -179,7 +181,7 @@ Test(snapshot, file_of_several_flushes_reads_back)
 	cr_assert_eq(pread(fileno(f), data, (size_t)len, 0), len);
 	r = snapshot_reader_memory(data, (size_t)len);
 	cr_assert_not_null(r);
-	cr_expect_eq(snapshot_verify(r), 0);
+	cr_expect_eq(snapshot_verify(r, NULL), 0);
 	cr_expect_eq(snapshot_reader_head(r)->applied_seq, 77);
 	cr_expect(span_eq(snapshot_reader_head(r)->job_id, "job-1"));
 	cr_assert_eq(snapshot_enter(r, TAG_A + 2), 0);

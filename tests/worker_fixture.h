@@ -62,7 +62,9 @@ void worker_ready(struct worker *);
 /* All three. */
 struct worker *worker_open(void);
 
-/* Close in order, and see the id of the snapshot. */
+/* Close in order. Returns whether a snapshot was written. */
+bool worker_close_any(struct worker *);
+/* The same, and expect that. */
 void worker_close(struct worker *, bool has_snapshot);
 void worker_kill(struct worker *);
 void expect_exit(struct worker *, int code);

@@ -42,6 +42,7 @@ analysis_new(struct jobconf *conf)
 	}
 	a->conf = conf;
 	a->log_time_ms = TIME_UNSET;
+	a->snapshot_ms = TIME_UNSET;
 	a->results = results_new();
 	if (a->results == NULL || parts_new(a) == -1) {
 		analysis_free(a);
@@ -126,7 +127,9 @@ load_parts(struct analysis *a, struct snapshot_reader *r)
 	if (intake_load(a->intake, r) == -1 || engine_load(a->engine, r) == -1)
 		return -1;
 	a->log_time_ms = jt.size.log_time;
-	a->applied_seq = snapshot_reader_head(r)->applied_seq;
+	a->applied_seq = a->data_seq = a->snapshot_seq =
+	    snapshot_reader_head(r)->applied_seq;
+	a->snapshot_ms = snapshot_reader_head(r)->created_ms;
 	return 0;
 }
 

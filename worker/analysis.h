@@ -25,9 +25,12 @@ struct analysis {
 	struct intake *intake;
 	struct engine *engine;
 	struct results *results;
-	uint64_t applied_seq; /* last journal entry that was processed */
-	bool muted;	      /* results of what is replayed exist already */
-	int64_t log_time_ms;  /* wall clock of the last totals */
+	uint64_t applied_seq;  /* last journal entry that was processed */
+	uint64_t data_seq;     /* last one that was data or told of time */
+	uint64_t snapshot_seq; /* last one in the newest snapshot; 0: none */
+	int64_t snapshot_ms;   /* when that was made; TIME_UNSET: none */
+	bool muted;	       /* results of what is replayed exist already */
+	int64_t log_time_ms;   /* wall clock of the last totals */
 };
 
 /* Takes over conf, also when it fails. NULL with ENOMEM. */

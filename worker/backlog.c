@@ -33,7 +33,7 @@ struct backlog {
 	struct peer *peer; /* borrowed, like the next three */
 	struct analysis *analysis;
 	struct journal *journal;
-	const char *job_id;
+	struct snapper *snapper;
 	TAILQ_HEAD(, task) tasks;
 	unsigned n;
 	struct entry_run *run; /* owned: the first task's; NULL: not begun */
@@ -42,16 +42,16 @@ struct backlog {
 
 struct backlog *
 backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
-    const char *job_id)
+    struct snapper *snapper)
 {
 	struct backlog *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
+	b->snapper = snapper;
 	b->peer = peer;
 	b->analysis = a;
 	b->journal = j;
-	b->job_id = job_id;
 	TAILQ_INIT(&b->tasks);
 	return b;
 }
@@ -156,6 +156,21 @@ bool
 backlog_is_busy(const struct backlog *b)
 {
 	return !TAILQ_EMPTY(&b->tasks);
+}
+
+bool
+backlog_is_between(const struct backlog *b)
+{
+	return b->run == NULL;
+}
+
+bool
+backlog_is_waiting(const struct backlog *b)
+{
+	const struct task *t = TAILQ_FIRST(&b->tasks);
+
+	return t != NULL && t->entry.type == JOURNAL_CLOSE &&
+	    snapper_is_running(b->snapper);
 }
 
 bool
@@ -336,10 +351,10 @@ commit_tasks(struct backlog *b)
 static int
 task_close(struct backlog *b, struct task *t)
 {
-	char id[CLOSING_ID_BYTES];
+	char id[SNAPHEAD_ID_BYTES];
 	struct msg_closed m;
 
-	if (closing_write(b->analysis, b->journal, b->job_id, id) == -1)
+	if (closing_write(b->analysis, b->journal, b->snapper, id) == -1)
 		return -1;
 	m.model_snapshot_id = span_of(id);
 	if (answer_totals(b->peer, b->analysis) == -1 ||
@@ -412,8 +427,9 @@ task_run(
 
 	if (t->expiry != NULL)
 		return task_expire(b, t, deadline_us, progress);
+	/* Both would write to one file. */
 	if (t->entry.type == JOURNAL_CLOSE)
-		return task_close(b, t);
+		return snapper_is_running(b->snapper) ? 1 : task_close(b, t);
 	if (b->run == NULL && task_begin(b, t) == -1)
 		return -1;
 	rc = entry_step(b->run, deadline_us, progress);
@@ -440,7 +456,7 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	while (rc == 0 && (t = TAILQ_FIRST(&b->tasks)) != NULL &&
 	    t->stage == TASK_KEPT) {
 		rc = task_run(b, t, deadline_us, progress);
-		if (clock_mono_us() >= deadline_us)
+		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b))
 			break;
 	}
 	return rc == -1 ? -1 : 0;

@@ -14,6 +14,7 @@
 #include "worker/analysis.h"
 #include "worker/arrival.h"
 #include "worker/journal.h"
+#include "worker/snapper.h"
 
 #define BACKLOG_MAX 1000 /* the supervisor's line is shorter by far */
 
@@ -21,7 +22,7 @@ struct backlog;
 
 /* Borrows all. NULL with ENOMEM. */
 struct backlog *backlog_new(
-    struct peer *, struct analysis *, struct journal *, const char *job_id);
+    struct peer *, struct analysis *, struct journal *, struct snapper *);
 void backlog_free(struct backlog *);
 
 /*
@@ -38,6 +39,10 @@ int backlog_add_close(struct backlog *) MUST_CHECK;
 
 /* Something waits or is under way. */
 bool backlog_is_busy(const struct backlog *);
+/* No entry is half done. */
+bool backlog_is_between(const struct backlog *);
+/* All that is left is a close, which waits for a snapshot under way. */
+bool backlog_is_waiting(const struct backlog *);
 /* The close was processed and answered. */
 bool backlog_is_closed(const struct backlog *);
 /* Bytes of sealed uploads that wait to be decoded. */

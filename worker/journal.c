@@ -196,6 +196,7 @@ void
 journal_append(struct journal *j, struct journal_entry *e, const void *data)
 {
 	e->seq = j->next_seq++;
+	j->bytes += JOURNAL_HEADER_BYTES + e->data_len;
 	if (j->error != 0)
 		return;
 	if (j->batch.len == 0)
@@ -320,11 +321,24 @@ journal_adopt(
 		log_warn(
 		    "journal: sync of the segment before %" PRIu64, e->seq);
 	segment_is(j, fd, e->seq, JOURNAL_DATA_OFFSET + e->data_len);
+	j->bytes += JOURNAL_HEADER_BYTES + e->data_len;
 	j->dirty = j->policy == SYNC_INTERVAL;
 	j->dir_dirty = j->policy == SYNC_INTERVAL;
 	j->kept_seq = e->seq;
 	j->next_seq = e->seq + 1;
 	return 0;
+}
+
+uint64_t
+journal_bytes(const struct journal *j)
+{
+	return j->bytes;
+}
+
+size_t
+journal_segments(const struct journal *j)
+{
+	return j->nsegments;
 }
 
 int

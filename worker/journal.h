@@ -126,6 +126,10 @@ int journal_adopt(struct journal *, struct journal_entry *e, const char *path,
  */
 int journal_tick(struct journal *);
 
+/* Bytes of entries that were read after base_seq, and written since. */
+uint64_t journal_bytes(const struct journal *);
+size_t journal_segments(const struct journal *);
+
 /* Remove the segments of which no entry is after seq. */
 void journal_trim(struct journal *, uint64_t seq);
 

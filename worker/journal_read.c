@@ -238,6 +238,7 @@ entry_next(struct journal *j)
 		return 2;
 	}
 	if (j->entry.seq > j->base_seq) {
+		j->bytes += JOURNAL_HEADER_BYTES + j->entry.data_len;
 		j->checking = true;
 		return entry_check(j);
 	}

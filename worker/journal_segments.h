@@ -22,6 +22,7 @@ struct journal {
 
 	/* Reading. */
 	uint64_t base_seq;
+	uint64_t bytes; /* of entries, read after it and written */
 	size_t reading; /* index of the segment */
 	uint8_t *map;	/* of it; NULL: not yet open */
 	size_t maplen;

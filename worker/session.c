@@ -47,6 +47,7 @@ session_free(struct session *s)
 	expiry_free(s->expiry);
 	results_free(s->results);
 	backlog_free(s->backlog);
+	snapper_free(s->snapper);
 	restore_free(s->restore);
 	journal_free(s->journal);
 	analysis_free(s->analysis);
@@ -228,7 +229,10 @@ session_ready(struct session *s)
 	s->journal = restore_take_journal(s->restore);
 	restore_free(s->restore);
 	s->restore = NULL;
-	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->job_id);
+	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);
+	if (s->snapper == NULL)
+		return -1;
+	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->snapper);
 	/* Totals first: whoever hears that the job is open may ask for them. */
 	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
 	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
@@ -249,6 +253,27 @@ work_restoring(struct session *s, int64_t deadline_us)
 	return rc == 1 ? 0 : session_ready(s);
 }
 
+/* Between two entries: finish a snapshot, or begin one. Returns 0, or -1. */
+static int
+work_snapshot(struct session *s)
+{
+	char id[SNAPHEAD_ID_BYTES];
+	struct msg_snapshotted m;
+	int rc;
+
+	if (!backlog_is_between(s->backlog) || backlog_is_closed(s->backlog))
+		return 0;
+	rc = snapper_step(s->snapper);
+	if (rc == 1) {
+		m.created_ms = snapper_created_ms(s->snapper);
+		m.model_snapshot_id = span_of(snaphead_id(id, m.created_ms));
+		return peer_send(s->peer, MSG_SNAPSHOTTED, 0, &m);
+	}
+	if (rc == 0 && snapper_is_due(s->snapper))
+		(void)!snapper_begin(s->snapper); /* tried again later */
+	return rc;
+}
+
 static int
 work_open(struct session *s, int64_t deadline_us)
 {
@@ -257,7 +282,8 @@ work_open(struct session *s, int64_t deadline_us)
 	journal_tick(s->journal);
 	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
 		&s->progress) == -1 ||
-	    backlog_work(s->backlog, deadline_us, &s->progress) == -1)
+	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
+	    work_snapshot(s) == -1)
 		return session_fail(s, "a request cannot be finished");
 	if (backlog_is_closed(s->backlog))
 		s->ended = true;
@@ -329,7 +355,8 @@ session_is_runnable(const struct session *s)
 	case SESSION_RESTORING:
 		return true;
 	case SESSION_OPEN:
-		return backlog_is_busy(s->backlog) ||
+		return (backlog_is_busy(s->backlog) &&
+			   !backlog_is_waiting(s->backlog)) ||
 		    uploads_is_busy(&s->uploads);
 	case SESSION_TRIMMING:
 		return s->asked;
@@ -351,7 +378,15 @@ session_has_room(const struct session *s)
 int
 session_timer_ms(struct session *s)
 {
+	int sync_ms, snapshot_ms;
+
 	if (s->stage == SESSION_LOCKING)
 		return LOCK_RETRY_MS;
-	return s->journal == NULL ? -1 : journal_tick(s->journal);
+	if (s->stage != SESSION_OPEN)
+		return -1;
+	sync_ms = journal_tick(s->journal);
+	snapshot_ms = snapper_timer_ms(s->snapper);
+	return sync_ms == -1 || (snapshot_ms != -1 && snapshot_ms < sync_ms)
+	    ? snapshot_ms
+	    : sync_ms;
 }

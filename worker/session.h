@@ -15,6 +15,7 @@
 #include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/restore.h"
+#include "worker/snapper.h"
 #include "worker/uploads.h"
 
 enum session_stage {
@@ -48,6 +49,7 @@ struct session {
 	struct analysis *analysis;
 	struct restore *restore;
 	struct journal *journal;
+	struct snapper *snapper;
 	struct backlog *backlog;
 
 	bool trims; /* EXPIRE came in place of the configuration */

@@ -78,17 +78,23 @@ set_aside(uint64_t seq, const char *why)
 	quarantine_move(file_path(path, seq), "snapshot", seq, why);
 }
 
-/* NULL when it is whole and this job's, else what is wrong. */
+/*
+ * NULL when it is whole and this job's, else what is wrong. text: room for it.
+ */
 static const char *
-file_judge(struct snapdir_file *f, const char *job_id)
+file_judge(struct snapdir_file *f, const char *job_id, char *text, size_t size)
 {
 	const struct snapshot_head *head;
+	size_t at;
 
-	f->reader = snapshot_reader_memory(f->map, f->maplen);
 	if (f->reader == NULL)
 		return "damaged head";
-	if (snapshot_verify(f->reader) == -1)
-		return "damaged";
+	if (snapshot_verify(f->reader, &at) == -1) {
+		snprintf(text, size,
+		    "damaged in the part that begins at byte %zu of %zu", at,
+		    f->maplen);
+		return text;
+	}
 	head = snapshot_reader_head(f->reader);
 	if (!span_eq(head->job_id, job_id))
 		return "of another job";
@@ -107,7 +113,7 @@ snapdir_clean(void)
 int
 snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 {
-	char path[PATH_BYTES];
+	char path[PATH_BYTES], text[96];
 
 	memset(f, 0, sizeof(*f));
 	for (;;) {
@@ -122,7 +128,16 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 			log_warn("%s", path);
 			return -1;
 		}
-		why = file_judge(f, job_id);
+		f->reader = snapshot_reader_memory(f->map, f->maplen);
+		if (f->reader == NULL && errno == EPROTONOSUPPORT) {
+			log_warnx("%s: of another format; this program reads "
+				  "format %d",
+			    path, SNAPHEAD_FORMAT);
+			snapdir_close(f);
+			errno = EPROTONOSUPPORT;
+			return -1;
+		}
+		why = file_judge(f, job_id, text, sizeof(text));
 		if (why == NULL)
 			return 1;
 		limit = f->seq;
@@ -147,11 +162,17 @@ snapdir_refuse(struct snapdir_file *f)
 	snapdir_close(f);
 }
 
-static int
-file_fill(int fd, const struct snapshot_head *head,
-    int (*save)(void *, struct snapshot_writer *), void *arg)
+int
+snapdir_begin(void)
 {
-	struct snapshot_writer *w = snapshot_writer_file(fd, head);
+	return open(NEW_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+}
+
+int
+snapdir_fill(int fd, const struct snapshot_head *head,
+    const struct model_size *size, snapdir_save *save, void *arg)
+{
+	struct snapshot_writer *w = snapshot_writer_file(fd, head, size);
 	int rc = -1;
 
 	if (w == NULL)
@@ -163,44 +184,30 @@ file_fill(int fd, const struct snapshot_head *head,
 }
 
 int
-snapdir_write(const struct snapshot_head *head,
-    int (*save)(void *, struct snapshot_writer *), void *arg)
+snapdir_finish(uint64_t seq)
 {
 	char path[PATH_BYTES];
-	int fd, saved;
 
-	file_path(path, head->applied_seq);
-	fd = open(NEW_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
-	if (fd != -1 && file_fill(fd, head, save, arg) == 0 &&
-	    rename(NEW_FILE, path) == 0 && disk_sync_dir(SNAPDIR) == 0) {
-		close(fd);
+	if (rename(NEW_FILE, file_path(path, seq)) == 0 &&
+	    disk_sync_dir(SNAPDIR) == 0)
 		return 0;
-	}
-	saved = errno;
 	log_warn("%s", path);
-	if (fd != -1) {
-		close(fd);
-		unlink(NEW_FILE);
-	}
-	errno = saved;
 	return -1;
 }
 
-uint64_t
-snapdir_prune(const char *job_id)
+void
+snapdir_give_up(void)
 {
-	uint64_t seq, limit = UINT64_MAX;
-	struct snapdir_file f;
-	char path[PATH_BYTES];
+	snapdir_clean();
+}
 
-	for (int i = 0; i < SNAPDIR_KEEP; i++) {
-		if (snapdir_newest(&f, job_id, limit) != 1)
-			return 0;
-		limit = f.seq;
-		snapdir_close(&f);
-	}
-	for (seq = limit; file_before(seq, &seq) == 0 && seq != 0;)
-		if (unlink(file_path(path, seq)) == -1)
+void
+snapdir_keep_from(uint64_t seq)
+{
+	char path[PATH_BYTES];
+	uint64_t old = seq;
+
+	while (file_before(old, &old) == 0 && old != 0)
+		if (unlink(file_path(path, old)) == -1)
 			log_warn("%s", path);
-	return limit;
 }

@@ -12,8 +12,6 @@
 #include "common/compat.h"
 #include "worker/snapshot.h"
 
-#define SNAPDIR_KEEP 2 /* so that one bad snapshot is no loss */
-
 /* One that was found whole, mapped until snapdir_close. */
 struct snapdir_file {
 	uint64_t seq; /* 0: none */
@@ -28,7 +26,8 @@ void snapdir_clean(void);
 /*
  * Find the newest whole snapshot of this job with a number below limit. What
  * is damaged or another job's is set aside in quarantine/ and logged. Returns
- * 1: *f is set; 0: there is none; -1 with errno.
+ * 1: *f is set; 0: there is none; -1 with errno (EPROTONOSUPPORT, logged: it is
+ * of a format that this program does not read, and stays where it is).
  */
 int snapdir_newest(
     struct snapdir_file *f, const char *job_id, uint64_t limit) MUST_CHECK;
@@ -38,17 +37,23 @@ void snapdir_close(struct snapdir_file *f);
 void snapdir_refuse(struct snapdir_file *f);
 
 /*
- * Write a snapshot: save fills it, then it is made to last and takes its name.
- * Returns 0, or -1 with errno (logged); nothing is left behind then.
+ * Writing takes three steps, so that another process may do the second one.
+ *
+ * begin   make the file under a name that is none; returns its descriptor
+ * fill    have save fill it, and make it last
+ * finish  give it its name, which lasts then
+ * give_up remove what is unfinished
+ *
+ * Each returns 0 (begin: a descriptor), or -1 with errno; only finish logs.
  */
-int snapdir_write(const struct snapshot_head *head,
-    int (*save)(void *arg, struct snapshot_writer *), void *arg) MUST_CHECK;
+typedef int snapdir_save(void *arg, struct snapshot_writer *);
+int snapdir_begin(void) MUST_CHECK;
+int snapdir_fill(int fd, const struct snapshot_head *,
+    const struct model_size *, snapdir_save *, void *arg) MUST_CHECK;
+int snapdir_finish(uint64_t seq) MUST_CHECK;
+void snapdir_give_up(void);
 
-/*
- * Keep the newest SNAPDIR_KEEP whole ones. Returns the number of the oldest
- * one kept when there are that many: entries up to it are needed no more; else
- * 0.
- */
-uint64_t snapdir_prune(const char *job_id);
+/* Remove all that are older than this one. */
+void snapdir_keep_from(uint64_t seq);
 
 #endif

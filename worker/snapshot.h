@@ -1,16 +1,18 @@
 /*
- * The file that holds a job's state: named sections of objects that are
- * declared as schemas (common/schema.h), each section with its checksum.
+ * The file that holds a job's state: a head (common/snaphead.h), then named
+ * sections of objects that are declared as schemas (common/schema.h).
  *
  * Writing: snapshot_section, then any number of snapshot_put; the next section
  * or snapshot_finish ends it. Reading: the same order, snapshot_enter then
  * snapshot_get. A reader may ask how much is left before it allocates.
  *
- * Layout, big-endian: magic "ANOMSNAP", u32 format, u64 applied_seq, i64
- * created_ms, string job_id, u32 checksum of these; sections of u32 tag, u64
- * length, bytes, u32 CRC-32C; the tag SNAPSHOT_END; all in anomd-worker(8). The
- * checksum of a section is of its bytes, then its tag, then its length, so that
- * a section can be written before its length is known.
+ * A section is a u32 tag and blocks. A block holds whole objects: u32 bytes of
+ * content, u32 bytes as stored, a zstd frame, u32 CRC-32C of the tag, the
+ * block's number in its section (u32) and what stands before the checksum. A
+ * block of no content ends the section: after its two lengths, both 0, come
+ * u64 bytes of content in all, u32 their CRC-32C, and the block's checksum. The
+ * tag SNAPSHOT_END, u32 number of sections and the CRC-32C of both end the
+ * file. All in anomd-worker(8).
  */
 #ifndef WORKER_SNAPSHOT_H
 #define WORKER_SNAPSHOT_H
@@ -20,6 +22,7 @@
 
 #include "common/compat.h"
 #include "common/schema.h"
+#include "common/snaphead.h"
 
 #define SNAPSHOT_TAG(a, b, c, d)                                               \
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 |      \
@@ -29,15 +32,15 @@
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
 
+/*
+ * A block is ended when it holds so much; one object may make it longer, up to
+ * the second figure, which bounds what a reader allocates for a block.
+ */
+#define SNAPSHOT_BLOCK_BYTES (256u * 1024)
+#define SNAPSHOT_BLOCK_MAX (64u * 1024 * 1024)
+
 struct snapshot_writer;
 struct snapshot_reader;
-
-/* What a snapshot says about itself. */
-#define SNAPSHOT_HEAD_FIELDS(F, S)                                             \
-	F(S, U64, applied_seq, 0, INFINITY) /* last journal entry in it */     \
-	F(S, I64, created_ms, -INFINITY, INFINITY)                             \
-	F(S, STR, job_id, 0, 64)
-SCHEMA_STRUCT(snapshot_head, SNAPSHOT_HEAD_FIELDS);
 
 /* Begin a section. Returns 0, or -1 with errno. */
 int snapshot_section(struct snapshot_writer *, uint32_t tag) MUST_CHECK;
@@ -56,16 +59,16 @@ int snapshot_finish(struct snapshot_writer *) MUST_CHECK;
  * errno.
  */
 struct snapshot_writer *snapshot_writer_file(
-    int fd, const struct snapshot_head *head);
+    int fd, const struct snapshot_head *head, const struct model_size *);
 
 /*
- * Go to a section, whose checksum is verified first. Returns 0, or -1 with
+ * Go to a section, whose checksums are verified first. Returns 0, or -1 with
  * EBADMSG (not there, broken).
  */
 int snapshot_enter(struct snapshot_reader *, uint32_t tag) MUST_CHECK;
 /*
  * Read the next object of the section; spans point into the reader's memory
- * and live as long as it. Returns 0, or -1 with EBADMSG.
+ * and live until the next call. Returns 0, or -1 with EBADMSG, ENOMEM.
  */
 int snapshot_get(
     struct snapshot_reader *, const struct schema *, void *obj) MUST_CHECK;
@@ -78,16 +81,20 @@ struct snapshot_writer *snapshot_writer_memory(void);
 int snapshot_memory(
     struct snapshot_writer *, const uint8_t **data, size_t *len) MUST_CHECK;
 void snapshot_writer_free(struct snapshot_writer *);
-/* Checks the header; NULL with EBADMSG or ENOMEM. data is borrowed. */
+/*
+ * Checks the head; NULL with EBADMSG, ENOMEM, or EPROTONOSUPPORT: of a format
+ * that is not read. data is borrowed.
+ */
 struct snapshot_reader *snapshot_reader_memory(const void *data, size_t len);
 /* Borrowed from the reader and its memory. */
 const struct snapshot_head *snapshot_reader_head(
     const struct snapshot_reader *);
 /*
  * Look at everything: each checksum, and that nothing follows the end. Returns
- * 0, or -1 with EBADMSG.
+ * 0, or -1 with EBADMSG; *at (may be NULL) is then where the part begins that
+ * is wrong.
  */
-int snapshot_verify(const struct snapshot_reader *) MUST_CHECK;
+int snapshot_verify(const struct snapshot_reader *, size_t *at) MUST_CHECK;
 void snapshot_reader_free(struct snapshot_reader *);
 
 #endif

@@ -1,0 +1,304 @@
+/* Owns when and how a snapshot is taken. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/crc32c.h"
+#include "common/log.h"
+#include "worker/snapdir.h"
+#include "worker/snapper.h"
+
+/*
+ * So much of the journal is done again in a few seconds after a death; a
+ * snapshot costs a second or two of another processor.
+ */
+#define JOURNAL_BYTES ((uint64_t)1024 * 1024 * 1024)
+/* Each opening and closing begins a segment, however little there is in it. */
+#define JOURNAL_SEGMENTS 64
+
+#define INTERVAL_S (3 * 3600) /* results-and-models 12.1 */
+#define STAGGER_S 3600	      /* jobs should not all do it at once */
+#define RETRY_US (60 * (int64_t)1000000)
+#define CHILD_LOOK_MS 20
+
+struct snapper {
+	struct analysis *analysis; /* borrowed, like the next two */
+	struct journal *journal;
+	const char *job_id;
+	int lockfd;
+	int64_t interval_us;
+	int64_t next_us;       /* when the next one is due by time, monotonic */
+	int64_t not_before_us; /* after a failure */
+	uint64_t bytes_at;     /* of the journal, at the last one */
+
+	pid_t child;		   /* 0: none */
+	struct snapshot_head head; /* of what it writes */
+	char description[SNAPHEAD_DESCRIPTION_MAX + 1];
+	struct model_size size;
+	uint64_t child_bytes_at;
+};
+
+/* The same for a job at every start, and not for all jobs. */
+static int64_t
+interval_us(const struct analysis *a, const char *job_id)
+{
+	int64_t s = a->conf->background_persist_s;
+
+	if (s == 0)
+		s = INTERVAL_S + crc32c(0, job_id, strlen(job_id)) % STAGGER_S;
+	return s * 1000000;
+}
+
+struct snapper *
+snapper_new(
+    struct analysis *a, struct journal *j, const char *job_id, int lockfd)
+{
+	struct snapper *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->analysis = a;
+	s->journal = j;
+	s->job_id = job_id;
+	s->lockfd = lockfd;
+	s->interval_us = interval_us(a, job_id);
+	s->next_us = clock_mono_us() + s->interval_us;
+	return s;
+}
+
+void
+snapper_free(struct snapper *s)
+{
+	free(s);
+}
+
+static bool
+has_news(const struct snapper *s)
+{
+	return s->analysis->data_seq > s->analysis->snapshot_seq;
+}
+
+bool
+snapper_is_running(const struct snapper *s)
+{
+	return s->child != 0;
+}
+
+bool
+snapper_is_due(const struct snapper *s)
+{
+	int64_t now_us;
+
+	if (s->child != 0 || !has_news(s))
+		return false;
+	now_us = clock_mono_us();
+	if (now_us < s->not_before_us)
+		return false;
+	return now_us >= s->next_us ||
+	    journal_bytes(s->journal) - s->bytes_at >= JOURNAL_BYTES ||
+	    journal_segments(s->journal) >= JOURNAL_SEGMENTS;
+}
+
+int64_t
+snapper_created_ms(const struct snapper *s)
+{
+	return s->analysis->snapshot_ms;
+}
+
+int
+snapper_timer_ms(const struct snapper *s)
+{
+	int64_t at_us, left_us;
+
+	if (s->child != 0)
+		return CHILD_LOOK_MS;
+	if (!has_news(s))
+		return -1;
+	at_us = s->next_us > s->not_before_us ? s->next_us : s->not_before_us;
+	left_us = at_us - clock_mono_us();
+	if (left_us <= 0)
+		return 0;
+	return left_us / 1000 < INT_MAX ? (int)(left_us / 1000) + 1 : INT_MAX;
+}
+
+/* Ids are seconds; two snapshots within one second must not share theirs. */
+static int64_t
+new_created_ms(const struct analysis *a)
+{
+	int64_t now = clock_wall_ms(), before = a->snapshot_ms;
+
+	if (before != TIME_UNSET && now / 1000 <= before / 1000)
+		now = (before / 1000 + 1) * 1000;
+	return now;
+}
+
+static void
+describe(struct snapper *s, const char *what)
+{
+	const struct analysis *a = s->analysis;
+	int64_t end_ms = engine_last_finalized_ms(a->engine);
+	struct job_totals jt;
+	char when[32] = "";
+	struct tm tm;
+	time_t t;
+
+	analysis_totals(a, &jt);
+	s->size = jt.size;
+	s->head.applied_seq = a->applied_seq;
+	s->head.created_ms = new_created_ms(a);
+	s->head.job_id = span_of(s->job_id);
+	s->head.min_version = span_of(SNAPHEAD_MIN_VERSION);
+	s->head.doc_count = 1;
+	s->head.latest_record_ms = jt.counts.latest_record_timestamp;
+	s->head.latest_result_ms = end_ms == TIME_UNSET
+	    ? TIME_UNSET
+	    : end_ms - a->conf->bucket_span_s * 1000;
+	t = (time_t)(s->head.created_ms / 1000);
+	if (gmtime_r(&t, &tm) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(
+	    s->description, sizeof(s->description), "%s at %s", what, when);
+	s->head.description = span_of(s->description);
+}
+
+static int
+save(void *arg, struct snapshot_writer *w)
+{
+	return analysis_save(arg, w);
+}
+
+static void
+give_up(struct snapper *s)
+{
+	snapdir_give_up();
+	s->not_before_us = clock_mono_us() + RETRY_US;
+}
+
+/*
+ * In the child. It logs nothing and uses nothing of SQLite; when its parent
+ * dies it dies, too, so that nothing is written behind a successor's back.
+ */
+static _Noreturn void
+child_run(struct snapper *s, pid_t parent, int fd)
+{
+	int low = fd < s->lockfd ? fd : s->lockfd;
+	int high = fd < s->lockfd ? s->lockfd : fd;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
+		_exit(1);
+	if (low > 0)
+		close_range(0, (unsigned)low - 1, 0);
+	if (high > low + 1)
+		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+	close_range((unsigned)high + 1, UINT_MAX, 0);
+	_exit(snapdir_fill(fd, &s->head, &s->size, save, s->analysis) == 0 ? 0
+									   : 1);
+}
+
+int
+snapper_begin(struct snapper *s)
+{
+	pid_t parent = getpid(), pid;
+	int fd = snapdir_begin();
+
+	if (fd == -1) {
+		log_warn("snapshot");
+		give_up(s);
+		return -1;
+	}
+	describe(s, "Periodic background persist");
+	s->child_bytes_at = journal_bytes(s->journal);
+	pid = fork();
+	if (pid == 0)
+		child_run(s, parent, fd);
+	close(fd);
+	if (pid == -1) {
+		log_warn("snapshot");
+		give_up(s);
+		return -1;
+	}
+	s->child = pid;
+	return 0;
+}
+
+/* The file is whole. Returns as snapper_step. */
+static int
+finish(struct snapper *s)
+{
+	struct analysis *a = s->analysis;
+	uint64_t before = a->snapshot_seq;
+
+	if (results_commit(a->results, a->applied_seq, true) == -1)
+		return -1;
+	if (snapdir_finish(s->head.applied_seq) == -1) {
+		give_up(s);
+		return 0;
+	}
+	a->snapshot_seq = s->head.applied_seq;
+	a->snapshot_ms = s->head.created_ms;
+	s->next_us = clock_mono_us() + s->interval_us;
+	s->bytes_at = s->child_bytes_at;
+	log_debug("snapshot %" PRIu64 " is written", a->snapshot_seq);
+	if (before != 0) {
+		snapdir_keep_from(before);
+		journal_trim(s->journal, before);
+	}
+	return 1;
+}
+
+int
+snapper_step(struct snapper *s)
+{
+	int status;
+	pid_t pid;
+
+	if (s->child == 0)
+		return 0;
+	pid = waitpid(s->child, &status, WNOHANG);
+	if (pid == 0 || (pid == -1 && errno == EINTR))
+		return 0;
+	s->child = 0;
+	if (pid == -1)
+		log_warn("snapshot");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return finish(s);
+	else
+		log_warnx("snapshot: its process ended with %s %d",
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
+	give_up(s);
+	return 0;
+}
+
+int
+snapper_close(struct snapper *s)
+{
+	int fd, rc;
+
+	if (!has_news(s))
+		return 0;
+	fd = snapdir_begin();
+	describe(s, "State persisted due to job close");
+	s->child_bytes_at = journal_bytes(s->journal);
+	rc = fd == -1 ? -1
+		      : snapdir_fill(fd, &s->head, &s->size, save, s->analysis);
+	if (rc == -1) {
+		log_warn("snapshot");
+		give_up(s);
+	}
+	if (fd != -1)
+		close(fd);
+	return rc == -1 ? 0 : finish(s);
+}

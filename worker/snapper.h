@@ -1,0 +1,63 @@
+/*
+ * Taking a snapshot of a job. While the job is open a forked child writes it:
+ * the models stand still there, and go on here. At a close it is written in
+ * place, for nothing else is to be done.
+ *
+ * A snapshot must not know more than the results do: before it gets its name
+ * they are committed so that they last. Then what it makes superfluous goes:
+ * snapshots older than the one before it, and the journal up to that one, so
+ * that one bad snapshot is no loss.
+ */
+#ifndef WORKER_SNAPPER_H
+#define WORKER_SNAPPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "worker/analysis.h"
+#include "worker/journal.h"
+
+struct snapper;
+
+/*
+ * Borrows all. lockfd, the lock of the job's directory, is what a child keeps
+ * open beside its file. NULL with ENOMEM.
+ */
+struct snapper *snapper_new(
+    struct analysis *, struct journal *, const char *job_id, int lockfd);
+/* A child that is still at work dies with this process, or ends by itself. */
+void snapper_free(struct snapper *);
+
+/*
+ * One is due: there is something new, and enough of it, or enough time has
+ * passed since the last one.
+ */
+bool snapper_is_due(const struct snapper *);
+
+/*
+ * Fork the child. Nothing may be under way in the analysis. Returns 0; or -1:
+ * it cannot be now (logged), and is tried again later.
+ */
+int snapper_begin(struct snapper *);
+bool snapper_is_running(const struct snapper *);
+
+/*
+ * See whether the child has ended, and finish what it has begun; between two
+ * entries. Returns 1: there is a new snapshot; 0: not (yet), which was logged
+ * if it failed; -1 with errno: results could not be kept.
+ */
+int snapper_step(struct snapper *) MUST_CHECK;
+
+/*
+ * Write one in place, when the job is closed and there is something new.
+ * Returns as snapper_step.
+ */
+int snapper_close(struct snapper *) MUST_CHECK;
+
+/* When the last one was made, epoch ms: its id. */
+int64_t snapper_created_ms(const struct snapper *);
+/* Milliseconds until snapper_is_due or snapper_step may say more, or -1. */
+int snapper_timer_ms(const struct snapper *);
+
+#endif
