@@ -12,7 +12,9 @@
 #include "common/clock.h"
 #include "common/disk.h"
 #include "common/log.h"
+#include "worker/inflated.h"
 #include "worker/journal_segments.h"
+#include "worker/segpack.h"
 
 #define BATCH_BYTES (1024 * 1024) /* written when more is queued */
 #define NEW_SEGMENT JOURNAL_DIR "/" SEGMENT_NEW
@@ -54,7 +56,7 @@ sync_inherited(struct journal *j)
 	if (j->policy == SYNC_NEVER || j->nsegments == 0 ||
 	    j->last_seq <= j->base_seq)
 		return 0;
-	segment_path(path, j->segment[j->nsegments - 1]);
+	segment_file(path, &j->segment[j->nsegments - 1]);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	rc = fd == -1 || fdatasync(fd) == -1 || fsync(j->dirfd) == -1 ? -1 : 0;
 	if (rc == -1)
@@ -75,8 +77,9 @@ journal_begin_writing(struct journal *j)
 	 * A torn last segment may be empty by now. Numbers before its first
 	 * are not used again: it would end the new segment too early.
 	 */
-	if (j->nsegments > 0 && j->segment[j->nsegments - 1] > least + 1)
-		least = j->segment[j->nsegments - 1] - 1;
+	if (j->nsegments > 0 &&
+	    j->segment[j->nsegments - 1].first_seq > least + 1)
+		least = j->segment[j->nsegments - 1].first_seq - 1;
 	if (j->last_seq < least)
 		j->last_seq = least;
 	j->kept_seq = j->last_seq;
@@ -118,16 +121,19 @@ sync_now(struct journal *j)
 	return 0;
 }
 
-/* Leave the present segment behind. What it still owes is paid now. */
-static int
+int
 segment_leave(struct journal *j)
 {
+	struct segment *seg;
 	int rc = 0;
 
 	if (j->fd == -1)
 		return 0;
 	if (j->dirty && j->policy != SYNC_NEVER)
 		rc = sync_now(j);
+	seg = segments_find(j, j->first_seq);
+	if (seg != NULL)
+		seg->bytes = j->size;
 	close(j->fd);
 	j->fd = -1;
 	return rc;
@@ -363,8 +369,8 @@ journal_trim(struct journal *j, uint64_t seq)
 {
 	char path[SEGMENT_PATH_BYTES];
 
-	while (j->nsegments > 1 && j->segment[1] <= seq + 1) {
-		if (unlink(segment_path(path, j->segment[0])) == -1)
+	while (j->nsegments > 1 && j->segment[1].first_seq <= seq + 1) {
+		if (unlink(segment_file(path, &j->segment[0])) == -1)
 			log_warn("%s", path);
 		segments_drop(j, 0);
 	}
@@ -377,6 +383,8 @@ journal_free(struct journal *j)
 		return;
 	if (segment_leave(j) == -1)
 		log_warn("journal: last sync");
+	segpack_free(j->pack);
+	inflated_free(j->inflated);
 	if (j->map != NULL)
 		munmap(j->map, j->maplen);
 	if (j->dirfd != -1)

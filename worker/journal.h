@@ -32,7 +32,7 @@
 #include "common/schema.h"
 
 #define JOURNAL_DIR "journal"
-#define JOURNAL_FORMAT 1
+#define JOURNAL_FORMAT 2	/* the head is the same in all of them */
 #define JOURNAL_HEAD_BYTES 24	/* of a segment */
 #define JOURNAL_HEADER_BYTES 86 /* of an entry */
 /* Data of the first entry: what a spool file leaves free at its start. */
@@ -80,7 +80,8 @@ void journal_free(struct journal *);
  *   1   *e is set, *data points to e->data_len bytes until the next call
  *   2   a part of the work is done: call again
  *   0   the end; now the journal can be written
- *  -1   with errno: a segment cannot be read
+ *  -1   with errno: a segment cannot be read; EPROTONOSUPPORT: another version
+ *       has written it (logged)
  * What is torn, missing or abandoned is logged and passed over. Half an entry
  * at the end of the last segment is cut away; a segment of which nothing can
  * be read goes to quarantine/. At the end what was read is synced, unless the
@@ -133,6 +134,18 @@ size_t journal_segments(const struct journal *);
 /* Remove the segments of which no entry is after seq. */
 void journal_trim(struct journal *, uint64_t seq);
 
+/* Bytes of its files. */
+uint64_t journal_disk_bytes(const struct journal *);
+
+/*
+ * Segments that are no longer written to are compressed bit by bit, the newest
+ * first: the oldest is the first to be superfluous. journal_packs: there is
+ * something to compress. journal_pack: do so for about 3 ms, but for the sync
+ * at the end of a segment. What cannot be compressed is logged and stays.
+ */
+bool journal_packs(const struct journal *);
+void journal_pack(struct journal *);
+
 /*
  * A walk over one segment in memory: what journal_read is made of, and the
  * fuzzer's way in.
@@ -140,6 +153,7 @@ void journal_trim(struct journal *, uint64_t seq);
 struct journal_cursor {
 	const uint8_t *data; /* borrowed: the whole segment */
 	size_t len;
+	uint32_t format;
 	size_t at;	   /* start of the next entry; after -1: of the tear */
 	uint64_t next_seq; /* which it must have */
 	size_t check_at;   /* progress of journal_cursor_check */
@@ -148,7 +162,10 @@ struct journal_cursor {
 	bool is_short;	 /* after -1: it ends within the entry */
 };
 
-/* Returns 0, or -1 with EBADMSG when the head is not whole. */
+/*
+ * Returns 0, or -1 with EBADMSG: the head is not whole; EPROTONOSUPPORT: it is
+ * whole, and of another format (c->format).
+ */
 int journal_cursor_init(
     struct journal_cursor *, const void *data, size_t len) MUST_CHECK;
 /* Returns 1: *e and *data are set; 0: the end; -1 with EBADMSG: a tear. */

@@ -87,7 +87,7 @@ int
 journal_cursor_init(struct journal_cursor *c, const void *data, size_t len)
 {
 	const uint8_t *magic;
-	uint32_t format, sum;
+	uint32_t sum;
 	struct rbuf rb;
 
 	*c = (struct journal_cursor){ .data = data, .len = len };
@@ -95,12 +95,16 @@ journal_cursor_init(struct journal_cursor *c, const void *data, size_t len)
 	if (wire_get_bytes(&rb, &magic, HEAD_MAGIC_BYTES) == -1 ||
 	    memcmp(magic, HEAD_MAGIC, HEAD_MAGIC_BYTES) != 0)
 		return cursor_fail(c, "no head of a segment");
-	if (wire_get_u32(&rb, &format) == -1 || format != JOURNAL_FORMAT)
-		return cursor_fail(c, "unknown format");
+	wire_get_u32(&rb, &c->format);
 	wire_get_u64(&rb, &c->next_seq);
 	if (wire_get_u32(&rb, &sum) == -1 ||
 	    sum != crc32c(0, data, JOURNAL_HEAD_BYTES - sizeof(sum)))
 		return cursor_fail(c, "wrong checksum of the head");
+	if (c->format != JOURNAL_FORMAT) {
+		cursor_fail(c, "unknown format");
+		errno = EPROTONOSUPPORT;
+		return -1;
+	}
 	c->at = JOURNAL_HEAD_BYTES;
 	return 0;
 }

@@ -3,111 +3,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/disk.h"
 #include "common/log.h"
+#include "worker/inflated.h"
 #include "worker/journal_segments.h"
 #include "worker/quarantine.h"
 
 #define CHECK_BYTES (4 * 1024 * 1024) /* about a millisecond */
-#define SEGMENT_SUFFIX ".seg"
-#define SEGMENT_DIGITS 20
-
-const char *
-segment_path(char *dst, uint64_t first_seq)
-{
-	snprintf(dst, SEGMENT_PATH_BYTES,
-	    JOURNAL_DIR "/%0*" PRIu64 SEGMENT_SUFFIX, SEGMENT_DIGITS,
-	    first_seq);
-	return dst;
-}
-
-/* The number in a segment's name; 0 for any other name. */
-static uint64_t
-segment_number(const char *name)
-{
-	char *end;
-	uint64_t n;
-
-	if (strspn(name, "0123456789") != SEGMENT_DIGITS ||
-	    strcmp(name + SEGMENT_DIGITS, SEGMENT_SUFFIX) != 0)
-		return 0;
-	errno = 0;
-	n = strtoull(name, &end, 10);
-	return errno == 0 ? n : 0;
-}
-
-int
-segments_add(struct journal *j, uint64_t first_seq)
-{
-	/* An empty one that a new one of the same name has replaced. */
-	if (j->nsegments > 0 && j->segment[j->nsegments - 1] == first_seq)
-		return 0;
-	if (j->nsegments == j->segment_cap) {
-		size_t cap = j->segment_cap == 0 ? 8 : j->segment_cap * 2;
-		uint64_t *list = reallocarray(j->segment, cap, sizeof(*list));
-
-		if (list == NULL)
-			return -1;
-		j->segment = list;
-		j->segment_cap = cap;
-	}
-	j->segment[j->nsegments++] = first_seq;
-	return 0;
-}
-
-void
-segments_drop(struct journal *j, size_t i)
-{
-	j->nsegments--;
-	memmove(j->segment + i, j->segment + i + 1,
-	    (j->nsegments - i) * sizeof(*j->segment));
-}
-
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Only what a worker left unfinished goes; other names are not ours. */
-static int
-note_name(void *arg, const char *name)
-{
-	uint64_t n = segment_number(name);
-	struct journal *j = arg;
-
-	if (n != 0)
-		return segments_add(j, n);
-	if (strcmp(name, SEGMENT_NEW) == 0 &&
-	    unlink(JOURNAL_DIR "/" SEGMENT_NEW) == -1)
-		log_warn(JOURNAL_DIR "/" SEGMENT_NEW);
-	return 0;
-}
-
-int
-segments_list(struct journal *j)
-{
-	if (disk_each(JOURNAL_DIR, note_name, j) == -1)
-		return -1;
-	if (j->nsegments > 1)
-		qsort(j->segment, j->nsegments, sizeof(*j->segment),
-		    compare_numbers);
-	return 0;
-}
 
 /* The first number that is not this segment's, whatever it holds. */
 static uint64_t
 segment_limit(const struct journal *j, size_t i)
 {
-	return i + 1 < j->nsegments ? j->segment[i + 1] : UINT64_MAX;
+	return i + 1 < j->nsegments ? j->segment[i + 1].first_seq : UINT64_MAX;
 }
 
 static void
@@ -116,6 +27,10 @@ segment_close(struct journal *j)
 	if (j->map != NULL)
 		munmap(j->map, j->maplen);
 	j->map = NULL;
+	j->maplen = 0;
+	inflated_free(j->inflated);
+	j->inflated = NULL;
+	j->open = false;
 	j->checking = false;
 	j->reading++;
 }
@@ -124,27 +39,49 @@ segment_close(struct journal *j)
 static void
 segment_quarantine(struct journal *j)
 {
-	uint64_t first_seq = j->segment[j->reading];
+	const struct segment *seg = &j->segment[j->reading];
 	char path[SEGMENT_PATH_BYTES];
 
 	quarantine_move(
-	    segment_path(path, first_seq), "journal", first_seq, j->cursor.why);
+	    segment_file(path, seg), "journal", seg->first_seq, j->cursor.why);
 	segment_close(j);
 	segments_drop(j, --j->reading);
 }
 
+/*
+ * Bring the segment into memory; a compressed one piece by piece. Returns 1
+ * while more is left, else 0, or -1 with errno.
+ */
 static int
 segment_map(struct journal *j)
 {
+	const struct segment *seg = &j->segment[j->reading];
 	char path[SEGMENT_PATH_BYTES];
-	void *map;
+	void *map = NULL;
+	const char *why;
+	size_t at;
+	int rc;
 
-	segment_path(path, j->segment[j->reading]);
-	if (disk_map(path, &map, &j->maplen) == -1) {
+	segment_file(path, seg);
+	if (!seg->packed) {
+		rc = disk_map(path, &map, &j->maplen);
+	} else {
+		if (j->inflated == NULL)
+			j->inflated = inflated_new(path);
+		rc = j->inflated == NULL ? -1 : inflated_step(j->inflated);
+		if (rc == 1)
+			return 1;
+		if (rc == 0)
+			rc = inflated_take(j->inflated, &map, &j->maplen);
+	}
+	if (rc == -1) {
 		log_warn("%s", path);
 		return -1;
 	}
+	if (seg->packed && (why = inflated_damage(j->inflated, &at)) != NULL)
+		log_warnx("%s: damaged at byte %zu: %s", path, at, why);
 	j->map = map;
+	j->open = true;
 	return 0;
 }
 
@@ -152,7 +89,7 @@ segment_map(struct journal *j)
 static void
 segment_gap(const struct journal *j)
 {
-	uint64_t first = j->segment[j->reading];
+	uint64_t first = j->segment[j->reading].first_seq;
 	uint64_t have = j->last_seq > j->base_seq ? j->last_seq : j->base_seq;
 
 	if (first > have + 1)
@@ -161,16 +98,36 @@ segment_gap(const struct journal *j)
 		    have + 1, first - 1);
 }
 
+/*
+ * Another version's: it is whole, and must stay where that version finds it.
+ */
+static int
+segment_foreign(struct journal *j)
+{
+	char path[SEGMENT_PATH_BYTES];
+
+	log_warnx("%s: format %" PRIu32 "; this version reads format %d: "
+		  "open the job with the version that wrote it",
+	    segment_file(path, &j->segment[j->reading]), j->cursor.format,
+	    JOURNAL_FORMAT);
+	errno = EPROTONOSUPPORT;
+	return -1;
+}
+
 static int
 segment_open(struct journal *j)
 {
-	if (segment_map(j) == -1)
-		return -1;
+	int rc = segment_map(j);
+
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
 	if (journal_cursor_init(&j->cursor, j->map, j->maplen) == -1) {
+		if (errno == EPROTONOSUPPORT)
+			return segment_foreign(j);
 		segment_quarantine(j);
 		return 0;
 	}
-	if (j->cursor.next_seq != j->segment[j->reading]) {
+	if (j->cursor.next_seq != j->segment[j->reading].first_seq) {
 		j->cursor.why = "the name is not that of its first entry";
 		segment_quarantine(j);
 		return 0;
@@ -188,19 +145,23 @@ segment_open(struct journal *j)
 static void
 segment_tear(struct journal *j)
 {
+	struct segment *seg = &j->segment[j->reading];
 	bool last = j->reading + 1 == j->nsegments;
-	bool cut = last && j->cursor.is_short;
+	bool cut = last && j->cursor.is_short && !seg->packed;
 	char path[SEGMENT_PATH_BYTES];
 
 	if (last && !cut && j->cursor.at == JOURNAL_HEAD_BYTES) {
 		segment_quarantine(j);
 		return;
 	}
-	segment_path(path, j->segment[j->reading]);
-	log_warnx("%s: torn at byte %zu of %zu: %s%s", path, j->cursor.at,
-	    j->cursor.len, j->cursor.why, cut ? ": cut there" : "");
+	segment_file(path, seg);
+	log_warnx("%s: torn at byte %zu of %zu%s: %s%s", path, j->cursor.at,
+	    j->cursor.len, seg->packed ? ", unpacked" : "", j->cursor.why,
+	    cut ? ": cut there" : "");
 	if (cut && truncate(path, (off_t)j->cursor.at) == -1)
 		log_warn("%s", path);
+	else if (cut)
+		seg->bytes = j->cursor.at;
 	segment_close(j);
 }
 
@@ -233,6 +194,13 @@ entry_next(struct journal *j)
 		segment_tear(j);
 		return 2;
 	}
+	/* Its name must be free for the next entry. */
+	if (rc == 0 && j->cursor.at == JOURNAL_HEAD_BYTES &&
+	    j->segment[j->reading].packed) {
+		j->cursor.why = "no entry can be read";
+		segment_quarantine(j);
+		return 2;
+	}
 	if (rc == 0 || j->entry.seq >= segment_limit(j, j->reading)) {
 		segment_close(j);
 		return 2;
@@ -254,7 +222,7 @@ journal_read(struct journal *j, struct journal_entry *e, const char **data)
 
 	if (j->reading == j->nsegments)
 		return journal_begin_writing(j);
-	if (j->map == NULL) {
+	if (!j->open) {
 		if (segment_limit(j, j->reading) <= j->base_seq + 1) {
 			segment_close(j);
 			return 2;

@@ -21,6 +21,9 @@
 #define REASON_BYTES 512 /* of a reason in the log: it may quote a client */
 /* Unsent answers: then stop reading. */
 #define OUTPUT_BYTES (4u * 1024 * 1024)
+/* Of a busy worker: a block of 2 to 3 ms in this time. It may stay behind. */
+#define PACK_PAUSE_US 40000
+#define PACK_US 3000 /* left for it in the slice */
 
 struct session *
 session_new(int fd)
@@ -247,6 +250,10 @@ work_restoring(struct session *s, int64_t deadline_us)
 {
 	int rc = restore_step(s->restore, deadline_us, &s->progress);
 
+	if (rc == -1 && errno == EPROTONOSUPPORT)
+		return session_fail(s,
+		    "the journal was written by another version, which the "
+		    "log names: open the job with that one");
 	if (rc == -1)
 		return session_fail(
 		    s, "what the journal has cannot be done again");
@@ -274,11 +281,29 @@ work_snapshot(struct session *s)
 	return rc;
 }
 
+/*
+ * Compress old segments: all the time when there is nothing else to do, a
+ * small share of it when there is; and never while a snapshot is written or
+ * the job is being closed, which will make most of them superfluous.
+ */
+static bool
+packs_now(const struct session *s, int64_t now_us)
+{
+	if (s->stage != SESSION_OPEN || s->state != IN_OPEN ||
+	    snapper_is_running(s->snapper) || !journal_packs(s->journal))
+		return false;
+	return now_us - s->packed_us >= PACK_PAUSE_US ||
+	    (!backlog_is_busy(s->backlog) && !uploads_is_busy(&s->uploads));
+}
+
 static int
 work_open(struct session *s, int64_t deadline_us)
 {
 	int64_t now_us = clock_mono_us();
+	bool packs = packs_now(s, now_us);
 
+	if (packs)
+		deadline_us -= PACK_US;
 	journal_tick(s->journal);
 	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
 		&s->progress) == -1 ||
@@ -287,6 +312,10 @@ work_open(struct session *s, int64_t deadline_us)
 		return session_fail(s, "a request cannot be finished");
 	if (backlog_is_closed(s->backlog))
 		s->ended = true;
+	else if (packs) {
+		journal_pack(s->journal);
+		s->packed_us = clock_mono_us();
+	}
 	return 0;
 }
 
@@ -384,6 +413,8 @@ session_timer_ms(struct session *s)
 		return LOCK_RETRY_MS;
 	if (s->stage != SESSION_OPEN)
 		return -1;
+	if (packs_now(s, clock_mono_us()))
+		return 0;
 	sync_ms = journal_tick(s->journal);
 	snapshot_ms = snapper_timer_ms(s->snapper);
 	return sync_ms == -1 || (snapshot_ms != -1 && snapshot_ms < sync_ms)

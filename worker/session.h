@@ -35,6 +35,7 @@ struct session {
 	bool refused;	   /* the supervisor was told why, and will log it */
 	bool trimmed;	   /* memory was given back since the last work */
 	int64_t active_us; /* when there was work last, monotonic */
+	int64_t packed_us; /* when a segment was last compressed a bit */
 	uint64_t progress; /* units of work done */
 
 	char *job_id;
