@@ -76,5 +76,7 @@ int cmd_key_create(struct ctl *);
 int cmd_key_list(struct ctl *);
 int cmd_key_expire(struct ctl *);
 int cmd_key_revoke(struct ctl *);
+int cmd_backup(struct ctl *);
+int cmd_restore(struct ctl *);
 
 #endif

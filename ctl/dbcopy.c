@@ -1,0 +1,207 @@
+/* Owns the copying, opening and reviving of databases for backups. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/sqlx.h"
+#include "ctl/dbcopy.h"
+
+#define BUSY_TIMEOUT_MS 5000
+#define PAGES_A_STEP 4096
+#define BUSY_STEPS_MAX                                                         \
+	500 /* of 20 ms: a lock for longer is a stopped process */
+
+/*
+ * By its descriptor: a directory that is renamed meanwhile stays the same, and
+ * no link in the path can lead elsewhere.
+ */
+static int
+path_of(char dst[PATH_MAX], int dirfd, const char *file)
+{
+	char name[64];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", dirfd);
+	n = readlink(name, dst, PATH_MAX - 1);
+	if (n == -1)
+		return -1;
+	dst[n] = '\0';
+	if (strlcat(dst, "/", PATH_MAX) >= PATH_MAX ||
+	    strlcat(dst, file, PATH_MAX) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+static sqlite3 *
+open_path(const char *path, int flags)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(path, &db,
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+		NULL) == SQLITE_OK) {
+		sqlite3_extended_result_codes(db, 1);
+		sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+		return db;
+	}
+	if (db == NULL)
+		errno = ENOMEM;
+	else
+		sqlx_fail(db, path);
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* To the end, from one moment: a writer in WAL mode does not disturb it. */
+static int
+copy_pages(sqlite3 *src, sqlite3 *dst)
+{
+	const struct timespec pause = { 0, 20 * 1000000 };
+	sqlite3_backup *b = sqlite3_backup_init(dst, "main", src, "main");
+	int rc, busy = 0;
+
+	if (b == NULL)
+		return sqlx_fail(dst, "backup");
+	do {
+		rc = sqlite3_backup_step(b, PAGES_A_STEP);
+		if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+			nanosleep(&pause, NULL);
+			if (++busy == BUSY_STEPS_MAX)
+				break;
+			rc = SQLITE_OK;
+		}
+	} while (rc == SQLITE_OK);
+	if (sqlite3_backup_finish(b) == SQLITE_OK && rc == SQLITE_DONE)
+		return 0;
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+		errno = EBUSY;
+		return -1;
+	}
+	return sqlx_fail(dst, "backup");
+}
+
+static int
+make_last(int from, int to, const char *file, struct copy_sum *sum)
+{
+	int like = openat(from, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(to, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = -1;
+
+	if (like != -1 && fd != -1 && copy_owner(fd, like) == 0 &&
+	    fsync(fd) == 0)
+		rc = copy_sum_file(to, file, sum);
+	if (fd != -1)
+		close(fd);
+	if (like != -1)
+		close(like);
+	return rc;
+}
+
+/*
+ * One read transaction around all steps: else each that finds the database
+ * changed would begin again, and never end under a steady writer.
+ */
+static int
+copy_moment(sqlite3 *src, sqlite3 *dst)
+{
+	int64_t n;
+	int rc;
+
+	if (sqlx_exec(src, "PRAGMA query_only=1; BEGIN") == -1 ||
+	    sqlx_number(src, "SELECT count(*) FROM sqlite_schema", &n) == -1)
+		return -1;
+	rc = copy_pages(src, dst);
+	if (sqlx_exec(src, "ROLLBACK") == -1)
+		return -1;
+	return rc;
+}
+
+int
+dbcopy(int from, int to, const char *file, struct copy_sum *sum)
+{
+	char path[PATH_MAX];
+	sqlite3 *src = NULL, *dst = NULL;
+	int rc = -1, saved;
+
+	/* SQLite says the same of a file that is not there as of a broken one.
+	 */
+	if (faccessat(from, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    path_of(path, from, file) == -1)
+		return -1;
+	if (unlinkat(to, file, 0) == -1 && errno != ENOENT)
+		return -1;
+	src = open_path(path, SQLITE_OPEN_READONLY);
+	if (src == NULL || path_of(path, to, file) == -1)
+		goto out;
+	dst = open_path(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	if (dst != NULL && sqlx_exec(dst, "PRAGMA temp_store=MEMORY") == 0)
+		rc = copy_moment(src, dst);
+out:
+	saved = errno;
+	sqlite3_close(dst);
+	sqlite3_close(src);
+	errno = saved;
+	return rc == 0 ? make_last(from, to, file, sum) : -1;
+}
+
+sqlite3 *
+dbcopy_open(int dirfd, const char *file)
+{
+	char path[PATH_MAX], uri[PATH_MAX * 3 + 64];
+	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:");
+
+	if (path_of(path, dirfd, file) == -1)
+		return NULL;
+	for (const char *p = path; *p != '\0'; p++)
+		n += (size_t)snprintf(uri + n, sizeof(uri) - n,
+		    *p == '?' || *p == '#' || *p == '%' ? "%%%02x" : "%c",
+		    (unsigned char)*p);
+	strlcat(uri, "?immutable=1", sizeof(uri));
+	return open_path(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+int
+dbcopy_revive(int dirfd, const char *file)
+{
+	static const char *const companions[] = { "-wal", "-shm" };
+	char path[PATH_MAX], name[64];
+	int persist = 1, rc = -1, like, fd;
+	int64_t n;
+	sqlite3 *db;
+
+	if (path_of(path, dirfd, file) == -1)
+		return -1;
+	db = open_path(path, SQLITE_OPEN_READWRITE);
+	if (db == NULL)
+		return -1;
+	if (sqlite3_file_control(
+		db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) != SQLITE_OK)
+		sqlx_fail(db, "persistent WAL");
+	else if (sqlx_exec(db, "PRAGMA journal_mode=WAL") == 0)
+		rc = sqlx_number(db, "SELECT count(*) FROM sqlite_schema", &n);
+	if (sqlite3_close(db) != SQLITE_OK || rc == -1)
+		return -1;
+	like = openat(dirfd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	for (size_t i = 0; like != -1 && rc == 0 && i < NELEM(companions);
+	     i++) {
+		snprintf(name, sizeof(name), "%.40s%s", file, companions[i]);
+		fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd == -1 || copy_owner(fd, like) == -1)
+			rc = -1;
+		if (fd != -1)
+			close(fd);
+	}
+	if (like == -1)
+		return -1;
+	close(like);
+	return rc;
+}
