@@ -63,8 +63,14 @@ static const struct args_form restore_options[] = {
 	{ 0, "replace", NULL, "move aside what is in STATEDIR", false },
 	END,
 };
+static const struct args_form jobs_options[] = {
+	{ 0, "format", "FORMAT", "table, the default, or json: the daemon's answer", false },
+	END,
+};
 
 static const struct command commands[] = {
+	{ NULL, "status", "", 0, 0, "show how the daemon and its jobs are", no_options, false, cmd_status },
+	{ NULL, "jobs", "[PATTERN ...]", 0, SIZE_MAX, "list jobs", jobs_options, false, cmd_jobs },
 	{ "user", "create", "NAME", 1, 1, "create a user", user_create_options, false, cmd_user_create },
 	{ "user", "list", "[NAME]", 0, 1, "list users, or one of them", list_options, false, cmd_user_list },
 	{ "user", "password", "NAME", 1, 1, "give a user another password", password_options, false, cmd_user_password },
@@ -78,6 +84,7 @@ static const struct command commands[] = {
 	{ "key", "revoke", "[ID ...]", 0, SIZE_MAX, "end API keys for ever", key_revoke_options, false, cmd_key_revoke },
 	{ NULL, "backup", "DIR", 1, 1, "copy the state directory, also while it is in use", backup_options, true, cmd_backup },
 	{ NULL, "restore", "DIR [STATEDIR]", 1, 2, "make a state directory of a backup", restore_options, true, cmd_restore },
+	{ NULL, "verify", "[DIR]", 0, 1, "look over a state directory, or a backup", no_options, true, cmd_verify },
 	{ NULL, "help", "[COMMAND ...]", 0, 2, "say how a command is called", no_options, true, cmd_help },
 	{ NULL, "complete", "-- WORD ...", 1, SIZE_MAX, "list what the last word may become", no_options, true, cmd_complete },
 };

@@ -77,6 +77,9 @@ int cmd_key_list(struct ctl *);
 int cmd_key_expire(struct ctl *);
 int cmd_key_revoke(struct ctl *);
 int cmd_backup(struct ctl *);
+int cmd_status(struct ctl *);
+int cmd_jobs(struct ctl *);
 int cmd_restore(struct ctl *);
+int cmd_verify(struct ctl *);
 
 #endif

@@ -61,6 +61,35 @@ open_path(const char *path, int flags)
 	return NULL;
 }
 
+sqlite3 *
+dbcopy_open(int dirfd, const char *file)
+{
+	char path[PATH_MAX], uri[PATH_MAX * 3 + 64];
+	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:");
+
+	if (path_of(path, dirfd, file) == -1)
+		return NULL;
+	for (const char *p = path; *p != '\0'; p++)
+		n += (size_t)snprintf(uri + n, sizeof(uri) - n,
+		    *p == '?' || *p == '#' || *p == '%' ? "%%%02x" : "%c",
+		    (unsigned char)*p);
+	strlcat(uri, "?immutable=1", sizeof(uri));
+	return open_path(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+sqlite3 *
+dbcopy_open_live(int dirfd, const char *file)
+{
+	char path[PATH_MAX];
+
+	/* SQLite says the same of a file that is not there as of a broken one.
+	 */
+	if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    path_of(path, dirfd, file) == -1)
+		return NULL;
+	return open_path(path, SQLITE_OPEN_READONLY);
+}
+
 /* To the end, from one moment: a writer in WAL mode does not disturb it. */
 static int
 copy_pages(sqlite3 *src, sqlite3 *dst)
@@ -139,7 +168,7 @@ dbcopy(int from, int to, const char *file, struct copy_sum *sum)
 		return -1;
 	if (unlinkat(to, file, 0) == -1 && errno != ENOENT)
 		return -1;
-	src = open_path(path, SQLITE_OPEN_READONLY);
+	src = dbcopy_open_live(from, file);
 	if (src == NULL || path_of(path, to, file) == -1)
 		goto out;
 	dst = open_path(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -151,22 +180,6 @@ out:
 	sqlite3_close(src);
 	errno = saved;
 	return rc == 0 ? make_last(from, to, file, sum) : -1;
-}
-
-sqlite3 *
-dbcopy_open(int dirfd, const char *file)
-{
-	char path[PATH_MAX], uri[PATH_MAX * 3 + 64];
-	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:");
-
-	if (path_of(path, dirfd, file) == -1)
-		return NULL;
-	for (const char *p = path; *p != '\0'; p++)
-		n += (size_t)snprintf(uri + n, sizeof(uri) - n,
-		    *p == '?' || *p == '#' || *p == '%' ? "%%%02x" : "%c",
-		    (unsigned char)*p);
-	strlcat(uri, "?immutable=1", sizeof(uri));
-	return open_path(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
 }
 
 int

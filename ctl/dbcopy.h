@@ -23,6 +23,9 @@ int dbcopy(int from, int to, const char *file, struct copy_sum *sum) MUST_CHECK;
  */
 struct sqlite3 *dbcopy_open(int dirfd, const char *file);
 
+/* Open one that may be in use, for reading. NULL with errno. */
+struct sqlite3 *dbcopy_open_live(int dirfd, const char *file);
+
 /*
  * Give a restored copy the -wal and -shm that belong to it, with its owner.
  * Returns 0, or -1 with errno.

@@ -27,7 +27,7 @@ def test_version_and_help():
 def test_wrong_command_lines_end_with_2_and_name_the_cure():
     for words, want in (
             ((), "usage: anomctl COMMAND"),
-            (("usr",), "there is no command usr, but user, key, "),
+            (("usr",), "there is no command usr, but status, jobs, user, key, "),
             (("user",), "user wants one of create, list, "),
             (("user", "remove"), "user wants one of create, list, "),
             (("help", "usr"), "there is no command usr; see anomctl help"),
@@ -67,8 +67,8 @@ def completed(line):
 
 
 def test_bash_completes_the_command_line():
-    assert completed("anomctl ") == ["user", "key", "backup",
-        "restore", "help", "complete"]
+    assert completed("anomctl ") == ["status", "jobs", "user",
+        "key", "backup", "restore", "verify", "help", "complete"]
     assert completed("anomctl -u unix:/x k") == ["key"]
     assert completed("anomctl user ") == ["create", "list", "password", "role",
         "enable", "disable", "revoke"]

@@ -1,0 +1,256 @@
+/* Owns looking over single files: segments, snapshots, databases. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/disk.h"
+#include "common/sqlx.h"
+#include "ctl/dbcopy.h"
+#include "ctl/inspect.h"
+#include "worker/journal.h"
+#include "worker/segpack.h"
+#include "worker/snapshot.h"
+
+#define PACKED_SUFFIX ".zst"
+
+struct view {
+	void *map; /* NULL: empty */
+	size_t len;
+};
+
+static int
+view_fd(struct view *v, int fd)
+{
+	struct stat st;
+
+	*v = (struct view){ 0 };
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (st.st_size == 0)
+		return 0;
+	v->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (v->map == MAP_FAILED) {
+		v->map = NULL;
+		return -1;
+	}
+	v->len = (size_t)st.st_size;
+	return 0;
+}
+
+static int
+view_open(struct view *v, int dirfd, const char *name)
+{
+	int fd =
+	    openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int rc, saved;
+
+	if (fd == -1)
+		return -1;
+	rc = view_fd(v, fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
+}
+
+static void
+view_close(struct view *v)
+{
+	if (v->map != NULL)
+		munmap(v->map, v->len);
+}
+
+/* ---- segments ---- */
+
+/*
+ * Into a file without a name: an upload may be larger than memory. Returns 1:
+ * *out has all of it; 0: it is damaged, and *u says where; -1 with errno.
+ */
+static int
+unpack(struct segunpack *u, struct view *out)
+{
+	FILE *f = tmpfile();
+	uint8_t *block = malloc(SEGPACK_BLOCK_BYTES);
+	uint64_t at = 0;
+	size_t n;
+	int rc = -1, more = 1;
+
+	if (f == NULL || block == NULL)
+		goto out;
+	while ((more = segunpack_next(u, block, &n)) == 1) {
+		if (disk_write_at(fileno(f), block, n, at) == -1)
+			goto out;
+		at += n;
+	}
+	rc = more == 0 ? 1 : 0;
+	if (rc == 1 && view_fd(out, fileno(f)) == -1)
+		rc = -1;
+out:
+	free(block);
+	if (f != NULL)
+		fclose(f);
+	return rc;
+}
+
+/* Returns what is wrong, NULL for nothing; the cursor stands where. */
+static const char *
+walk(struct journal_cursor *c, const struct view *v, uint64_t next_seq)
+{
+	struct journal_entry e;
+	const char *data;
+	int rc;
+
+	if (journal_cursor_init(c, v->map, v->len) == -1)
+		return c->why;
+	while ((rc = journal_cursor_next(c, &e, &data)) == 1) {
+		rc = journal_cursor_check(c, &e, data, SIZE_MAX);
+		if (rc == -1)
+			break;
+	}
+	if (next_seq == 0)
+		return rc == 0 || c->is_short ? NULL : c->why;
+	if (c->next_seq >= next_seq)
+		return NULL;
+	return rc == 0 ? "entries are missing before the next segment" : c->why;
+}
+
+static bool
+is_packed(const char *name)
+{
+	size_t len = strlen(name), n = strlen(PACKED_SUFFIX);
+
+	return len > n && strcmp(name + len - n, PACKED_SUFFIX) == 0;
+}
+
+static int
+inspect_packed(const struct view *v, const char *path, uint64_t next_seq,
+    inspect_report_cb *report, void *arg)
+{
+	struct journal_cursor c = { 0 };
+	struct segunpack u;
+	struct view whole = { 0 };
+	char what[160];
+	const char *why;
+	int rc;
+
+	segunpack_init(&u, v->map, v->len);
+	rc = unpack(&u, &whole);
+	if (rc == -1)
+		return -1;
+	if (rc == 0) {
+		report(arg, path, u.at, u.why);
+		return 0;
+	}
+	why = walk(&c, &whole, next_seq);
+	if (why != NULL) {
+		snprintf(what, sizeof(what),
+		    "byte %zu of what it unpacks to: %s", c.at, why);
+		report(arg, path, 0, what);
+	}
+	view_close(&whole);
+	return 0;
+}
+
+int
+inspect_segment(int dirfd, const char *name, const char *path,
+    uint64_t next_seq, inspect_report_cb *report, void *arg)
+{
+	struct journal_cursor c = { 0 };
+	struct view v;
+	const char *why;
+	int rc = 0;
+
+	if (view_open(&v, dirfd, name) == -1)
+		return -1;
+	if (is_packed(name)) {
+		rc = inspect_packed(&v, path, next_seq, report, arg);
+	} else {
+		why = walk(&c, &v, next_seq);
+		if (why != NULL)
+			report(arg, path, c.at, why);
+	}
+	view_close(&v);
+	return rc;
+}
+
+/* ---- snapshots ---- */
+
+int
+inspect_snapshot(int dirfd, const char *name, const char *path,
+    inspect_report_cb *report, void *arg)
+{
+	struct snapshot_reader *r;
+	struct view v;
+	size_t at = 0;
+
+	if (view_open(&v, dirfd, name) == -1)
+		return -1;
+	errno = 0;
+	r = snapshot_reader_memory(v.map, v.len);
+	if (r == NULL && errno == EPROTONOSUPPORT)
+		report(arg, path, 0, "its format is that of another version");
+	else if (r == NULL)
+		report(arg, path, 0, "its head is damaged");
+	else if (snapshot_verify(r, &at) == -1)
+		report(arg, path, at, "a section is damaged");
+	snapshot_reader_free(r);
+	view_close(&v);
+	return 0;
+}
+
+/* ---- databases ---- */
+
+/* Returns 0, or -1: the check itself broke off. */
+static int
+check_integrity(
+    sqlite3 *db, const char *path, inspect_report_cb *report, void *arg)
+{
+	sqlite3_stmt *st = sqlx_prepare(db, "PRAGMA integrity_check");
+	int rc;
+
+	if (st == NULL)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(st, 0);
+
+		if (text == NULL || strcmp(text, "ok") != 0)
+			report(arg, path, 0, text != NULL ? text : "?");
+	}
+	if (rc != SQLITE_DONE)
+		sqlx_fail(db, "integrity_check");
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+inspect_database(int dirfd, const char *name, const char *path, bool still,
+    inspect_report_cb *report, void *arg)
+{
+	sqlite3 *db =
+	    still ? dbcopy_open(dirfd, name) : dbcopy_open_live(dirfd, name);
+	int rc = -1, saved;
+
+	if (db != NULL)
+		rc = check_integrity(db, path, report, arg);
+	if (rc == -1 && errno == EBADMSG) {
+		report(arg, path, 0, "it is no database, or damaged");
+		rc = 0;
+	}
+	saved = errno;
+	sqlite3_close(db);
+	errno = saved;
+	return rc;
+}
