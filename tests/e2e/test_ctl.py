@@ -280,7 +280,7 @@ def test_examples_of_the_manual():
         with open(os.path.join(directory, "records.json"), "w") as f:
             f.write('{"time":1700000000,"v":5}\n')
         commands = manual_commands()
-        assert len(commands) == 10, commands
+        assert len(commands) == 13, commands
         first = commands.pop(0).split()
         assert first[:3] == ["anomctl", "user", "create"], first
         done = ctl_terminal(d.unix, *first[1:], typed=[
@@ -292,6 +292,10 @@ def test_examples_of_the_manual():
         for command in commands:
             command = command.replace("127.0.0.1:9200", d.http[7:])
             command = command.replace("localhost:9200", d.http[7:])
+            command = command.replace("/backup/", directory + "/")
+            command = command.replace("/tmp/drill", directory + "/drill")
+            command = command.replace("anomctl backup",
+                "anomctl backup -s " + d.state_dir)
             command = command.replace("curl ", "curl -sS --fail-with-body ")
             if "key revoke" in command or "key expire" in command:
                 [key, _] = json.loads(ctl(d.unix, "key", "list",
