@@ -82,6 +82,10 @@ static const struct command commands[] = {
 	{ "key", "list", "", 0, 0, "list API keys", key_list_options, false, cmd_key_list },
 	{ "key", "expire", "ID DURATION", 2, 2, "let an API key end so long from now", no_options, false, cmd_key_expire },
 	{ "key", "revoke", "[ID ...]", 0, SIZE_MAX, "end API keys for ever", key_revoke_options, false, cmd_key_revoke },
+	{ "quarantine", "list", "JOB", 1, 1, "list entries that were put aside", list_options, false, cmd_quarantine_list },
+	{ "quarantine", "show", "JOB ENTRY", 2, 2, "show one of them", no_options, false, cmd_quarantine_show },
+	{ "quarantine", "post", "JOB ENTRY", 2, 2, "give it to the job once more", no_options, false, cmd_quarantine_post },
+	{ "quarantine", "drop", "JOB ENTRY", 2, 2, "remove it for ever", no_options, false, cmd_quarantine_drop },
 	{ NULL, "backup", "DIR", 1, 1, "copy the state directory, also while it is in use", backup_options, true, cmd_backup },
 	{ NULL, "restore", "DIR [STATEDIR]", 1, 2, "make a state directory of a backup", restore_options, true, cmd_restore },
 	{ NULL, "verify", "[DIR]", 0, 1, "look over a state directory, or a backup", no_options, true, cmd_verify },
@@ -202,7 +206,7 @@ print_list(FILE *f, const char *group, bool all)
 		snprintf(name, sizeof(name), "%s%s%s %s",
 		    c->group != NULL ? c->group : "",
 		    c->group != NULL ? " " : "", c->name, c->operands);
-		fprintf(f, "  %-25s %s\n", name, c->summary);
+		fprintf(f, "  %-26s %s\n", name, c->summary);
 	}
 }
 
