@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/disk.h"
@@ -113,8 +114,10 @@ segment_limit(const struct journal *j, size_t i)
 static void
 segment_close(struct journal *j)
 {
-	if (j->map != NULL)
+	if (j->map != NULL) {
 		munmap(j->map, j->maplen);
+		j->read_bytes += j->maplen;
+	}
 	j->map = NULL;
 	j->checking = false;
 	j->reading++;
@@ -267,4 +270,24 @@ journal_read(struct journal *j, struct journal_entry *e, const char **data)
 		*data = j->entry_data;
 	}
 	return rc;
+}
+
+uint64_t
+journal_unread_bytes(const struct journal *j)
+{
+	char path[SEGMENT_PATH_BYTES];
+	uint64_t sum = 0;
+	struct stat st;
+
+	for (size_t i = j->reading; i < j->nsegments; i++)
+		if (segment_limit(j, i) > j->base_seq + 1 &&
+		    stat(segment_path(path, j->segment[i]), &st) == 0)
+			sum += (uint64_t)st.st_size;
+	return sum;
+}
+
+uint64_t
+journal_read_bytes(const struct journal *j)
+{
+	return j->read_bytes + (j->map == NULL ? 0 : j->cursor.at);
 }

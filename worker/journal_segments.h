@@ -26,7 +26,8 @@ struct journal {
 	size_t reading; /* index of the segment */
 	uint8_t *map;	/* of it; NULL: not yet open */
 	size_t maplen;
-	bool checking; /* entry waits for the verdict on its data */
+	uint64_t read_bytes; /* of segments that were closed */
+	bool checking;	     /* entry waits for the verdict on its data */
 	struct journal_entry entry;
 	const char *entry_data;
 	struct journal_cursor cursor;
