@@ -39,6 +39,7 @@ struct journal {
 	uint8_t *map;	/* of it; NULL: not yet open, or nothing in it */
 	size_t maplen;
 	struct inflated *inflated; /* owned: while a compressed one is read */
+	uint64_t read_bytes;	   /* of segments that were closed */
 	bool checking;		   /* entry waits for the verdict on its data */
 	struct journal_entry entry;
 	const char *entry_data;
