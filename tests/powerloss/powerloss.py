@@ -245,6 +245,7 @@ def check_cut(notes, cut, top, seed, workload, histories, calm):
             if wrong:
                 wrong.append("log:\n" + daemon.log()[-3000:])
             daemon.kill()
+            shutil.rmtree(daemon._temp, ignore_errors=True)
     return ["cut %d, %s: %s" % (cut, how, w) for w in wrong]
 
 
@@ -303,6 +304,7 @@ def main():
         print("%d passed, %d failed" % (len(chosen) - failed, failed))
     finally:
         calm.daemon.kill()
+        shutil.rmtree(calm.daemon._temp, ignore_errors=True)
         shutil.rmtree(temp, ignore_errors=True)
     return 1 if failed else 0
 

@@ -26,6 +26,8 @@ import http.client
 import json
 import os
 import random
+import re
+import shutil
 import sys
 import threading
 import time
@@ -35,11 +37,12 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
 
 import entries  # noqa: E402  (the path comes first)
 import state    # noqa: E402
-from harness import BUILD, ML, Daemon, job, wait_until  # noqa: E402
+from harness import ML, Daemon, job, wait_until  # noqa: E402
 
 SPAN = 300
 START = 1455000000
 CLIENTS = 2     # of each job
+ROUND_KILLS = 50    # then what has come together is reckoned up
 VICTIMS = (["anomd-worker"] * 12 + ["anomd-query"] * 3 + ["anomd-keeper"] * 2
     + ["anomd"] * 3)
 IN, OUT, UNKNOWN = "acknowledged", "refused", "unknown"
@@ -98,7 +101,7 @@ class Job:
         with self.lock:
             upload = Upload(self.next_number, count)
             self.next_number += count
-            self.clock += rng.choice((0, 0, 0, 10, 10, 60, SPAN))
+            self.clock += rng.choice((0, 0, 10, 60, SPAN, SPAN))
             begin = self.clock
             self.uploads.append(upload)
         lines = []
@@ -255,6 +258,14 @@ class Torture:
         d.delete_job("probe", query="?force=true")
         return count == 1
 
+    def end(self):
+        """Leave nothing behind, whatever has become of it."""
+        self.over.set()
+        self.up.set()
+        self.daemon.kill()
+        shutil.rmtree(os.path.dirname(self.daemon.state_dir),
+            ignore_errors=True)
+
     # ---- the reckoning
 
     def settle(self):
@@ -364,18 +375,20 @@ def plant(what, history, got):
             longest["data"].splitlines(True)[1:]))
         return [half if e is longest else e for e in history], got
     got = {part: list(lines) for part, lines in got.items()}
-    lines = got["table bucket"]
     if what == "row":
+        lines = got["table bucket"]
         del lines[len(lines) // 2]
-    else:
-        # The last bit of a score: hexadecimal digits of the mantissa.
-        i = next(i for i, line in enumerate(lines)
-            if "anomaly_score=0x1." in line)
-        head, tail = lines[i].split("anomaly_score=0x1.", 1)
-        digits, tail = tail.split("p", 1)
-        digits = digits[:-1] + "%x" % (int(digits[-1], 16) ^ 1)
-        lines[i] = head + "anomaly_score=0x1." + digits + "p" + tail
-    return history, got
+        return history, got
+    # The last bit of a number, in hexadecimal digits.
+    for part in ("table record", "table bucket"):
+        for i, line in enumerate(got[part]):
+            found = re.search(r"=0x1\.[0-9a-f]*([0-9a-f])p", line)
+            if found:
+                at = found.start(1)
+                got[part][i] = (line[:at] + "%x" % (int(line[at], 16) ^ 1) +
+                    line[at + 1:])
+                return history, got
+    raise AssertionError("no score to plant a fault in: too short a run")
 
 
 def check_plants(torture):
@@ -396,41 +409,54 @@ def check_plants(torture):
     return blind
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--kills", type=int)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--keep", action="store_true",
-        help="print the daemon's log after a failure")
-    args = parser.parse_args()
-    seed = args.seed if args.seed is not None else random.randrange(1 << 31)
-    kills = args.kills or (1000 if args.long else 50)
-    print("seed %d, %d kills, %s" % (seed, kills, BUILD), flush=True)
-    begin = time.monotonic()
+def run_round(seed, kills, keep):
+    """Fresh jobs, so many kills, the reckoning. Returns what is wrong."""
     torture = Torture(seed, kills)
-    problems = []
+    problems, begin = [], time.monotonic()
     try:
         torture.run()
         torture.settle()
         problems = torture.check() + check_plants(torture)
+        torture.daemon.stop()
     except BaseException as e:
         problems.append("%s: %s" % (type(e).__name__, e))
-        if not isinstance(e, AssertionError):
+        if not isinstance(e, Exception):
             raise
     finally:
-        if problems and args.keep:
+        if problems and keep:
             print(torture.daemon.log()[-20000:])
-        torture.daemon.kill()
+        torture.end()
         uploads = [u for one in torture.jobs for u in one.uploads]
         fates = collections.Counter(u.fate for u in uploads)
-        print("kills %s; uploads %s; records acknowledged %d; keys %s; %.0f s"
-            % (dict(torture.killed), dict(fates), sum(u.count for u in uploads
-            if u.fate == IN), torture.keyed, time.monotonic() - begin))
-    for line in problems:
-        print("FAIL " + line)
-    print("%d passed, %d failed" % (0 if problems else 1, len(problems)))
-    return 1 if problems else 0
+        print("seed %d: kills %s; uploads %s; records acknowledged %d; "
+            "keys %s; %.0f s" % (seed, dict(torture.killed), dict(fates),
+            sum(u.count for u in uploads if u.fate == IN), torture.keyed,
+            time.monotonic() - begin), flush=True)
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--kills", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--keep", action="store_true",
+        help="print the daemon's log after a failure")
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.randrange(1 << 31)
+    kills = args.kills or (1000 if args.long else ROUND_KILLS)
+    print("seed %d, %d kills" % (seed, kills), flush=True)
+    passed = failed = 0
+    while kills > 0:
+        problems = run_round(seed, min(kills, ROUND_KILLS), args.keep)
+        for line in problems:
+            print("FAIL seed %d: %s" % (seed, line), flush=True)
+        passed += not problems
+        failed += len(problems)
+        kills -= ROUND_KILLS
+        seed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
