@@ -55,7 +55,7 @@ segment_load(
 			return -1;
 		seg->packed = true;
 	}
-	in = inflated_new(segment_file(path, seg));
+	in = inflated_new_memory(segment_file(path, seg));
 	if (in == NULL)
 		return -1;
 	while ((rc = inflated_step(in)) == 1)

@@ -26,15 +26,23 @@ def run(damaged, *words):
 def read(path, damaged=False):
     """All entries, each with what was posted as "data". A worker may write
     meanwhile: a copy is read. damaged: what is torn may be passed over."""
-    with tempfile.TemporaryDirectory(prefix="anomd-journal-") as copy:
-        there = os.path.join(copy, "journal")
-        os.mkdir(there)
-        for name in sorted(os.listdir(os.path.join(path, "journal"))):
-            try:
-                shutil.copy(os.path.join(path, "journal", name), there)
-            except FileNotFoundError:
-                continue    # superfluous by now, and was looked at before
-        return read_still(copy, damaged)
+    while True:
+        with tempfile.TemporaryDirectory(prefix="anomd-journal-") as copy:
+            if copied(os.path.join(path, "journal"),
+                    os.path.join(copy, "journal")):
+                return read_still(copy, damaged)
+
+
+def copied(journal, there):
+    """False when a file has got another name, or none, meanwhile."""
+    names = sorted(os.listdir(journal))
+    os.mkdir(there)
+    try:
+        for name in names:
+            shutil.copy(os.path.join(journal, name), there)
+    except FileNotFoundError:
+        return False
+    return names == sorted(os.listdir(journal))
 
 
 def read_still(path, damaged):
