@@ -47,7 +47,10 @@
 	F(S, STR, path, 1, MSG_PATH_MAX)                                       \
 	F(S, STR, job_id, 0, MSG_ID_MAX) /* empty but for a worker */          \
 	F(S, U64, max_expanded_bytes, 0, INFINITY) /* of one upload */         \
-	F(S, U8, sync_policy, 0, 2)		   /* enum sync_policy */
+	F(S, U8, sync_policy, 0, 2)		   /* enum sync_policy */      \
+	/* Of this life of the supervisor: its numbers of requests begin anew  \
+	 * with each. */                                                       \
+	F(S, U32, epoch, 0, UINT32_MAX)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
@@ -96,6 +99,28 @@ SCHEMA_STRUCT(msg_counts, MSG_COUNTS_FIELDS); /* data_counts_schema */
  */
 #define MSG_FAILED_FIELDS(F, S) F(S, BYTES, error, 1, 65536)
 SCHEMA_STRUCT(msg_failed, MSG_FAILED_FIELDS); /* apierr_encode */
+
+/*
+ * The request is in the journal, as safe as the policy of syncs makes it; no
+ * death of this worker loses it any more.
+ */
+#define MSG_KEPT_FIELDS(F, S) F(S, U64, seq, 1, INFINITY) /* its entry */
+SCHEMA_STRUCT(msg_kept, MSG_KEPT_FIELDS);
+
+/*
+ * Before JOB_CONFIG: an earlier worker had this request and died with the
+ * answer, so replay is to give it. What is not answered by READY is not in the
+ * journal.
+ */
+#define MSG_AWAIT_FIELDS(F, S) F(S, U64, seq, 0, INFINITY) /* 0: not known */
+SCHEMA_STRUCT(msg_await, MSG_AWAIT_FIELDS);
+
+/* How far replay is; some times a second, before READY. */
+#define MSG_PROGRESS_FIELDS(F, S)                                              \
+	F(S, U64, done_bytes, 0, INFINITY) /* of the journal */                \
+	F(S, U64, all_bytes, 0, INFINITY)                                      \
+	F(S, U64, entries, 0, INFINITY) /* done again */
+SCHEMA_STRUCT(msg_progress, MSG_PROGRESS_FIELDS);
 
 /* Seconds; TIME_UNSET where not given. */
 #define MSG_FLUSH_FIELDS(F, S)                                                 \
@@ -310,10 +335,13 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(UPLOAD_BEGIN, upload_begin, 20, FROM_SUP, IN_OPEN)                   \
 	X(UPLOAD_SEAL, upload_seal, 22, FROM_SUP, IN_OPEN)                     \
 	X(UPLOAD_DROP, upload_drop, 23, FROM_SUP, IN_OPEN | IN_CLOSING)        \
-	X(COUNTS, counts, 24, FROM_WRK, IN_OPEN | IN_CLOSING)                  \
+	X(COUNTS, counts, 24, FROM_WRK, IN_ANY)                                \
 	X(FAILED, failed, 25, FROM_CHILD, IN_ANY)                              \
+	X(KEPT, kept, 26, FROM_WRK, IN_ANY)                                    \
+	X(AWAIT, await, 27, FROM_SUP, IN_START)                                \
+	X(PROGRESS, progress, 28, FROM_WRK, IN_START)                          \
 	X(FLUSH, flush, 30, FROM_SUP, IN_OPEN)                                 \
-	X(FLUSHED, flushed, 31, FROM_WRK, IN_OPEN | IN_CLOSING)                \
+	X(FLUSHED, flushed, 31, FROM_WRK, IN_ANY)                              \
 	X(EXPIRE, expire, 32, FROM_SUP, IN_START | IN_OPEN)                    \
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
 	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \

@@ -67,6 +67,11 @@ static const struct args_form jobs_options[] = {
 	{ 0, "format", "FORMAT", "table, the default, or json: the daemon's answer", false },
 	END,
 };
+static const struct args_form journal_options[] = {
+	{ 'e', "entry", "NUMBER", "only this entry", false },
+	{ 0, "data", NULL, "print what was posted, as it was posted", false },
+	END,
+};
 
 static const struct command commands[] = {
 	{ NULL, "status", "", 0, 0, "show how the daemon and its jobs are", no_options, false, cmd_status },
@@ -89,6 +94,7 @@ static const struct command commands[] = {
 	{ NULL, "backup", "DIR", 1, 1, "copy the state directory, also while it is in use", backup_options, true, cmd_backup },
 	{ NULL, "restore", "DIR [STATEDIR]", 1, 2, "make a state directory of a backup", restore_options, true, cmd_restore },
 	{ NULL, "verify", "[DIR]", 0, 1, "look over a state directory, or a backup", no_options, true, cmd_verify },
+	{ NULL, "journal", "DIR", 1, 1, "print the journal in the directory of a job", journal_options, true, cmd_journal },
 	{ NULL, "help", "[COMMAND ...]", 0, 2, "say how a command is called", no_options, true, cmd_help },
 	{ NULL, "complete", "-- WORD ...", 1, SIZE_MAX, "list what the last word may become", no_options, true, cmd_complete },
 };

@@ -30,7 +30,7 @@ api_job_data(struct call *c)
 		call_error(c, &e);
 		return;
 	}
-	if (job == NULL || job->state != JOB_OPENED) {
+	if (job == NULL || !job_has_line(job)) {
 		call_fail(c, 409, E_STATUS,
 		    "Cannot perform requested action because job [%s] is not "
 		    "open",

@@ -262,7 +262,7 @@ api_job_flush(struct call *c)
 	options_clear(&os);
 	if (rc == -1)
 		call_error(c, &e);
-	else if (job == NULL || job->state != JOB_OPENED)
+	else if (job == NULL || !job_has_line(job))
 		call_fail(c, 409, E_STATUS,
 		    "Cannot perform requested action because job [%s] is not "
 		    "open",

@@ -261,6 +261,25 @@ chan_send_buffer(struct chan *c, uint16_t type, uint32_t request,
 	return chan_queued(c, type, rc);
 }
 
+int
+chan_send_copy(struct chan *c, uint16_t type, uint32_t request,
+    struct evbuffer *src, size_t at, size_t len)
+{
+	uint8_t *frame = malloc(FRAME_HEADER_BYTES + len);
+	struct evbuffer_ptr from;
+	int rc = -1;
+
+	if (frame != NULL &&
+	    evbuffer_ptr_set(src, &from, at, EVBUFFER_PTR_SET) == 0 &&
+	    evbuffer_copyout_from(
+		src, &from, frame + FRAME_HEADER_BYTES, len) == (ssize_t)len) {
+		frame_put_header(frame, type, request, len);
+		rc = evbuffer_add(c->out, frame, FRAME_HEADER_BYTES + len);
+	}
+	free(frame);
+	return chan_queued(c, type, rc);
+}
+
 bool
 chan_is_full(const struct chan *c)
 {

@@ -55,6 +55,9 @@ int chan_send(
  */
 int chan_send_buffer(struct chan *, uint16_t type, uint32_t request,
     struct evbuffer *src, size_t len) MUST_CHECK;
+/* The same of a copy: len bytes of src from at on. */
+int chan_send_copy(struct chan *, uint16_t type, uint32_t request,
+    struct evbuffer *src, size_t at, size_t len) MUST_CHECK;
 int chan_send_raw(struct chan *, uint16_t type, uint32_t request,
     const void *data, size_t len) MUST_CHECK;
 /* Queue a frame that frame_put made before. */

@@ -113,6 +113,7 @@ static const struct key keys[] = {
 	{ "body_timeout", KEY_SECONDS, AT(body_timeout_s), "30s", 1, 3600, NULL, NULL },
 	{ "idle_timeout", KEY_SECONDS, AT(idle_timeout_s), "75s", 1, 86400, NULL, NULL },
 	{ "watchdog_timeout", KEY_SECONDS, AT(watchdog_timeout_s), "30s", 1, 3600, NULL, NULL },
+	{ "max_restart_delay", KEY_SECONDS, AT(max_restart_delay_s), "60s", 1, 3600, NULL, NULL },
 	{ "stop_timeout", KEY_SECONDS, AT(stop_timeout_s), "60s", 1, 86400, NULL, NULL },
 	{ "allowed_host", KEY_LIST, AT(allowed_hosts), NULL, 0, 0, NULL, host_fault },
 	{ "allowed_origin", KEY_LIST, AT(allowed_origins), NULL, 0, 0, NULL, origin_fault },

@@ -33,6 +33,7 @@ struct conf {
 	uint64_t body_timeout_s;
 	uint64_t idle_timeout_s;
 	uint64_t watchdog_timeout_s;
+	uint64_t max_restart_delay_s;
 	uint64_t stop_timeout_s;
 	struct conf_list allowed_hosts;
 	struct conf_list allowed_origins;

@@ -51,7 +51,7 @@ struct daemon {
 	int64_t quiet_us;     /* when the last job had ended */
 	rlim_t nofile;	      /* descriptors that this process may have */
 	bool watchdog;	      /* systemd wants signs of life */
-	char shown[96];	      /* to systemd, as the status */
+	char shown[160];	      /* to systemd, as the status */
 	bool serving;
 	int status;
 };
@@ -128,16 +128,32 @@ stop_cb(evutil_socket_t sig, short what, void *arg)
 
 /* ---- while it runs ---- */
 
+/* "; replaying 3 of 12 jobs, 41%", or nothing. */
+static void
+replaying_text(const struct jobs_count *n, char *dst, size_t dstlen)
+{
+	double share = n->all_bytes == 0
+	    ? 0.0
+	    : 100.0 * (double)n->done_bytes / (double)n->all_bytes;
+
+	dst[0] = '\0';
+	if (n->replaying > 0)
+		snprintf(dst, dstlen, "; replaying %zu of %zu jobs, %.0f%%",
+		    n->replaying, n->all, share > 100.0 ? 100.0 : share);
+}
+
 static void
 status_show(struct daemon *d)
 {
-	char text[sizeof(d->shown)];
+	char text[sizeof(d->shown)], replaying[64];
 	struct jobs_count n;
 
 	jobs_count(d->srv.jobs, &n);
+	replaying_text(&n, replaying, sizeof(replaying));
 	snprintf(text, sizeof(text),
-	    "STATUS=%s: %zu jobs, %zu open, %zu failed",
-	    d->srv.stopping ? "Closing" : "Serving", n.all, n.opened, n.failed);
+	    "STATUS=%s: %zu jobs, %zu open, %zu failed%s",
+	    d->srv.stopping ? "Closing" : "Serving", n.all, n.opened, n.failed,
+	    replaying);
 	if (strcmp(text, d->shown) == 0)
 		return;
 	strlcpy(d->shown, text, sizeof(d->shown));
@@ -462,6 +478,7 @@ daemon_start(struct daemon *d)
 	    event_add(d->tick, &every) == -1 || http_start(d) == -1)
 		return -1;
 	srv->start_ms = clock_wall_ms();
+	srv->epoch = arc4random();
 	srv->zones = load_zones();
 	srv->jobs = jobs_new(srv);
 	srv->queries = querypool_new(srv);

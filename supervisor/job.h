@@ -17,6 +17,7 @@
 #include "common/jobconf.h"
 #include "common/msg.h"
 #include "common/totals.h"
+#include "supervisor/recovery.h"
 
 struct call;
 struct chan;
@@ -33,10 +34,11 @@ enum job_state {
 	JOB_CLOSING,
 	JOB_FAILED,
 	JOB_DELETING,
-	JOB_RESETTING, /* the keeper gives it a new incarnation */
-	JOB_TRIMMING,  /* closed; a worker removes old results, no more */
-	JOB_PAUSING,   /* upgrade mode: its worker keeps its state and ends */
-	JOB_PAUSED,    /* opened, but for a worker, until upgrade mode ends */
+	JOB_RESETTING,	/* the keeper gives it a new incarnation */
+	JOB_TRIMMING,	/* closed; a worker removes old results, no more */
+	JOB_PAUSING,	/* upgrade mode: its worker keeps its state and ends */
+	JOB_PAUSED,	/* opened, but for a worker, until upgrade mode ends */
+	JOB_RECOVERING, /* its worker died: another one is to take over */
 	JOB_NSTATES
 };
 
@@ -48,6 +50,7 @@ enum job_event {
 	EV_FORCE,	  /* at once: the worker is killed */
 	EV_EXIT_EXPECTED, /* the process is gone, as it should */
 	EV_EXIT_UNEXPECTED,
+	EV_REFUSED, /* the process is gone, and no other one would do better */
 	EV_DELETE,
 	EV_DELETE_FAILED,
 	EV_LOADED, /* at the start of the daemon; not worth a line each */
@@ -70,8 +73,13 @@ struct op {
 	struct call *call; /* NULL: the client left, or none has asked */
 	uint32_t request;
 	enum op_kind kind;
-	bool in_line;	       /* sealed: it counts, and is never dropped */
-	struct upload *upload; /* owned; of OP_UPLOAD before its seal */
+	bool in_line;	   /* sealed: it counts, and is never dropped */
+	bool sent;	   /* to a worker, which may have died */
+	uint64_t kept_seq; /* its entry of the journal; 0: none is known */
+	/* What is needed to send it again, until it is kept. */
+	struct upload *upload; /* owned; of OP_UPLOAD */
+	struct msg_flush flush;
+	struct msg_expire expire;
 };
 TAILQ_HEAD(op_list, op);
 
@@ -117,9 +125,10 @@ struct job {
 	int64_t store_at_us;	/* of it, monotonic */
 
 	enum job_state state;
-	int64_t since_ms;  /* wall clock of the last change of state */
-	int64_t opened_ms; /* wall clock of the last change to OPENED */
-	char cause[256];   /* of the last change; plain ASCII */
+	enum job_state resumes; /* of RECOVERING: what it is to the API */
+	int64_t since_ms;	/* wall clock of the last change of state */
+	int64_t opened_ms;	/* wall clock of the last change to OPENED */
+	char cause[256];	/* of the last change; plain ASCII */
 
 	bool queued;   /* OPENING, and waits for its turn to start */
 	bool starting; /* has a process that is not ready */
@@ -128,6 +137,8 @@ struct job {
 	bool expect_exit; /* CLOSED was said, or it was killed by request */
 	bool killed;	  /* what it said before may still be read */
 	char death[200];  /* why the process ended or was ended */
+	bool refused;	  /* the process said that it cannot open the job */
+	struct recovery recovery;
 	bool delete_when_closed;
 	bool close_asked; /* by a client: it stays closed after a restart */
 	uint64_t task;	  /* of its deletion or reset; 0: none is under way */
@@ -197,6 +208,8 @@ void jobs_stop(struct jobs *);
 
 struct jobs_count {
 	size_t all, opened, failed;
+	size_t replaying; /* their journals; and how far all of them are */
+	uint64_t done_bytes, all_bytes;
 };
 void jobs_count(struct jobs *, struct jobs_count *);
 /* Jobs that have a process, or wait for one. */
@@ -301,6 +314,8 @@ int job_process_expire(struct job *, const struct msg_expire *) MUST_CHECK;
 void job_process_kill(struct job *, bool expected, const char *why);
 /* Opened, and its process has not been seen to end. */
 bool job_takes_work(const struct job *);
+/* Operations may come into its line, though they may have to wait there. */
+bool job_has_line(const struct job *);
 /* Start the next of those that queue. */
 void jobs_start_next(struct jobs *);
 
@@ -327,6 +342,19 @@ struct op *op_find(struct job *, uint32_t request);
 int line_admit(const struct job *, bool old_path, struct apierr *e);
 /* Take the last place. */
 void op_enter_line(struct op *);
+/*
+ * Send a sealed operation, if there is a worker that takes work; else it waits
+ * until there is one. 0, or -1: out of memory.
+ */
+int op_send(struct op *) MUST_CHECK;
+/* The journal has it: what would be sent again is given back. */
+void op_kept(struct op *, uint64_t seq);
+/* The worker has died: what cannot be sent again and is not sealed fails. */
+void line_interrupt(struct job *);
+/* Name to a new worker what an earlier one has had. 0, or -1. */
+int line_await(struct job *) MUST_CHECK;
+/* It is ready, and has answered what was kept: the rest is sent again. */
+void line_resume(struct job *);
 /* The operation is over: take it out of its list, give the call back. */
 struct call *op_finish(struct op *);
 /* All that wait get this error; uploads that arrive too. */
@@ -351,5 +379,11 @@ void upload_start(
 /* The channel can take more. */
 void uploads_resume(struct job *);
 void upload_free(struct upload *);
+/* Send a sealed one whole. 0, or -1: out of memory. */
+int upload_send_whole(struct op *) MUST_CHECK;
+/* It is held here whole, and can be sent again. */
+bool upload_is_whole(const struct upload *);
+/* Some of it went to a worker: without that one it is nothing. */
+bool upload_is_begun(const struct upload *);
 
 #endif

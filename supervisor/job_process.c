@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "common/jsonmake.h"
 #include "common/log.h"
@@ -52,6 +53,20 @@ trimmer_ended(struct job *job)
 	retention_trimmer_ended(job, expected ? NULL : &e);
 }
 
+/*
+ * At the end of the daemon nobody is started again: the journal has what was
+ * answered, and the next daemon replays it.
+ */
+static enum job_event
+death_event(const struct job *job)
+{
+	if (job->refused || recovery_is_hopeless(job))
+		return EV_REFUSED;
+	if (job->srv->stopping && job->state == JOB_CLOSING)
+		return EV_EXIT_EXPECTED;
+	return EV_EXIT_UNEXPECTED;
+}
+
 /* Both have been seen: the process is reaped and its channel is at its end. */
 static void
 process_ended(struct job *job)
@@ -67,6 +82,8 @@ process_ended(struct job *job)
 		return;
 	}
 	start_over(job);
+	if (event == EV_EXIT_UNEXPECTED)
+		event = death_event(job);
 	if (job_event(job, event, job->death) == -1)
 		log_warnx(
 		    "job %s: %s in an unexpected state", job->id, job->death);
@@ -79,6 +96,10 @@ worker_exited(void *arg, int status)
 	struct job *job = arg;
 
 	job->child = NULL;
+	/* One that gives up by itself, in a job that was not open before. */
+	if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0 &&
+	    job->state == JOB_OPENING && !job->wanted_open)
+		job->refused = true;
 	if (job->death[0] == '\0') {
 		char text[96];
 
@@ -117,6 +138,7 @@ on_ready(struct job *job, uint32_t request, const void *msg)
 	}
 	chan_set_state(job->chan, IN_OPEN);
 	start_over(job);
+	recovery_ready(job);
 	job_event(job, EV_READY, "worker is ready");
 	jobs_start_next(job->srv->jobs);
 }
@@ -176,6 +198,25 @@ on_counts(struct job *job, uint32_t request, const void *msg)
 	if (call != NULL)
 		call_reply(
 		    call, 202, data_counts_json(&counts, job->id, TIME_UNSET));
+}
+
+static void
+on_kept(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_kept *m = msg;
+	struct op *op = op_find(job, request);
+
+	/* By force it may have been failed here meanwhile. */
+	if (op != NULL && op->in_line)
+		op_kept(op, m->seq);
+}
+
+static void
+on_progress(struct job *job, uint32_t request, const void *msg)
+{
+	(void)request;
+	job->recovery.progress = *(const struct msg_progress *)msg;
+	job->recovery.replays = true;
 }
 
 static void
@@ -245,6 +286,7 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == 0) {
+		job->refused = chan_state(job->chan) == IN_START;
 		worker_bad(job, "failed: ", e.link[0].reason);
 		return;
 	}
@@ -313,6 +355,8 @@ static const struct {
 	{ MSG_PONG, on_pong },
 	{ MSG_TOTALS, on_totals },
 	{ MSG_COUNTS, on_counts },
+	{ MSG_KEPT, on_kept },
+	{ MSG_PROGRESS, on_progress },
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
 	{ MSG_FAILED, on_failed },
@@ -330,6 +374,8 @@ worker_frame(
 		struct msg_pong pong;
 		struct msg_totals totals;
 		struct msg_counts counts;
+		struct msg_kept kept;
+		struct msg_progress progress;
 		struct msg_flushed flushed;
 		struct msg_expired expired;
 		struct msg_failed failed;
@@ -372,7 +418,8 @@ send_hello(struct job *job)
 		.log_level = (uint8_t)conf->log_level,
 		.job_id = span_of(job->id),
 		.max_expanded_bytes = conf->max_body_bytes,
-		.sync_policy = (uint8_t)conf->journal_sync };
+		.sync_policy = (uint8_t)conf->journal_sync,
+		.epoch = job->srv->epoch };
 	char path[MSG_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,
@@ -403,6 +450,7 @@ process_spawn(struct job *job, char *why, size_t whylen)
 
 	job->expect_exit = false;
 	job->killed = false;
+	job->refused = false;
 	job->death[0] = '\0';
 	snprintf(
 	    path, sizeof(path), "%s/anomd-worker", job->srv->conf->libexec_dir);
@@ -427,12 +475,17 @@ worker_spawn(struct job *job)
 	char why[sizeof(job->death)];
 
 	if (process_spawn(job, why, sizeof(why)) == -1) {
-		job_event(job, EV_EXIT_UNEXPECTED, why);
+		strlcpy(job->death, why, sizeof(job->death));
+		job_event(job,
+		    job->state == JOB_OPENING || recovery_is_hopeless(job)
+			? EV_REFUSED
+			: EV_EXIT_UNEXPECTED,
+		    why);
 		return;
 	}
 	job->starting = true;
 	job->srv->jobs->nstarting++;
-	if (!job->killed && send_config(job) == -1)
+	if (!job->killed && (line_await(job) == -1 || send_config(job) == -1))
 		job_process_kill(job, false, "no memory for its channel");
 }
 
@@ -504,6 +557,11 @@ job_process_kill(struct job *job, bool expected, const char *why)
 		job_event(job, EV_EXIT_EXPECTED, why);
 		return;
 	}
+	if (job->child == NULL && job->chan == NULL) {
+		job->recovery.waits = false;
+		job_event(job, EV_EXIT_EXPECTED, why);
+		return;
+	}
 	/* Answers to what was failed with the kill are no fault of it. */
 	if (job->killed && !expected)
 		return;
@@ -522,4 +580,15 @@ job_takes_work(const struct job *job)
 {
 	return job->state == JOB_OPENED && job->chan != NULL &&
 	    job->child != NULL;
+}
+
+bool
+job_has_line(const struct job *job)
+{
+	if (job->state == JOB_RECOVERING)
+		return job->resumes == JOB_OPENED ||
+		    (job->resumes == JOB_OPENING && job->wanted_open);
+	/* One that was open when the daemon ended is so to its clients. */
+	return job->state == JOB_OPENED ||
+	    (job->state == JOB_OPENING && job->wanted_open);
 }

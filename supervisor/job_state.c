@@ -24,6 +24,9 @@ static void act_end_trim(struct job *);
 static void act_pause(struct job *);
 static void act_paused(struct job *);
 static void note_close(struct job *);
+static void act_recover(struct job *);
+static void act_recovered(struct job *);
+static void act_close_later(struct job *);
 
 #define UPGRADE_WHY "upgrade mode"
 #define STORE_DELAY_MAX_S 60 /* between two tries to store a state */
@@ -54,19 +57,22 @@ static const struct edge edges[] = {
 	EDGE(OPENING,   CLOSE,           CLOSING,   act_abort),
 	EDGE(OPENING,   FORCE,           CLOSING,   act_abort),
 	EDGE(OPENING,   EXIT_EXPECTED,   FAILED,    act_failed),
-	EDGE(OPENING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
+	EDGE(OPENING,   REFUSED,         FAILED,    act_failed),
 	EDGE(OPENING,   TRIMMED,         OPENING,   job_process_start),
 
 	EDGE(OPENED,    CLOSE,           CLOSING,   act_close),
 	EDGE(OPENED,    FORCE,           CLOSING,   act_force),
 	EDGE(OPENED,    EXIT_EXPECTED,   FAILED,    act_failed),
-	EDGE(OPENED,    EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(OPENED,    EXIT_UNEXPECTED, RECOVERING, act_recover),
+	EDGE(OPENED,    REFUSED,         FAILED,    act_failed),
 	EDGE(OPENED,    PAUSE,           PAUSING,   act_pause),
 
 	EDGE(CLOSING,   CLOSE,           CLOSING,   NULL),
 	EDGE(CLOSING,   FORCE,           CLOSING,   act_force),
 	EDGE(CLOSING,   EXIT_EXPECTED,   CLOSED,    act_closed),
-	EDGE(CLOSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(CLOSING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
+	EDGE(CLOSING,   REFUSED,         FAILED,    act_failed),
 	EDGE(CLOSING,   TRIMMED,         CLOSED,    act_closed),
 
 	EDGE(FAILED,    OPEN,            OPENING,   job_process_start),
@@ -88,9 +94,17 @@ static const struct edge edges[] = {
 	EDGE(TRIMMING,  RESET,           RESETTING, act_end_trim),
 
 	EDGE(PAUSING,   EXIT_EXPECTED,   PAUSED,    act_paused),
-	EDGE(PAUSING,   EXIT_UNEXPECTED, FAILED,    act_failed),
+	EDGE(PAUSING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
+	EDGE(PAUSING,   REFUSED,         FAILED,    act_failed),
 	EDGE(PAUSING,   CLOSE,           CLOSING,   note_close),
 	EDGE(PAUSING,   FORCE,           CLOSING,   act_force),
+
+	EDGE(RECOVERING, READY,           OPENED,     act_recovered),
+	EDGE(RECOVERING, CLOSE,           RECOVERING, act_close_later),
+	EDGE(RECOVERING, FORCE,           CLOSING,    act_force),
+	EDGE(RECOVERING, EXIT_UNEXPECTED, RECOVERING, act_recover),
+	EDGE(RECOVERING, EXIT_EXPECTED,   FAILED,     act_failed),
+	EDGE(RECOVERING, REFUSED,         FAILED,     act_failed),
 
 	EDGE(PAUSED,    RESUME,          OPENING,   job_process_start),
 	EDGE(PAUSED,    CLOSE,           CLOSED,    act_closed),
@@ -110,6 +124,7 @@ static const char *const internal_names[JOB_NSTATES] = {
 	[JOB_TRIMMING] = "TRIMMING",
 	[JOB_PAUSING] = "PAUSING",
 	[JOB_PAUSED] = "PAUSED",
+	[JOB_RECOVERING] = "RECOVERING",
 };
 
 static const struct edge *
@@ -152,6 +167,8 @@ state_change(struct job *job, const struct edge *e, const char *why)
 	else
 		log_info("job %s: %s -> %s: %s", job->id, from,
 		    internal_names[e->to], job->cause);
+	if (e->to == JOB_RECOVERING)
+		job->resumes = e->from == JOB_PAUSING ? JOB_OPENED : e->from;
 	job->state = e->to;
 	job->since_ms = clock_wall_ms();
 }
@@ -230,7 +247,7 @@ opened_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 
 	(void)unused;
 	note_stored(job, e, "that it is open");
-	if (job->state != JOB_OPENING)
+	if (strcmp(job_state_name(job), "opening") != 0)
 		job_wake(job, WAIT_OPENED, e);
 }
 
@@ -239,9 +256,11 @@ act_opened(struct job *job)
 {
 	job->opened_ms = clock_wall_ms();
 	job->wanted_open = true;
-	job->close_asked = false;
+	if (job->resumes != JOB_CLOSING)
+		job->close_asked = false;
 	job->finished_time_ms = TIME_UNSET;
 	job_store(job, opened_stored_cb);
+	line_resume(job);
 	/* It was on its way when the mode was set. */
 	if (job->srv->upgrade_mode)
 		job_event(job, EV_PAUSE, UPGRADE_WHY);
@@ -370,6 +389,7 @@ line_fail_closed(struct job *job)
 static void
 act_closed(struct job *job)
 {
+	recovery_cancel(job);
 	line_fail_closed(job);
 	if (job->wanted_open && (job->close_asked || !job->srv->stopping)) {
 		job->wanted_open = false;
@@ -388,6 +408,7 @@ act_failed(struct job *job)
 {
 	struct apierr e;
 
+	recovery_cancel(job);
 	apierr_set(&e, 500, E_EXCEPTION,
 	    "[%s] Unexpected death of autodetect: %s", job->id, job->cause);
 	line_fail(job, &e);
@@ -400,6 +421,47 @@ act_failed(struct job *job)
 	job_wake(job, WAIT_PAUSED, NULL);
 	if (job->delete_when_closed)
 		job_event(job, EV_FORCE, "failed, and is to be deleted");
+}
+
+/* ---- the death of a worker ---- */
+
+/* Nobody is told: the answers come later, from another worker. */
+static void
+act_recover(struct job *job)
+{
+	line_interrupt(job);
+	recovery_begin(job);
+}
+
+static void
+act_recovered(struct job *job)
+{
+	enum job_state resumes = job->resumes;
+	int64_t opened_ms = job->opened_ms;
+
+	act_opened(job);
+	/* To its clients it has been open all the while. */
+	if (resumes != JOB_OPENING)
+		job->opened_ms = opened_ms;
+	if (resumes == JOB_CLOSING)
+		job_event(job, EV_CLOSE, "closed when it was recovered");
+}
+
+/* What waits in its line comes first. */
+static void
+act_close_later(struct job *job)
+{
+	struct apierr e;
+
+	note_close(job);
+	if (job->resumes == JOB_OPENING) {
+		apierr_set(&e, 409, E_STATUS,
+		    "The job has been closed while waiting to be opened");
+		job_wake(job, WAIT_OPENED, &e);
+	}
+	job->resumes = JOB_CLOSING;
+	not_open_error(job, &e);
+	arriving_fail(job, &e);
 }
 
 /* ---- upgrade mode ---- */

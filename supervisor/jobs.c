@@ -31,6 +31,7 @@ static const char *const state_names[JOB_NSTATES] = {
 	[JOB_TRIMMING] = "closed",
 	[JOB_PAUSING] = "opened",
 	[JOB_PAUSED] = "opened",
+	[JOB_RECOVERING] = "opened", /* or what it resumes */
 };
 
 static int
@@ -158,7 +159,8 @@ job_next(struct job *job)
 const char *
 job_state_name(const struct job *job)
 {
-	return state_names[job->state];
+	return state_names[job->state == JOB_RECOVERING ? job->resumes
+							: job->state];
 }
 
 /* A deletion that waits for a reset has not begun. */
@@ -176,7 +178,7 @@ bool
 job_is_assigned(const struct job *job)
 {
 	return job->state == JOB_OPENING || job->state == JOB_OPENED ||
-	    job->state == JOB_CLOSING;
+	    job->state == JOB_CLOSING || job->state == JOB_RECOVERING;
 }
 
 const char *
@@ -195,7 +197,7 @@ job_open_ms(const struct job *job)
 {
 	int64_t ms = clock_wall_ms() - job->opened_ms;
 
-	if (job->state != JOB_OPENED)
+	if (strcmp(job_state_name(job), "opened") != 0 || !job_is_assigned(job))
 		return TIME_UNSET;
 	return ms > 0 ? ms : 0; /* the clock may have been set back */
 }
@@ -462,6 +464,7 @@ jobs_tick(struct jobs *jobs)
 	RB_FOREACH (job, job_tree, &jobs->tree) {
 		job_waiters_tick(job, now_us);
 		job_store_tick(job, now_us);
+		recovery_tick(job, now_us);
 		if (job->chan == NULL)
 			continue;
 		if (gap_us > STALL_US)
@@ -480,6 +483,8 @@ jobs_stop(struct jobs *jobs)
 	RB_FOREACH (job, job_tree, &jobs->tree)
 		if (job->state == JOB_OPENING || job->state == JOB_OPENED)
 			job_event(job, EV_CLOSE, "anomd ends");
+		else if (job->state == JOB_RECOVERING)
+			job_event(job, EV_FORCE, "anomd ends");
 }
 
 void
@@ -490,7 +495,13 @@ jobs_count(struct jobs *jobs, struct jobs_count *n)
 	memset(n, 0, sizeof(*n));
 	RB_FOREACH (job, job_tree, &jobs->tree) {
 		n->all++;
-		n->opened += job->state == JOB_OPENED;
+		n->opened += strcmp(job_state_name(job), "opened") == 0 &&
+		    job_is_assigned(job);
+		if (!job->recovery.replays)
+			continue;
+		n->replaying++;
+		n->done_bytes += job->recovery.progress.done_bytes;
+		n->all_bytes += job->recovery.progress.all_bytes;
 		n->failed += job->state == JOB_FAILED;
 	}
 }

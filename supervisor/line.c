@@ -63,10 +63,11 @@ op_find(struct job *job, uint32_t request)
 int
 line_admit(const struct job *job, bool old_path, struct apierr *e)
 {
-	if (!job_takes_work(job))
-		return apierr_set(e, 500, E_EXCEPTION,
-		    "[%s] Unexpected death of autodetect: %s", job->id,
-		    job->death);
+	if (!job_has_line(job))
+		return apierr_set(e, 409, E_STATUS,
+		    "Cannot perform requested action because job [%s] is not "
+		    "open",
+		    job->id);
 	if (job->nline < JOB_LINE_MAX)
 		return 0;
 	if (old_path)
@@ -106,21 +107,61 @@ op_finish(struct op *op)
 	return call;
 }
 
+int
+op_send(struct op *op)
+{
+	struct chan *chan = op->job->chan;
+	int rc = -1;
+
+	if (!job_takes_work(op->job))
+		return 0;
+	/* No two workers know a request by the same number. */
+	if (op->sent)
+		op->request = job_next_request(op->job);
+	switch (op->kind) {
+	case OP_UPLOAD:
+		rc = upload_send_whole(op);
+		break;
+	case OP_FLUSH:
+		rc = chan_send(chan, MSG_FLUSH, op->request, &op->flush);
+		break;
+	case OP_EXPIRE:
+		rc = chan_send(chan, MSG_EXPIRE, op->request, &op->expire);
+		break;
+	}
+	op->sent = rc == 0;
+	return rc;
+}
+
+void
+op_kept(struct op *op, uint64_t seq)
+{
+	op->kept_seq = seq;
+	upload_free(op->upload);
+	op->upload = NULL;
+}
+
+/* Gives the call of an operation that is over its error. */
+static void
+op_fail(struct op *op, const struct apierr *e)
+{
+	enum op_kind kind = op->kind;
+	struct job *job = op->job;
+	struct call *call = op_finish(op);
+
+	if (kind == OP_EXPIRE)
+		retention_failed(job, e);
+	else if (call != NULL)
+		call_error(call, e);
+}
+
 static void
 ops_fail(struct op_list *list, const struct apierr *e)
 {
 	struct op *op;
 
-	while ((op = TAILQ_FIRST(list)) != NULL) {
-		enum op_kind kind = op->kind;
-		struct job *job = op->job;
-		struct call *call = op_finish(op);
-
-		if (kind == OP_EXPIRE)
-			retention_failed(job, e);
-		else if (call != NULL)
-			call_error(call, e);
-	}
+	while ((op = TAILQ_FIRST(list)) != NULL)
+		op_fail(op, e);
 }
 
 void
@@ -136,6 +177,60 @@ arriving_fail(struct job *job, const struct apierr *e)
 	ops_fail(&job->arriving, e);
 }
 
+static void
+not_kept(struct apierr *e)
+{
+	apierr_set(e, 503, E_STATUS,
+	    "the job's process has died, and nothing of this upload was kept: "
+	    "send it again");
+	e->retry_after_s = 1;
+}
+
+void
+line_interrupt(struct job *job)
+{
+	struct op *op, *next;
+	struct apierr e;
+
+	not_kept(&e);
+	TAILQ_FOREACH_SAFE (op, &job->arriving, entry, next)
+		if (upload_is_begun(op->upload))
+			op_fail(op, &e);
+}
+
+int
+line_await(struct job *job)
+{
+	struct op *op;
+
+	TAILQ_FOREACH (op, &job->line, entry) {
+		struct msg_await m = { .seq = op->kept_seq };
+
+		if (op->sent && op->kind != OP_EXPIRE &&
+		    chan_send(job->chan, MSG_AWAIT, op->request, &m) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+line_resume(struct job *job)
+{
+	struct op *op, *next;
+	struct apierr e, memory;
+
+	not_kept(&e);
+	apierr_set(&memory, 503, E_STATUS, "out of memory");
+	TAILQ_FOREACH_SAFE (op, &job->line, entry, next) {
+		if (op->kind == OP_UPLOAD &&
+		    (op->upload == NULL || !upload_is_whole(op->upload)))
+			op_fail(op, &e);
+		else if (op_send(op) == -1)
+			op_fail(op, &memory);
+	}
+	uploads_resume(job);
+}
+
 int
 line_expire(struct job *job, const struct msg_expire *m)
 {
@@ -147,8 +242,9 @@ line_expire(struct job *job, const struct msg_expire *m)
 	op = op_new(job, NULL, OP_EXPIRE);
 	if (op == NULL)
 		return -1;
+	op->expire = *m;
 	op_enter_line(op);
-	if (chan_send(job->chan, MSG_EXPIRE, op->request, m) == 0)
+	if (op_send(op) == 0)
 		return 0;
 	(void)op_finish(op);
 	return -1;
@@ -176,8 +272,9 @@ line_flush(struct job *job, struct call *call, const struct msg_flush *m)
 	op = op_new(job, call, OP_FLUSH);
 	if (op == NULL)
 		return;
+	op->flush = *m;
 	op_enter_line(op);
-	if (chan_send(job->chan, MSG_FLUSH, op->request, m) == -1) {
+	if (op_send(op) == -1) {
 		call_fail(op_finish(op), 503, E_STATUS, "out of memory");
 		return;
 	}

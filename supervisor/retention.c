@@ -200,6 +200,7 @@ item_turn(struct retention_item *item, struct server *srv)
 	case JOB_OPENING:
 	case JOB_CLOSING:
 	case JOB_PAUSING:
+	case JOB_RECOVERING:
 	case JOB_CREATING:
 		break; /* soon */
 	case JOB_FAILED:

@@ -29,6 +29,7 @@ struct server {
 	struct zones *zones; /* NULL: there is no zone data */
 	struct retention *retention;
 	int64_t start_ms;
+	uint32_t epoch;	       /* drawn at the start: see HELLO */
 	bool stopping;	       /* SIGTERM was seen */
 	bool upgrade_mode;     /* jobs rest, and none is opened */
 	bool upgrade_stored;   /* what the keeper has of it */

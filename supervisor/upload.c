@@ -20,10 +20,11 @@ struct upload {
 	struct server *srv;
 	struct evbuffer *held; /* not yet given to the channel */
 	struct msg_upload_begin begin;
-	bool begun;  /* UPLOAD_BEGIN was sent */
+	bool begun;  /* it flows: UPLOAD_BEGIN was sent before the seal */
 	bool paused; /* the channel is full: the body is not read */
 	uint64_t wire_bytes;
 	uint32_t wire_crc;
+	int64_t receipt_ms; /* once it is sealed */
 };
 
 void
@@ -123,6 +124,48 @@ upload_no_memory(struct op *op)
 	call_fail(upload_abandon(op), 503, E_STATUS, "out of memory");
 }
 
+bool
+upload_is_whole(const struct upload *up)
+{
+	return !up->begun;
+}
+
+bool
+upload_is_begun(const struct upload *up)
+{
+	return up->begun;
+}
+
+static int
+upload_seal(struct op *op)
+{
+	const struct upload *up = op->upload;
+	struct msg_upload_seal seal = { .wire_bytes = up->wire_bytes,
+		.wire_crc = up->wire_crc,
+		.receipt_ms = up->receipt_ms };
+
+	return chan_send(op->job->chan, MSG_UPLOAD_SEAL, op->request, &seal);
+}
+
+/* What is held stays held: it may have to be sent again. */
+int
+upload_send_whole(struct op *op)
+{
+	const struct upload *up = op->upload;
+	struct chan *chan = op->job->chan;
+	size_t len = evbuffer_get_length(up->held);
+
+	if (chan_send(chan, MSG_UPLOAD_BEGIN, op->request, &up->begin) == -1)
+		return -1;
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < MSG_DATA_MAX ? len - at : MSG_DATA_MAX;
+		if (chan_send_copy(chan, MSG_UPLOAD_DATA, op->request, up->held,
+			at, n) == -1)
+			return -1;
+	}
+	return upload_seal(op);
+}
+
 static void
 upload_data_cb(struct http_req *req, struct evbuffer *body, void *arg)
 {
@@ -137,15 +180,15 @@ upload_data_cb(struct http_req *req, struct evbuffer *body, void *arg)
 		return;
 	}
 	up->srv->inflight_bytes += len;
-	if (!job_takes_work(op->job)) { /* its end will be seen in a moment */
-		up->paused = true;
-		http_body_pause(req);
-		return;
-	}
 	/* Held back only while it may turn out small and memory allows. */
 	if (!up->begun && evbuffer_get_length(up->held) <= MSG_DATA_MAX &&
 	    up->srv->inflight_bytes <= up->srv->conf->max_inflight_bytes)
 		return;
+	if (!job_takes_work(op->job)) { /* there will be another worker */
+		up->paused = true;
+		http_body_pause(req);
+		return;
+	}
 	if (upload_send(op, false) == -1) {
 		upload_no_memory(op);
 		return;
@@ -171,25 +214,34 @@ upload_end_cb(struct http_req *req, void *arg)
 	struct op *op = arg;
 	struct job *job = op->job;
 	struct upload *up = op->upload;
-	struct msg_upload_seal seal = { .wire_bytes = up->wire_bytes,
-		.wire_crc = up->wire_crc,
-		.receipt_ms = clock_wall_ms() };
 	struct call *call = op->call;
 	struct apierr e;
+	int rc;
 
 	(void)req;
 	if (line_admit(job, call->old_path, &e) == -1) {
 		call_error(upload_abandon(op), &e);
 		return;
 	}
-	if (upload_send(op, true) == -1 ||
-	    chan_send(job->chan, MSG_UPLOAD_SEAL, op->request, &seal) == -1) {
+	/* Its worker is gone with what it had: that will be seen at once. */
+	if (up->begun && !job_takes_work(job)) {
+		apierr_set(&e, 503, E_STATUS,
+		    "the job's process has died, and nothing of this upload "
+		    "was kept: send it again");
+		e.retry_after_s = 1;
+		call_error(op_finish(op), &e);
+		return;
+	}
+	up->receipt_ms = clock_wall_ms();
+	rc = up->begun ? upload_send(op, true) : op_send(op);
+	if (rc == 0 && up->begun)
+		rc = upload_seal(op);
+	if (rc == -1) {
 		upload_no_memory(op);
 		return;
 	}
+	op->sent = op->sent || up->begun;
 	TAILQ_REMOVE(&job->arriving, op, entry);
-	upload_free(up);
-	op->upload = NULL;
 	op_enter_line(op);
 	call_wait(call, upload_gone, op);
 }
@@ -257,7 +309,7 @@ uploads_resume(struct job *job)
 	struct op *op, *next;
 
 	TAILQ_FOREACH_SAFE (op, &job->arriving, entry, next) {
-		if (!op->upload->paused)
+		if (!op->upload->paused || !job_takes_work(job))
 			continue;
 		if (upload_send(op, false) == -1) {
 			upload_no_memory(op);

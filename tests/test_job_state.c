@@ -12,19 +12,20 @@
    event is refused; else the letter of the state that follows. */
 static const char *const expected[JOB_NSTATES] = {
 	/* events, in their order: created open ready close force exit+ exit-
-	   delete delete_failed loaded reset reset_done reset_failed trim
-	   trimmed pause resume */
-	[JOB_CREATING] = "C........C.......",
-	[JOB_CLOSED] = ".O.CC..X..S..T.U.",
-	[JOB_OPENING] = "..PGGFF.......O..",
-	[JOB_OPENED] = "...GGFF........I.",
-	[JOB_CLOSING] = "...GGCF.......C..",
-	[JOB_FAILED] = ".O..C............",
-	[JOB_DELETING] = ".......XC.....X..",
-	[JOB_RESETTING] = ".......S..SCC.S..",
-	[JOB_TRIMMING] = ".O.....X..S...C..",
-	[JOB_PAUSING] = "...GGUF..........",
-	[JOB_PAUSED] = "...CC...........O",
+	   refused delete delete_failed loaded reset reset_done reset_failed
+	   trim trimmed pause resume */
+	[JOB_CREATING] = "C.........C.......",
+	[JOB_CLOSED] = ".O.CC...X..S..T.U.",
+	[JOB_OPENING] = "..PGGFVF.......O..",
+	[JOB_OPENED] = "...GGFVF........I.",
+	[JOB_CLOSING] = "...GGCVF.......C..",
+	[JOB_FAILED] = ".O..C.............",
+	[JOB_DELETING] = "........XC.....X..",
+	[JOB_RESETTING] = "........S..SCC.S..",
+	[JOB_TRIMMING] = ".O......X..S...C..",
+	[JOB_PAUSING] = "...GGUVF..........",
+	[JOB_PAUSED] = "...CC............O",
+	[JOB_RECOVERING] = "..PVGFVF..........",
 };
 
 static const char letters[JOB_NSTATES] = {
@@ -39,6 +40,7 @@ static const char letters[JOB_NSTATES] = {
 	[JOB_TRIMMING] = 'T',
 	[JOB_PAUSING] = 'I',
 	[JOB_PAUSED] = 'U',
+	[JOB_RECOVERING] = 'V',
 };
 
 Test(job_state, every_pair_leads_where_it_should)
@@ -74,16 +76,19 @@ static const struct {
 	{ JOB_OPENING, EV_CLOSE, "act_abort" },
 	{ JOB_OPENING, EV_FORCE, "act_abort" },
 	{ JOB_OPENING, EV_EXIT_EXPECTED, "act_failed" },
-	{ JOB_OPENING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENING, EV_EXIT_UNEXPECTED, "act_recover" },
+	{ JOB_OPENING, EV_REFUSED, "act_failed" },
 	{ JOB_OPENING, EV_TRIMMED, "job_process_start" },
 	{ JOB_OPENED, EV_CLOSE, "act_close" },
 	{ JOB_OPENED, EV_FORCE, "act_force" },
 	{ JOB_OPENED, EV_EXIT_EXPECTED, "act_failed" },
-	{ JOB_OPENED, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_OPENED, EV_EXIT_UNEXPECTED, "act_recover" },
+	{ JOB_OPENED, EV_REFUSED, "act_failed" },
 	{ JOB_OPENED, EV_PAUSE, "act_pause" },
 	{ JOB_CLOSING, EV_FORCE, "act_force" },
 	{ JOB_CLOSING, EV_EXIT_EXPECTED, "act_closed" },
-	{ JOB_CLOSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_CLOSING, EV_EXIT_UNEXPECTED, "act_recover" },
+	{ JOB_CLOSING, EV_REFUSED, "act_failed" },
 	{ JOB_CLOSING, EV_TRIMMED, "act_closed" },
 	{ JOB_FAILED, EV_OPEN, "job_process_start" },
 	{ JOB_FAILED, EV_FORCE, "act_closed" },
@@ -94,12 +99,19 @@ static const struct {
 	{ JOB_TRIMMING, EV_DELETE, "act_end_trim" },
 	{ JOB_TRIMMING, EV_RESET, "act_end_trim" },
 	{ JOB_PAUSING, EV_EXIT_EXPECTED, "act_paused" },
-	{ JOB_PAUSING, EV_EXIT_UNEXPECTED, "act_failed" },
+	{ JOB_PAUSING, EV_EXIT_UNEXPECTED, "act_recover" },
+	{ JOB_PAUSING, EV_REFUSED, "act_failed" },
 	{ JOB_PAUSING, EV_CLOSE, "note_close" },
 	{ JOB_PAUSING, EV_FORCE, "act_force" },
 	{ JOB_PAUSED, EV_RESUME, "job_process_start" },
 	{ JOB_PAUSED, EV_CLOSE, "act_closed" },
 	{ JOB_PAUSED, EV_FORCE, "act_closed" },
+	{ JOB_RECOVERING, EV_READY, "act_recovered" },
+	{ JOB_RECOVERING, EV_CLOSE, "act_close_later" },
+	{ JOB_RECOVERING, EV_FORCE, "act_force" },
+	{ JOB_RECOVERING, EV_EXIT_EXPECTED, "act_failed" },
+	{ JOB_RECOVERING, EV_EXIT_UNEXPECTED, "act_recover" },
+	{ JOB_RECOVERING, EV_REFUSED, "act_failed" },
 };
 
 Test(job_state, every_pair_does_what_it_should)
@@ -152,11 +164,12 @@ Test(job_state, no_state_is_a_trap)
 Test(job_state, death_of_the_process_is_known_everywhere)
 {
 	static const enum job_state running[] = { JOB_OPENING, JOB_OPENED,
-		JOB_CLOSING, JOB_PAUSING };
+		JOB_CLOSING, JOB_PAUSING, JOB_RECOVERING };
 
 	for (size_t i = 0; i < NELEM(running); i++) {
 		cr_expect_eq(
-		    job_edge(running[i], EV_EXIT_UNEXPECTED), JOB_FAILED);
+		    job_edge(running[i], EV_EXIT_UNEXPECTED), JOB_RECOVERING);
+		cr_expect_eq(job_edge(running[i], EV_REFUSED), JOB_FAILED);
 		cr_expect_neq(
 		    job_edge(running[i], EV_EXIT_EXPECTED), JOB_NSTATES);
 	}
@@ -183,7 +196,7 @@ Test(job_state, cause_is_kept_escaped)
 	TAILQ_INIT(&job.line);
 	TAILQ_INIT(&job.arriving);
 	TAILQ_INIT(&job.waiters);
-	cr_assert_eq(job_event(&job, EV_EXIT_UNEXPECTED, "a\n<3>b\xc3"), 0);
+	cr_assert_eq(job_event(&job, EV_REFUSED, "a\n<3>b\xc3"), 0);
 	cr_expect_eq(job.state, JOB_FAILED);
 	cr_expect_str_eq(job.cause, "a\\x0a<3>b\\xc3");
 }

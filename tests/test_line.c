@@ -157,41 +157,84 @@ Test(line, an_answer_of_the_wrong_kind_costs_the_worker_its_life)
 	say_counts(request, 1);
 	cr_expect(worker->killed);
 	fake_exit(worker, 9);
-	cr_expect_eq(job->state, JOB_FAILED);
-	sv_expect(fx_hear(fd), 500,
-	    "[j] Unexpected death of autodetect: worker answered what was "
-	    "not asked");
+	cr_expect_eq(job->state, JOB_RECOVERING);
+	cr_expect_str_eq(
+	    job->recovery.death, "worker answered what was not asked");
+	cr_expect_str_eq(fx_hear(fd), "", "its answer is to come");
 	close(fd);
 	sv_end();
 }
 
-Test(line, death_of_the_worker_answers_everybody_once)
+/* READY of one that has had its HELLO already. */
+static void
+say_ready(struct child *c)
+{
+	struct msg_ready ready = { .version = MSG_VERSION };
+
+	fake_expect(c, MSG_JOB_CONFIG, NULL);
+	fake_say(c, MSG_READY, 0, &ready);
+}
+
+Test(line, death_of_the_worker_fails_nobody)
 {
 	uint32_t request[JOB_LINE_MAX];
-	int fd[JOB_LINE_MAX], arriving;
+	int fd[JOB_LINE_MAX];
 	struct job *job = start();
+	struct child *next;
+	struct msg_await m;
 
 	fill_line(fd, request);
-	job->nline--; /* room for one more that has not all arrived */
-	arriving = fx_connect();
-	fx_say(arriving,
-	    "POST " DATA " HTTP/1.1\r\nHost: localhost\r\n"
-	    "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n1");
-	job->nline++;
 	fake_exit(fake_last(SV_WORKER), 9);
-	cr_expect_eq(job->state, JOB_FAILED);
-	cr_expect_eq(job->nline, 0);
-	cr_expect(TAILQ_EMPTY(&job->line));
-	cr_expect(TAILQ_EMPTY(&job->arriving));
+	cr_expect_eq(job->state, JOB_RECOVERING);
+	cr_expect_str_eq(job_state_name(job), "opened");
+	cr_expect_eq(job->nline, JOB_LINE_MAX);
+	next = fake_last(SV_WORKER);
+	fake_expect(next, MSG_HELLO, NULL);
+	for (int i = 0; i < JOB_LINE_MAX; i++)
+		cr_expect_eq(fake_expect(next, MSG_AWAIT, &m), request[i]);
+	/* It has done the first of them, and has never seen the others. */
+	say_counts(request[0], 1);
+	say_ready(next);
+	cr_expect_eq(job->state, JOB_OPENED);
+	for (int i = 1; i < JOB_LINE_MAX; i++) {
+		request[i] = fake_expect(next, MSG_UPLOAD_BEGIN, NULL);
+		fake_expect(next, MSG_UPLOAD_DATA, NULL);
+		fake_expect(next, MSG_UPLOAD_SEAL, NULL);
+		say_counts(request[i], 1);
+	}
 	for (int i = 0; i < JOB_LINE_MAX; i++) {
 		const char *heard = fx_hear(fd[i]);
 
-		sv_expect(heard, 500, "Unexpected death of autodetect");
+		sv_expect(heard, 202, "\"processed_record_count\":1");
 		cr_expect_eq(fx_count(heard, "HTTP/1.1"), 1);
 		close(fd[i]);
 	}
-	sv_expect(fx_hear(arriving), 500, "Unexpected death of autodetect");
-	close(arriving);
+	sv_end();
+}
+
+Test(line, what_is_kept_is_not_sent_again)
+{
+	struct msg_kept kept = { .seq = 5 };
+	struct job *job = start();
+	struct child *worker = fake_last(SV_WORKER);
+	struct msg_await m;
+	uint32_t request;
+	int fd = sv_ask("POST", DATA, "1");
+
+	request = fake_expect(worker, MSG_UPLOAD_BEGIN, NULL);
+	cr_expect_eq(sv.inflight_bytes, 1);
+	fake_say(worker, MSG_KEPT, request, &kept);
+	cr_expect_eq(sv.inflight_bytes, 0);
+	fake_exit(worker, 11);
+	worker = fake_last(SV_WORKER);
+	fake_expect(worker, MSG_HELLO, NULL);
+	cr_expect_eq(fake_expect(worker, MSG_AWAIT, &m), request);
+	cr_expect_eq(m.seq, 5);
+	say_counts(request, 1);
+	say_ready(worker);
+	cr_expect_eq(job->nline, 0);
+	sv_expect(fx_hear(fd), 202, "\"processed_record_count\":1");
+	close(fd);
 	sv_end();
 }
 

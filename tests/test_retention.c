@@ -258,19 +258,24 @@ Test(retention, what_fails_is_told_in_the_end)
 Test(retention, jobs_that_rest_failed_or_go_away_are_passed_over)
 {
 	struct job *failed;
+	unsigned nworkers;
 	int fd;
 
 	start();
 	failed = kept_open_job("failed", 1);
 	fake_exit(fake_last(SV_WORKER), 9);
+	fake_say_failed(
+	    fake_last(SV_WORKER), 0, 500, E_EXCEPTION, "it is damaged");
+	fake_exit(fake_last(SV_WORKER), 1);
 	cr_assert_eq(failed->state, JOB_FAILED);
+	nworkers = fake_count(SV_WORKER);
 	kept_job("deleted", 1);
 	kept_job("reset", 1);
 	sv_ask("DELETE", "/_ml/anomaly_detectors/deleted", NULL);
 	sv_ask("POST", "/_ml/anomaly_detectors/reset/_reset", NULL);
 	fd = sv_ask("DELETE", EXPIRE, NULL);
 	sv_expect(fx_hear(fd), 200, "{\"deleted\":true}");
-	cr_expect_eq(fake_count(SV_WORKER), 1);
+	cr_expect_eq(fake_count(SV_WORKER), nworkers);
 	close(fd);
 	sv_end();
 }

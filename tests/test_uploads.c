@@ -64,7 +64,7 @@ Test(uploads, windows_of_sealed_uploads_count_as_well)
 
 Test(uploads, sealed_upload_holds_its_window_until_it_is_decoded)
 {
-	struct backlog *b = backlog_new(peer, NULL, NULL, NULL);
+	struct backlog *b = backlog_new(peer, NULL, NULL, NULL, 1);
 	struct msg_upload_seal seal = { .wire_bytes = 1 };
 	struct arrival *a;
 

@@ -70,8 +70,8 @@ Test(watchdog, a_worker_that_answers_no_ping_is_killed)
 	sv_tick(7);
 	cr_expect(worker->killed);
 	fake_exit(worker, 9);
-	cr_expect_eq(job->state, JOB_FAILED);
-	cr_expect_str_eq(job->cause,
+	cr_expect_eq(job->state, JOB_RECOVERING);
+	cr_expect_str_eq(job->recovery.death,
 	    "worker did not answer for 31 s and was killed "
 	    "(watchdog_timeout)");
 	sv_end();
@@ -134,8 +134,12 @@ Test(watchdog, a_worker_that_is_not_ready_yet_is_watched_too)
 	sv_tick((unsigned)sv.conf->watchdog_timeout_s + 7);
 	cr_expect(worker->killed);
 	fake_exit(worker, 9);
-	sv_expect(fx_hear(fd), 500,
-	    "Unexpected job state [failed] with reason [worker did not answer");
+	cr_expect_eq(job->state, JOB_RECOVERING);
+	cr_expect_str_eq(job_state_name(job), "opening");
+	cr_expect_str_empty(fx_hear(fd), "another one may be faster");
+	fake_ready(fake_last(SV_WORKER));
+	sv_store(MSG_KEEP_STATE);
+	sv_expect(fx_hear(fd), 200, "\"opened\":true");
 	close(fd);
 	sv_end();
 }

@@ -114,7 +114,23 @@ recv_bytes(struct worker *w, void *data, size_t len)
 	return true;
 }
 
-/* The next frame that is not TOTALS; false at the end of the stream. */
+/* What is said besides answers is taken down: TOTALS, KEPT. */
+static bool
+is_aside(struct worker *w, const struct frame_header *h)
+{
+	struct msg_kept m;
+
+	if (h->type == MSG_KEPT) {
+		cr_assert_eq(
+		    msg_decode(h->type, w->payload.data, h->len, &m, NULL), 0);
+		if (h->request < NELEM(w->kept))
+			w->kept[h->request] = m.seq;
+	}
+	return h->type == MSG_TOTALS || h->type == MSG_KEPT ||
+	    h->type == MSG_PROGRESS;
+}
+
+/* The next frame that is an answer; false at the end of the stream. */
 bool
 recv_frame(struct worker *w, struct frame_header *h)
 {
@@ -140,7 +156,7 @@ recv_frame(struct worker *w, struct frame_header *h)
 			rbuf_init(&rb, m.totals.p, m.totals.len);
 			cr_assert_eq(job_totals_decode(&rb, &w->totals), 0);
 		}
-	} while (h->type == MSG_TOTALS);
+	} while (is_aside(w, h));
 	return true;
 }
 
@@ -229,7 +245,7 @@ worker_hello(struct worker *w, uint64_t max_bytes)
 }
 
 void
-worker_greet(struct worker *w, uint64_t max_bytes)
+worker_config(struct worker *w)
 {
 	struct jobconf *conf;
 	struct apierr e;
@@ -238,10 +254,16 @@ worker_greet(struct worker *w, uint64_t max_bytes)
 	conf = jobconf_parse(JOB_ID, job, strlen(job), NULL, &e);
 	cr_assert_not_null(conf);
 	text = jobconf_print(conf);
-	worker_hello(w, max_bytes);
 	send_raw(w, MSG_JOB_CONFIG, 0, text, strlen(text));
 	free(text);
 	jobconf_free(conf);
+}
+
+void
+worker_greet(struct worker *w, uint64_t max_bytes)
+{
+	worker_hello(w, max_bytes);
+	worker_config(w);
 }
 
 /* READY, and the totals right behind it. */

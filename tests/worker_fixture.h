@@ -25,6 +25,7 @@ struct worker {
 	int fd;
 	struct job_totals totals; /* last ones that came */
 	struct wbuf payload;	  /* of the frame that came last */
+	uint64_t kept[64];	  /* entries, by request; 0: not said */
 };
 
 extern char worker_dir[TMPDIR_BYTES]; /* also the current directory */
@@ -57,6 +58,7 @@ struct worker *worker_spawn_doomed(unsigned kill_at);
 void worker_hello(struct worker *, uint64_t max_bytes);
 /* The same, and the configuration. */
 void worker_greet(struct worker *, uint64_t max_bytes);
+void worker_config(struct worker *);
 /* READY, and the totals right behind it. */
 void worker_ready(struct worker *);
 /* All three. */

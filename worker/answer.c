@@ -1,8 +1,10 @@
 /* Owns the making of a worker's frames. */
 #include "common/compat.h"
 
+#include "common/clock.h"
 #include "common/msg.h"
 #include "worker/answer.h"
+#include "worker/entry.h"
 
 static struct span
 span_of_wbuf(const struct wbuf *wb)
@@ -52,4 +54,18 @@ answer_totals(struct peer *peer, const struct analysis *a)
 	}
 	wbuf_clear(&wb);
 	return rc;
+}
+
+int
+answer_entry(struct peer *peer, uint32_t request, struct analysis *a,
+    const struct entry_run *run)
+{
+	a->log_time_ms = clock_wall_ms();
+	if (answer_totals(peer, a) == -1)
+		return -1;
+	if (run->failed)
+		return peer_fail(peer, request, &run->error);
+	if (run->entry.type == JOURNAL_FLUSH)
+		return answer_flushed(peer, request, a);
+	return answer_counts(peer, request, a);
 }

@@ -11,6 +11,10 @@ int answer_counts(
     struct peer *, uint32_t request, const struct analysis *) MUST_CHECK;
 int answer_flushed(
     struct peer *, uint32_t request, const struct analysis *) MUST_CHECK;
+/* What an entry that is processed has come to: totals, then its answer. */
+struct entry_run;
+int answer_entry(struct peer *, uint32_t request, struct analysis *,
+    const struct entry_run *) MUST_CHECK;
 /* Sent before an answer, so that who has the answer sees its totals. */
 int answer_totals(struct peer *, const struct analysis *) MUST_CHECK;
 

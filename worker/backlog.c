@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "worker/answer.h"
+#include "worker/awaiting.h"
 #include "worker/backlog.h"
 #include "worker/closing.h"
 #include "worker/entry.h"
@@ -34,6 +35,7 @@ struct backlog {
 	struct analysis *analysis;
 	struct journal *journal;
 	struct snapper *snapper;
+	uint32_t epoch;
 	TAILQ_HEAD(, task) tasks;
 	unsigned n;
 	struct entry_run *run; /* owned: the first task's; NULL: not begun */
@@ -42,7 +44,7 @@ struct backlog {
 
 struct backlog *
 backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
-    struct snapper *snapper)
+    struct snapper *snapper, uint32_t epoch)
 {
 	struct backlog *b = calloc(1, sizeof(*b));
 
@@ -52,6 +54,7 @@ backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
 	b->peer = peer;
 	b->analysis = a;
 	b->journal = j;
+	b->epoch = epoch;
 	TAILQ_INIT(&b->tasks);
 	return b;
 }
@@ -95,6 +98,7 @@ task_add(struct backlog *b, uint32_t request, enum journal_type type)
 	t->request = request;
 	t->stage = TASK_WHOLE;
 	journal_entry_init(&t->entry, type);
+	t->entry.token = awaiting_token(b->epoch, request);
 	TAILQ_INSERT_TAIL(&b->tasks, t, link);
 	return t;
 }
@@ -271,6 +275,16 @@ task_fail_disk(struct backlog *b, struct task *t, int error)
 	return task_fail(b, t, &e);
 }
 
+/* The journal has it. Whoever sent it is told, and need not keep it longer. */
+static int
+task_kept(struct backlog *b, struct task *t)
+{
+	struct msg_kept m = { .seq = t->entry.seq };
+
+	t->stage = TASK_KEPT;
+	return peer_send(b->peer, MSG_KEPT, t->request, &m);
+}
+
 /* End the journal's batch and settle the tasks in it. */
 static int
 commit_queued(struct backlog *b)
@@ -281,9 +295,8 @@ commit_queued(struct backlog *b)
 	TAILQ_FOREACH_SAFE (t, &b->tasks, link, next) {
 		if (t->stage != TASK_QUEUED)
 			continue;
-		if (error == 0)
-			t->stage = TASK_KEPT;
-		else if (task_fail_disk(b, t, error) == -1)
+		if ((error == 0 ? task_kept(b, t)
+				: task_fail_disk(b, t, error)) == -1)
 			return -1;
 	}
 	return 0;
@@ -302,8 +315,7 @@ task_adopt(struct backlog *b, struct task *t)
 		-1)
 		return task_fail_disk(b, t, errno);
 	spool_moved(s);
-	t->stage = TASK_KEPT;
-	return 0;
+	return task_kept(b, t);
 }
 
 static int
@@ -370,15 +382,7 @@ task_answer(struct backlog *b, struct task *t)
 {
 	int rc;
 
-	b->analysis->log_time_ms = clock_wall_ms();
-	if (answer_totals(b->peer, b->analysis) == -1)
-		return -1;
-	if (b->run->failed)
-		rc = peer_fail(b->peer, t->request, &b->run->error);
-	else if (t->entry.type == JOURNAL_FLUSH)
-		rc = answer_flushed(b->peer, t->request, b->analysis);
-	else
-		rc = answer_counts(b->peer, t->request, b->analysis);
+	rc = answer_entry(b->peer, t->request, b->analysis, b->run);
 	task_remove(b, t);
 	return rc;
 }
@@ -418,6 +422,16 @@ task_expire(
 	return rc;
 }
 
+/*
+ * A snapshot must not be ahead of what was said of the entries in it: replay
+ * answers what a death has cut off, and does not come to those any more.
+ */
+static bool
+answers_have_left(const struct backlog *b)
+{
+	return peer_queued(b->peer) == 0;
+}
+
 /* Returns 1: the slice is over; else as backlog_work. */
 static int
 task_run(
@@ -429,7 +443,9 @@ task_run(
 		return task_expire(b, t, deadline_us, progress);
 	/* Both would write to one file. */
 	if (t->entry.type == JOURNAL_CLOSE)
-		return snapper_is_running(b->snapper) ? 1 : task_close(b, t);
+		return snapper_is_running(b->snapper) || !answers_have_left(b)
+		    ? 1
+		    : task_close(b, t);
 	if (b->run == NULL && task_begin(b, t) == -1)
 		return -1;
 	rc = entry_step(b->run, deadline_us, progress);

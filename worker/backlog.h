@@ -21,8 +21,8 @@
 struct backlog;
 
 /* Borrows all. NULL with ENOMEM. */
-struct backlog *backlog_new(
-    struct peer *, struct analysis *, struct journal *, struct snapper *);
+struct backlog *backlog_new(struct peer *, struct analysis *, struct journal *,
+    struct snapper *, uint32_t epoch);
 void backlog_free(struct backlog *);
 
 /*

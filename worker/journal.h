@@ -34,7 +34,7 @@
 #define JOURNAL_DIR "journal"
 #define JOURNAL_FORMAT 2	/* the head is the same in all of them */
 #define JOURNAL_HEAD_BYTES 24	/* of a segment */
-#define JOURNAL_HEADER_BYTES 86 /* of an entry */
+#define JOURNAL_HEADER_BYTES 94 /* of an entry */
 /* Data of the first entry: what a spool file leaves free at its start. */
 #define JOURNAL_DATA_OFFSET (JOURNAL_HEAD_BYTES + JOURNAL_HEADER_BYTES)
 #define JOURNAL_ROTATE_BYTES (64 * 1024 * 1024)
@@ -59,6 +59,7 @@ enum journal_type {
 	F(S, I64, end_s, -INFINITY, INFINITY)                                  \
 	F(S, I64, advance_time_s, -INFINITY, INFINITY)                         \
 	F(S, I64, skip_time_s, -INFINITY, INFINITY)                            \
+	F(S, U64, token, 0, INFINITY) /* of its request; 0: it had none */     \
 	F(S, U64, data_len, 0, INFINITY)                                       \
 	F(S, U32, data_crc, 0, UINT32_MAX)
 SCHEMA_STRUCT(journal_entry, JOURNAL_ENTRY_FIELDS);
@@ -90,6 +91,11 @@ void journal_free(struct journal *);
  */
 int journal_read(
     struct journal *, struct journal_entry *e, const char **data) MUST_CHECK;
+
+/* Of the segments that journal_read has still to go through, by their size. */
+uint64_t journal_unread_bytes(const struct journal *);
+/* Those that it has gone through. */
+uint64_t journal_read_bytes(const struct journal *);
 
 /* After the end: number of the last entry, or base_seq. */
 uint64_t journal_last_seq(const struct journal *);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/disk.h"
@@ -26,6 +27,8 @@ segment_close(struct journal *j)
 {
 	if (j->map != NULL)
 		munmap(j->map, j->maplen);
+	if (j->open)
+		j->read_bytes += j->segment[j->reading].bytes;
 	j->map = NULL;
 	j->maplen = 0;
 	inflated_free(j->inflated);
@@ -235,4 +238,30 @@ journal_read(struct journal *j, struct journal_entry *e, const char **data)
 		*data = j->entry_data;
 	}
 	return rc;
+}
+
+/* Both count bytes of files: a packed one is read at the pace of its content.
+ */
+
+uint64_t
+journal_unread_bytes(const struct journal *j)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = j->reading; i < j->nsegments; i++)
+		if (segment_limit(j, i) > j->base_seq + 1)
+			sum += j->segment[i].bytes;
+	return sum;
+}
+
+uint64_t
+journal_read_bytes(const struct journal *j)
+{
+	double part;
+
+	if (!j->open || j->maplen == 0)
+		return j->read_bytes;
+	part = (double)j->cursor.at / (double)j->maplen;
+	return j->read_bytes +
+	    (uint64_t)(part * (double)j->segment[j->reading].bytes);
 }

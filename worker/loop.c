@@ -41,6 +41,16 @@ on_job_config(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_await(struct session *s, const struct peer_frame *f)
+{
+	struct msg_await m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return session_await(s, f->request, &m);
+}
+
+static int
 on_ping(struct session *s, const struct peer_frame *f)
 {
 	struct msg_ping ping;
@@ -145,6 +155,7 @@ static handler *const handlers[] = {
 	[MSG_UPLOAD_DATA] = on_upload_data,
 	[MSG_UPLOAD_SEAL] = on_upload_seal,
 	[MSG_UPLOAD_DROP] = on_upload_drop,
+	[MSG_AWAIT] = on_await,
 	[MSG_FLUSH] = on_flush,
 	[MSG_EXPIRE] = on_expire,
 	[MSG_CLOSE] = on_close,

@@ -11,13 +11,19 @@
 #include "worker/snapdir.h"
 #include "worker/spool.h"
 
+#define TELL_US 250000 /* between two messages about progress */
+
 struct restore {
 	struct analysis *analysis; /* borrowed */
 	struct journal *journal;   /* owned */
+	struct peer *peer;	   /* borrowed, like the next */
+	struct awaiting *awaiting;
 	enum sync_policy policy;
 	bool in_entry;
 	struct entry_run run;
 	uint64_t replayed;    /* entries */
+	uint64_t all_bytes;   /* of the journal, to be read */
+	int64_t told_us;      /* how far it is */
 	bool asked;	      /* results_seq is known */
 	uint64_t results_seq; /* last entry whose results are kept */
 };
@@ -47,7 +53,8 @@ load_snapshot(struct analysis *a, const char *job_id)
 }
 
 struct restore *
-restore_new(struct analysis *a, const char *job_id, enum sync_policy policy)
+restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
+    struct peer *peer, struct awaiting *aw)
 {
 	struct restore *r = calloc(1, sizeof(*r));
 
@@ -55,11 +62,16 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy)
 		return NULL;
 	r->analysis = a;
 	r->policy = policy;
+	r->told_us = clock_mono_us();
+	r->peer = peer;
+	r->awaiting = aw;
 	if (spool_clean() == -1)
 		log_warn("spool");
 	snapdir_clean();
 	if (load_snapshot(a, job_id) == 0)
 		r->journal = journal_open(a->applied_seq, policy);
+	if (r->journal != NULL)
+		r->all_bytes = journal_unread_bytes(r->journal);
 	if (r->journal == NULL) {
 		int saved = errno;
 
@@ -100,7 +112,7 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	entry_begin(&r->run, r->analysis, e, data);
 	r->in_entry = true;
 	r->replayed++;
-	return 0;
+	return awaiting_found(r->awaiting, r->peer, e);
 }
 
 /* This start was asked for, so it is an entry; after a crash there is none. */
@@ -139,7 +151,24 @@ finish(struct restore *r, uint64_t *progress)
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);
+	if (awaiting_end(r->awaiting, r->peer) == -1)
+		return -1;
 	return closed ? write_open(r, progress) : 0;
+}
+
+/* Short replays are over before anybody could ask. */
+static int
+tell_progress(struct restore *r)
+{
+	struct msg_progress m = { .done_bytes = journal_read_bytes(r->journal),
+		.all_bytes = r->all_bytes,
+		.entries = r->replayed };
+	int64_t now_us = clock_mono_us();
+
+	if (now_us - r->told_us < TELL_US)
+		return 0;
+	r->told_us = now_us;
+	return peer_send(r->peer, MSG_PROGRESS, 0, &m);
 }
 
 int
@@ -149,9 +178,14 @@ restore_step(struct restore *r, int64_t deadline_us, uint64_t *progress)
 	const char *data;
 	int rc;
 
+	if (tell_progress(r) == -1)
+		return -1;
 	do {
 		if (r->in_entry) {
 			rc = entry_step(&r->run, deadline_us, progress);
+			if (rc == 0)
+				rc = awaiting_done(
+				    r->awaiting, r->peer, r->analysis, &r->run);
 			if (rc != 0)
 				return rc;
 			r->in_entry = false;

@@ -9,18 +9,20 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/peer.h"
 #include "worker/analysis.h"
+#include "worker/awaiting.h"
 #include "worker/entry.h"
 #include "worker/journal.h"
 
 struct restore;
 
 /*
- * Load the snapshot into a, which is as new, and open the journal. a is
- * borrowed. NULL with errno (logged).
+ * Load the snapshot into a, which is as new, and open the journal. a, and what
+ * is to be answered on the way, are borrowed. NULL with errno (logged).
  */
-struct restore *restore_new(
-    struct analysis *a, const char *job_id, enum sync_policy);
+struct restore *restore_new(struct analysis *a, const char *job_id,
+    enum sync_policy, struct peer *, struct awaiting *);
 void restore_free(struct restore *);
 
 /*

@@ -57,6 +57,7 @@ session_free(struct session *s)
 	peer_free(s->peer);
 	if (s->lockfd != -1)
 		close(s->lockfd);
+	awaiting_clear(&s->awaiting);
 	free(s->config);
 	free(s->job_id);
 	free(s->path);
@@ -142,6 +143,7 @@ session_hello(struct session *s, const struct msg_hello *m)
 		return -1;
 	snprintf(name, sizeof(name), "anomd-worker[%s]", s->job_id);
 	log_init(name, (enum log_level)m->log_level);
+	s->awaiting.epoch = m->epoch;
 	s->policy = (enum sync_policy)m->sync_policy;
 	s->uploads.max_bytes = m->max_expanded_bytes;
 	s->uploads.flush = s->policy == SYNC_ALWAYS;
@@ -163,6 +165,17 @@ session_config(struct session *s, const uint8_t *text, size_t len)
 	memcpy(s->config, text, len);
 	s->config_len = len;
 	return 0;
+}
+
+int
+session_await(struct session *s, uint32_t request, const struct msg_await *m)
+{
+	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
+	    s->config != NULL || s->trims) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return awaiting_add(&s->awaiting, request, m->seq);
 }
 
 int
@@ -217,7 +230,8 @@ work_sandboxed(struct session *s)
 	s->analysis = analysis_new(conf);
 	if (s->analysis == NULL)
 		return session_fail(s, "analysis");
-	s->restore = restore_new(s->analysis, s->job_id, s->policy);
+	s->restore = restore_new(
+	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
 	if (s->restore == NULL)
 		return session_fail(s, "state of the job");
 	s->stage = SESSION_RESTORING;
@@ -235,7 +249,8 @@ session_ready(struct session *s)
 	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);
 	if (s->snapper == NULL)
 		return -1;
-	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->snapper);
+	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->snapper,
+	    s->awaiting.epoch);
 	/* Totals first: whoever hears that the job is open may ask for them. */
 	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
 	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
@@ -276,7 +291,8 @@ work_snapshot(struct session *s)
 		m.model_snapshot_id = span_of(snaphead_id(id, m.created_ms));
 		return peer_send(s->peer, MSG_SNAPSHOTTED, 0, &m);
 	}
-	if (rc == 0 && snapper_is_due(s->snapper))
+	/* Not ahead of what was said of the entries in it: awaiting.h. */
+	if (rc == 0 && snapper_is_due(s->snapper) && peer_queued(s->peer) == 0)
 		(void)!snapper_begin(s->snapper); /* tried again later */
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/peer.h"
 #include "worker/analysis.h"
+#include "worker/awaiting.h"
 #include "worker/backlog.h"
 #include "worker/expiry.h"
 #include "worker/journal.h"
@@ -46,6 +47,7 @@ struct session {
 	char *config; /* text, until it is parsed */
 	size_t config_len;
 
+	struct awaiting awaiting;
 	struct uploads uploads;
 	struct analysis *analysis;
 	struct restore *restore;
@@ -69,6 +71,10 @@ void session_free(struct session *);
 int session_hello(struct session *, const struct msg_hello *) MUST_CHECK;
 int session_config(
     struct session *, const uint8_t *text, size_t len) MUST_CHECK;
+
+/* Before the configuration: replay is to answer this request. */
+int session_await(
+    struct session *, uint32_t request, const struct msg_await *) MUST_CHECK;
 
 int session_expire(
     struct session *, uint32_t request, const struct msg_expire *) MUST_CHECK;

@@ -68,7 +68,8 @@ def completed(line):
 
 def test_bash_completes_the_command_line():
     assert completed("anomctl ") == ["status", "jobs", "user",
-        "key", "quarantine", "backup", "restore", "verify", "help", "complete"]
+        "key", "quarantine", "backup", "restore", "verify", "journal",
+        "help", "complete"]
     assert completed("anomctl -u unix:/x k") == ["key"]
     assert completed("anomctl user ") == ["create", "list", "password", "role",
         "enable", "disable", "revoke"]

@@ -1,0 +1,129 @@
+/* Owns when a worker that died is followed by another one. */
+#include "common/compat.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/jsonmake.h"
+#include "common/log.h"
+#include "supervisor/conf.h"
+#include "supervisor/job.h"
+#include "supervisor/server.h"
+
+/*
+ * A worker that has lived so long did not die of how it started, so its
+ * successor is started at once again.
+ */
+#define GOOD_LIFE_US (INT64_C(5) * 60 * 1000000)
+
+/*
+ * Deaths in a row before READY. An entry that kills is put aside at its second
+ * death, which is a step further; what is left after as many without any step
+ * is no accident. With the pauses between them they take about four minutes.
+ */
+#define BARREN_MAX 10
+
+/* 0, 1, 2, 4 ... seconds before the start that follows this many. */
+static int64_t
+pause_us(const struct job *job)
+{
+	int64_t most_us =
+	    (int64_t)job->srv->conf->max_restart_delay_s * 1000000;
+	unsigned n = job->recovery.streak;
+	int64_t us;
+
+	if (n == 0)
+		return 0;
+	us = n > 16 ? INT64_MAX : INT64_C(1000000) << (n - 1);
+	return us < most_us ? us : most_us;
+}
+
+void
+recovery_begin(struct job *job)
+{
+	struct recovery *r = &job->recovery;
+	int64_t now_us = clock_mono_us(), pause;
+
+	if (r->ready_us != 0 && now_us - r->ready_us >= GOOD_LIFE_US)
+		r->streak = 0;
+	r->ready_us = 0;
+	r->replays = false;
+	r->barren++;
+	log_escape(r->death, sizeof(r->death), job->death, strlen(job->death));
+	r->death_ms = clock_wall_ms();
+	pause = pause_us(job);
+	log_warnx("job %s: %s; another one is started in %d s", job->id,
+	    r->death, (int)(pause / 1000000));
+	r->streak++;
+	r->waits = true;
+	r->at_us = now_us + pause;
+	recovery_tick(job, now_us);
+}
+
+void
+recovery_tick(struct job *job, int64_t now_us)
+{
+	struct recovery *r = &job->recovery;
+
+	if (!r->waits || now_us < r->at_us || job->srv->stopping)
+		return;
+	r->waits = false;
+	r->restarts++;
+	job_process_start(job);
+}
+
+void
+recovery_ready(struct job *job)
+{
+	job->recovery.ready_us = clock_mono_us();
+	job->recovery.barren = 0;
+	job->recovery.replays = false;
+}
+
+bool
+recovery_is_hopeless(const struct job *job)
+{
+	return job->recovery.barren >= BARREN_MAX;
+}
+
+void
+recovery_cancel(struct job *job)
+{
+	job->recovery.waits = false;
+	job->recovery.streak = 0;
+	job->recovery.barren = 0;
+	job->recovery.replays = false;
+}
+
+static struct json_object *
+progress_json(const struct msg_progress *p)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonmake_int(&o, "entries", (int64_t)p->entries);
+	jsonmake_int(&o, "done_bytes", (int64_t)p->done_bytes);
+	jsonmake_int(&o, "all_bytes", (int64_t)p->all_bytes);
+	return o;
+}
+
+struct json_object *
+recovery_json(const struct job *job)
+{
+	const struct recovery *r = &job->recovery;
+	struct json_object *o;
+
+	if (r->death[0] == '\0' && !r->replays)
+		return NULL;
+	o = json_object_new_object();
+	jsonmake_bool(&o, "recovering", job->state == JOB_RECOVERING);
+	jsonmake_int(&o, "restarts", r->restarts);
+	if (r->death[0] != '\0') {
+		jsonmake_string(&o, "last_death", r->death);
+		jsonmake_int(&o, "last_death_time", r->death_ms);
+	}
+	if (r->replays)
+		jsonmake_add(&o, "replay", progress_json(&r->progress));
+	return o;
+}

@@ -1,0 +1,44 @@
+/*
+ * What comes after the death of a worker: another one, at once or after a
+ * pause that grows with each death, until it is clear that none would do
+ * better.
+ */
+#ifndef SUPERVISOR_RECOVERY_H
+#define SUPERVISOR_RECOVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/compat.h"
+#include "common/msg.h"
+
+struct job;
+struct json_object;
+
+struct recovery {
+	bool waits;	   /* for at_us; a process is started then */
+	int64_t at_us;	   /* monotonic */
+	int64_t ready_us;  /* when the last worker was ready, monotonic */
+	unsigned restarts; /* in this life of the daemon */
+	unsigned streak;   /* of those, since it last lived well */
+	unsigned barren;   /* deaths in a row before READY */
+	char death[200];   /* the last one */
+	int64_t death_ms;  /* wall clock */
+	bool replays;	   /* progress is known of the present worker */
+	struct msg_progress progress;
+};
+
+/* The worker has died: plan its successor. */
+void recovery_begin(struct job *);
+/* Start it when its time has come. */
+void recovery_tick(struct job *, int64_t now_us);
+/* It is ready. */
+void recovery_ready(struct job *);
+/* Another one would not come further either. */
+bool recovery_is_hopeless(const struct job *);
+/* No successor is wanted any more. */
+void recovery_cancel(struct job *);
+/* Of _stats: {"restarts":2,"last_death":...}; NULL: nothing has happened. */
+struct json_object *recovery_json(const struct job *);
+
+#endif

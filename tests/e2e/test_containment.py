@@ -1,0 +1,129 @@
+"""A worker that dies is followed by another one, and nobody is told.
+
+Whoever waits for an answer gets it later, from the worker that took over.
+"""
+
+import threading
+
+from harness import *
+
+T0 = 1403481600
+
+
+def at(seconds, **values):
+    return dict({"time": T0 + seconds}, **values)
+
+
+def in_background(function, *args, **more):
+    """Run it in a thread; the returned call waits, and gives its result."""
+    box = []
+
+    def run():
+        try:
+            box.append(function(*args, **more))
+        except Exception as e:      # the caller judges it
+            box.append(e)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result(seconds=60):
+        thread.join(seconds * SCALE)
+        assert box, "no result in %g s" % seconds
+        if isinstance(box[0], Exception):
+            raise box[0]
+        return box[0]
+    return result
+
+
+def another_worker(d, job_id, pid):
+    """Wait until the job has a worker that is not this process."""
+    def found():
+        now = d.worker_pid(job_id)
+        return now if now != pid else None
+    return wait_until(found, 20, "another worker of " + job_id)
+
+
+def test_killed_worker_is_followed_by_another():
+    with Daemon() as d:
+        d.make_job("j", job())
+        d.make_job("other", job())
+        d.post("j", [at(i, v=i) for i in range(100)])
+        other, pid = d.worker_pid("other"), d.worker_pid("j")
+        assert "recovery" not in d.stats("j")
+        os.kill(pid, signal.SIGKILL)
+        another_worker(d, "j", pid)
+        stats = d.stats("j")
+        assert stats["state"] == "opened", stats
+        check_counts(d.post("j", [at(200, v=1)]), processed_record_count=1)
+        stats = d.stats("j")
+        check_counts(stats["data_counts"], processed_record_count=101)
+        assert stats["recovery"]["restarts"] == 1, stats
+        assert "signal 9" in stats["recovery"]["last_death"], stats
+        assert d.worker_pid("other") == other
+        assert "FAILED" not in d.log(), d.log()
+
+
+def test_waiting_client_is_answered_by_the_next_worker():
+    """Nothing of it was in the journal: it is sent again, in its order."""
+    with Daemon() as d:
+        d.make_job("j", job())
+        pid = d.worker_pid("j")
+        os.kill(pid, signal.SIGSTOP)
+        posts = [in_background(d.try_post, "j", [at(n, v=n)] * (n + 1))
+            for n in range(20)]
+        flush = in_background(d.flush, "j", "?calc_interim=true")
+        time.sleep(0.5 * SCALE)
+        os.kill(pid, signal.SIGKILL)
+        for n, post in enumerate(posts):
+            check_counts(expect(202, post()), processed_record_count=n + 1)
+        assert flush()["flushed"] is True
+        check_counts(d.stats("j")["data_counts"],
+            processed_record_count=sum(range(1, 21)))
+
+
+def test_posts_while_it_recovers_wait_in_the_line():
+    with Daemon(max_restart_delay="2s") as d:
+        d.make_job("j", job())
+        for n in range(3):
+            pid = d.worker_pid("j")
+            os.kill(pid, signal.SIGKILL)
+            check_counts(d.post("j", [at(n, v=n)]), processed_record_count=1)
+        check_counts(d.stats("j")["data_counts"], processed_record_count=3)
+        # By now there is a pause before the next one.
+        os.kill(d.worker_pid("j"), signal.SIGKILL)
+        wait_until(lambda: d.stats("j").get("recovery", {})["recovering"], 10,
+            "a pause")
+        posts = [in_background(d.try_post, "j", [at(10, v=1)])
+            for _ in range(110)]
+        statuses = [post().status for post in posts]
+        assert statuses.count(202) >= 100, statuses
+        assert statuses.count(202) + statuses.count(429) == 110, statuses
+        check_counts(d.stats("j")["data_counts"],
+            processed_record_count=3 + statuses.count(202))
+
+
+def test_close_of_a_job_that_recovers_keeps_its_state():
+    with Daemon(max_restart_delay="1s") as d:
+        d.make_job("j", job())
+        d.post("j", [at(i, v=i) for i in range(10)])
+        for _ in range(2):
+            pid = d.worker_pid("j")
+            os.kill(pid, signal.SIGKILL)
+            another_worker(d, "j", pid)
+        d.close_job("j")
+        assert d.stats("j")["state"] == "closed"
+        d.open_job("j")
+        check_counts(d.stats("j")["data_counts"], processed_record_count=10)
+
+
+def test_delete_of_a_job_that_recovers():
+    with Daemon() as d:
+        d.make_job("j", job())
+        for n in range(3):
+            pid = d.worker_pid("j")
+            os.kill(pid, signal.SIGKILL)
+            if n < 2:
+                another_worker(d, "j", pid)
+        d.delete_job("j", query="?force=true")
+        assert d.get(ML + "/anomaly_detectors/j").status == 404
