@@ -19,7 +19,7 @@
 #include "common/verify.h"
 #include "common/wire.h"
 
-#define NEW_FILE "new.db" /* until it is complete */
+#define NEW_FILE RESULTSDB_NEW_FILE
 
 static const char schema_sql[] =
     "CREATE TABLE meta ("
@@ -206,7 +206,11 @@ files_publish(const char *dir)
 			return -1;
 		snprintf(
 		    name, sizeof(name), RESULTSDB_FILE "%s", companions[i]);
-		if (path_join(to, dir, name) == -1 || rename(from, to) == -1)
+		if (path_join(to, dir, name) == -1)
+			return -1;
+		/* Where this was cut off before, companions have moved. */
+		if (rename(from, to) == -1 &&
+		    (errno != ENOENT || companions[i][0] == '\0'))
 			return -1;
 	}
 	return disk_sync_dir(dir);

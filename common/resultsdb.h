@@ -23,6 +23,7 @@
 struct sqlite3;
 
 #define RESULTSDB_FILE "results.db"
+#define RESULTSDB_NEW_FILE "new.db" /* until it is complete */
 #define RESULTSDB_VERSION 2
 
 /* A recovery takes milliseconds; a lock for longer is a stopped process. */

@@ -34,6 +34,7 @@ setup(void)
 {
 	log_init("test", LOG_LEVEL_ERROR);
 	job_enter(jobs);
+	cr_assert_eq(mkdir("quarantine", 0700), 0);
 	/* Thousands of reports: stderr is looked at by nobody. */
 	if (freopen("/dev/null", "w", stderr) == NULL)
 		abort();
@@ -358,6 +359,21 @@ Test(sqlvfs, what_can_be_read_of_a_damaged_database_is_salvaged)
 		resultsdb_close(db);
 	}
 	free(m.p);
+}
+
+Test(sqlvfs, a_salvage_that_was_cut_off_between_two_names_is_finished)
+{
+	uint32_t want, got;
+
+	make_results();
+	cr_assert_eq(answers(&want), 0);
+	salvage_mark();
+	cr_assert_eq(rename(DB, "results/" RESULTSDB_NEW_FILE), 0);
+	cr_assert(salvage_is_marked());
+	cr_assert_eq(salvage_results(), 0);
+	cr_expect_not(salvage_is_marked());
+	cr_assert_eq(answers(&got), 0);
+	cr_expect_eq(got, want);
 }
 
 Test(sqlvfs, a_row_that_does_not_match_its_checksum_is_not_salvaged)

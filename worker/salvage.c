@@ -18,7 +18,7 @@
 
 #define DIR "results"
 #define MARK DIR "/damaged"
-#define SECOND_NAME DIR "/set-aside"
+#define DB DIR "/" RESULTSDB_FILE
 
 enum table { BUCKET, DETECTOR, RECORD, TABLES };
 
@@ -192,19 +192,41 @@ copy_all(struct salvage *s)
 	return rc == -1 ? -1 : sqlx_exec(s->to, "COMMIT");
 }
 
-/* The damaged file keeps its place until the new one takes it. */
+/*
+ * The new file is complete by now. A death between the two names leaves the
+ * mark and no results.db, from which the next start goes on; so the database
+ * goes before its WAL.
+ */
 static int
 publish(void)
 {
-	if (unlink(SECOND_NAME) == -1 && errno != ENOENT)
+	if (access(DB, F_OK) == 0)
+		quarantine_move(DB, "results", 0, "damaged");
+	if (access(DB, F_OK) == 0) {
+		errno = EIO;
 		return -1;
-	if (link(DIR "/" RESULTSDB_FILE, SECOND_NAME) == -1)
-		return -1;
-	quarantine_move(SECOND_NAME, "results", 0, "damaged");
-	if (access(DIR "/" RESULTSDB_FILE "-wal", F_OK) == 0)
-		quarantine_move(DIR "/" RESULTSDB_FILE "-wal", "results-wal", 0,
-		    "of the damaged results.db");
+	}
+	if (access(DB "-wal", F_OK) == 0)
+		quarantine_move(
+		    DB "-wal", "results-wal", 0, "of the damaged results.db");
 	return resultsdb_new_publish(DIR);
+}
+
+static int
+finish(const struct salvage *s)
+{
+	if (publish() == -1) {
+		log_warn("results.db cannot be salvaged");
+		return -1;
+	}
+	if (unlink(MARK) == -1 && errno != ENOENT)
+		log_warn(MARK);
+	log_warnx("results.db was damaged: rows kept: %" PRIu64
+		  ", rows that do not match their checksum: %" PRIu64 "%s; the "
+		  "journal is replayed from the snapshot on",
+	    s->kept, s->dropped,
+	    s->cut ? ", some pages could not be read at all" : "");
+	return 0;
 }
 
 int
@@ -213,6 +235,10 @@ salvage_results(void)
 	struct salvage s = { 0 };
 	int rc = -1, saved;
 
+	if (access(DB, F_OK) == -1 &&
+	    access(DIR "/" RESULTSDB_NEW_FILE, F_OK) == 0)
+		return finish(&s);
+	salvage_mark();
 	s.from = resultsdb_open_damaged(DIR);
 	s.to = resultsdb_new_begin(DIR);
 	if (s.from == NULL)
@@ -224,17 +250,7 @@ salvage_results(void)
 	resultsdb_close(s.from);
 	errno = saved;
 	if (rc == 0)
-		rc = publish();
-	if (rc == -1) {
-		log_warn("results.db cannot be salvaged");
-		return -1;
-	}
-	if (unlink(MARK) == -1 && errno != ENOENT)
-		log_warn(MARK);
-	log_warnx("results.db was damaged: rows kept: %" PRIu64
-		  ", rows that do not match their checksum: %" PRIu64 "%s; the "
-		  "journal is replayed from the snapshot on",
-	    s.kept, s.dropped,
-	    s.cut ? ", some pages could not be read at all" : "");
-	return 0;
+		return finish(&s);
+	log_warn("results.db cannot be salvaged");
+	return -1;
 }

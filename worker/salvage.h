@@ -18,9 +18,9 @@ void salvage_mark(void);
 bool salvage_is_marked(void);
 
 /*
- * Do it: the damaged file stays as a second name in quarantine/. Takes as long
- * as the reading and writing of all rows. Returns 0, or -1 with errno (logged);
- * the damaged file is then where it was.
+ * Do it, or go on where a death has cut it off: the damaged file moves to
+ * quarantine/. Takes as long as the reading and writing of all rows. Returns 0,
+ * or -1 with errno (logged): the next start tries again.
  */
 int salvage_results(void) MUST_CHECK;
 
