@@ -24,7 +24,7 @@ def logical(pair):
     rows = []
     for answer, name in zip(pair, ("buckets", "records")):
         assert answer.status == 200, answer.body
-        for row in answer.body[name]:
+        for row in answer.json[name]:
             row = dict(row)
             row.pop("processing_time_ms", None)
             rows.append(row)
