@@ -39,6 +39,7 @@ packed_walk(const void *map, size_t len, uint64_t *at)
 	size_t n;
 	int rc;
 
+	*at = 0;
 	if (block == NULL)
 		return "no memory to unpack it";
 	segunpack_init(&u, map, len);
