@@ -132,8 +132,7 @@ verify_results(struct verify *v, int job, const char *name)
 	/* A job that has had no result yet has none. */
 	if (faccessat(fd, RESULTSDB_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		judge(v, path,
-		    inspect_database(
-			fd, RESULTSDB_FILE, path, v->is_backup, report_cb, v));
+		    inspect_database(fd, RESULTSDB_FILE, path, report_cb, v));
 	else if (errno != ENOENT)
 		judge(v, path, -1);
 	close(fd);
@@ -214,8 +213,8 @@ verify_dir(struct verify *v, int dirfd)
 	if (v->is_backup && verify_manifest(v, dirfd) == -1)
 		return VERIFY_FAILED;
 	judge(v, BACKUP_CATALOG,
-	    inspect_database(dirfd, BACKUP_CATALOG, BACKUP_CATALOG,
-		v->is_backup, report_cb, v));
+	    inspect_database(
+		dirfd, BACKUP_CATALOG, BACKUP_CATALOG, report_cb, v));
 	verify_jobs(v, dirfd);
 	if (v->nunread > 0)
 		return VERIFY_FAILED;

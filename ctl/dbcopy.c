@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "ctl/dbcopy.h"
 
@@ -22,8 +23,8 @@
  * By its descriptor: a directory that is renamed meanwhile stays the same, and
  * no link in the path can lead elsewhere.
  */
-static int
-path_of(char dst[PATH_MAX], int dirfd, const char *file)
+int
+dbcopy_path(char *dst, int dirfd, const char *file)
 {
 	char name[64];
 	ssize_t n;
@@ -44,11 +45,14 @@ path_of(char dst[PATH_MAX], int dirfd, const char *file)
 static sqlite3 *
 open_path(const char *path, int flags)
 {
+	const char *vfs = sqlvfs_name();
 	sqlite3 *db = NULL;
 
+	if (vfs == NULL)
+		return NULL;
 	if (sqlite3_open_v2(path, &db,
 		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-		NULL) == SQLITE_OK) {
+		vfs) == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
 		return db;
@@ -67,7 +71,7 @@ dbcopy_open(int dirfd, const char *file)
 	char path[PATH_MAX], uri[PATH_MAX * 3 + 64];
 	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:");
 
-	if (path_of(path, dirfd, file) == -1)
+	if (dbcopy_path(path, dirfd, file) == -1)
 		return NULL;
 	for (const char *p = path; *p != '\0'; p++)
 		n += (size_t)snprintf(uri + n, sizeof(uri) - n,
@@ -85,7 +89,7 @@ dbcopy_open_live(int dirfd, const char *file)
 	/* SQLite says the same of a file that is not there as of a broken one.
 	 */
 	if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    path_of(path, dirfd, file) == -1)
+	    dbcopy_path(path, dirfd, file) == -1)
 		return NULL;
 	return open_path(path, SQLITE_OPEN_READONLY);
 }
@@ -164,16 +168,19 @@ dbcopy(int from, int to, const char *file, struct copy_sum *sum)
 	/* SQLite says the same of a file that is not there as of a broken one.
 	 */
 	if (faccessat(from, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    path_of(path, from, file) == -1)
+	    dbcopy_path(path, from, file) == -1)
 		return -1;
 	if (unlinkat(to, file, 0) == -1 && errno != ENOENT)
 		return -1;
 	src = dbcopy_open_live(from, file);
-	if (src == NULL || path_of(path, to, file) == -1)
+	if (src == NULL || dbcopy_path(path, to, file) == -1)
 		goto out;
 	dst = open_path(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-	if (dst != NULL && sqlx_exec(dst, "PRAGMA temp_store=MEMORY") == 0)
-		rc = copy_moment(src, dst);
+	if (dst != NULL && sqlvfs_reserve(dst) == 0 &&
+	    sqlx_exec(dst, "PRAGMA temp_store=MEMORY") == 0 &&
+	    copy_moment(src, dst) == 0)
+		/* So that whoever reads it makes no files beside it. */
+		rc = sqlx_exec(dst, "PRAGMA journal_mode=DELETE");
 out:
 	saved = errno;
 	sqlite3_close(dst);
@@ -191,7 +198,7 @@ dbcopy_revive(int dirfd, const char *file)
 	int64_t n;
 	sqlite3 *db;
 
-	if (path_of(path, dirfd, file) == -1)
+	if (dbcopy_path(path, dirfd, file) == -1)
 		return -1;
 	db = open_path(path, SQLITE_OPEN_READWRITE);
 	if (db == NULL)

@@ -8,6 +8,12 @@
 struct sqlite3;
 
 /*
+ * The real path of a file below a directory, into dst of PATH_MAX bytes.
+ * Returns 0, or -1 with errno.
+ */
+int dbcopy_path(char *dst, int dirfd, const char *file) MUST_CHECK;
+
+/*
  * Copy a database as it is at one moment, with the owner of the original; the
  * copy is a single file and on disk.
  *

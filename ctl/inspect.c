@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <sqlite3.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +13,11 @@
 #include <unistd.h>
 
 #include "common/disk.h"
-#include "common/sqlx.h"
 #include "ctl/dbcopy.h"
 #include "ctl/inspect.h"
 #include "worker/journal.h"
 #include "worker/segpack.h"
-#include "worker/snapshot.h"
+#include "worker/verify.h"
 
 #define PACKED_SUFFIX ".zst"
 
@@ -137,7 +136,7 @@ is_packed(const char *name)
 
 static int
 inspect_packed(const struct view *v, const char *path, uint64_t next_seq,
-    inspect_report_cb *report, void *arg)
+    verify_report_cb *report, void *arg)
 {
 	struct journal_cursor c = { 0 };
 	struct segunpack u;
@@ -166,7 +165,7 @@ inspect_packed(const struct view *v, const char *path, uint64_t next_seq,
 
 int
 inspect_segment(int dirfd, const char *name, const char *path,
-    uint64_t next_seq, inspect_report_cb *report, void *arg)
+    uint64_t next_seq, verify_report_cb *report, void *arg)
 {
 	struct journal_cursor c = { 0 };
 	struct view v;
@@ -186,71 +185,61 @@ inspect_segment(int dirfd, const char *name, const char *path,
 	return rc;
 }
 
-/* ---- snapshots ---- */
+/* ---- snapshots, databases ---- */
+
+/* A report with another path. */
+struct renamed {
+	const char *path;
+	verify_report_cb *report;
+	void *arg;
+};
+
+static void
+renamed_cb(void *arg, const char *path, uint64_t offset, const char *what)
+{
+	struct renamed *r = arg;
+	size_t len = strlen(path);
+	char wal[PATH_MAX];
+
+	if (len > 4 && strcmp(path + len - 4, "-wal") == 0) {
+		snprintf(wal, sizeof(wal), "%s-wal", r->path);
+		r->report(r->arg, wal, offset, what);
+	} else {
+		r->report(r->arg, r->path, offset, what);
+	}
+}
+
+static int
+by_path(int (*verify)(const char *, verify_report_cb *, void *), int dirfd,
+    const char *name, struct renamed *r)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    dbcopy_path(path, dirfd, name) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return verify(path, renamed_cb, r) == -1 ? -1 : 0;
+}
 
 int
 inspect_snapshot(int dirfd, const char *name, const char *path,
-    inspect_report_cb *report, void *arg)
+    verify_report_cb *report, void *arg)
 {
-	struct snapshot_reader *r;
-	struct view v;
-	size_t at = 0;
+	struct renamed r = { path, report, arg };
 
-	if (view_open(&v, dirfd, name) == -1)
-		return -1;
-	errno = 0;
-	r = snapshot_reader_memory(v.map, v.len);
-	if (r == NULL && errno == EPROTONOSUPPORT)
-		report(arg, path, 0, "its format is that of another version");
-	else if (r == NULL)
-		report(arg, path, 0, "its head is damaged");
-	else if (snapshot_verify(r, &at) == -1)
-		report(arg, path, at, "a section is damaged");
-	snapshot_reader_free(r);
-	view_close(&v);
-	return 0;
-}
-
-/* ---- databases ---- */
-
-/* Returns 0, or -1: the check itself broke off. */
-static int
-check_integrity(
-    sqlite3 *db, const char *path, inspect_report_cb *report, void *arg)
-{
-	sqlite3_stmt *st = sqlx_prepare(db, "PRAGMA integrity_check");
-	int rc;
-
-	if (st == NULL)
-		return -1;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(st, 0);
-
-		if (text == NULL || strcmp(text, "ok") != 0)
-			report(arg, path, 0, text != NULL ? text : "?");
-	}
-	if (rc != SQLITE_DONE)
-		sqlx_fail(db, "integrity_check");
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? 0 : -1;
+	return by_path(verify_snapshot, dirfd, name, &r);
 }
 
 int
-inspect_database(int dirfd, const char *name, const char *path, bool still,
-    inspect_report_cb *report, void *arg)
+inspect_database(int dirfd, const char *name, const char *path,
+    verify_report_cb *report, void *arg)
 {
-	sqlite3 *db =
-	    still ? dbcopy_open(dirfd, name) : dbcopy_open_live(dirfd, name);
-	int rc = -1, saved;
+	struct renamed r = { path, report, arg };
 
-	if (db != NULL)
-		rc = check_integrity(db, path, report, arg);
-	if (rc == -1 && errno == EBADMSG) {
-		report(arg, path, 0, "it is no database, or damaged");
-		rc = 0;
-	}
-	saved = errno;
-	sqlite3_close(db);
-	errno = saved;
-	return rc;
+	return by_path(verify_database, dirfd, name, &r);
 }

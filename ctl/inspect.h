@@ -5,21 +5,15 @@
 #ifndef CTL_INSPECT_H
 #define CTL_INSPECT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/verify.h"
 
 /*
- * Called for each thing that is wrong.
- *
- * offset  byte of the file where the damaged part begins
- * what    one line for people, without the path; lives until the call returns
+ * All three take a file below a directory that is open, and what it is called
+ * in reports. They return 0, or -1 with errno: the file cannot be read.
  */
-typedef void inspect_report_cb(
-    void *arg, const char *path, uint64_t offset, const char *what);
-
-/* All three return 0, or -1 with errno: the file cannot be read. */
 
 /*
  * A segment of the journal, compressed or not.
@@ -29,13 +23,13 @@ typedef void inspect_report_cb(
  *           last one is what every death leaves.
  */
 int inspect_segment(int dirfd, const char *name, const char *path,
-    uint64_t next_seq, inspect_report_cb *, void *arg) MUST_CHECK;
+    uint64_t next_seq, verify_report_cb *, void *arg) MUST_CHECK;
 
 int inspect_snapshot(int dirfd, const char *name, const char *path,
-    inspect_report_cb *, void *arg) MUST_CHECK;
+    verify_report_cb *, void *arg) MUST_CHECK;
 
-/* still: nobody writes to it, and no -wal belongs to it. */
-int inspect_database(int dirfd, const char *name, const char *path, bool still,
-    inspect_report_cb *, void *arg) MUST_CHECK;
+/* It may be in use. */
+int inspect_database(int dirfd, const char *name, const char *path,
+    verify_report_cb *, void *arg) MUST_CHECK;
 
 #endif

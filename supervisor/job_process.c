@@ -19,12 +19,16 @@
 #include "supervisor/retention.h"
 #include "supervisor/server.h"
 
-/* A worker that broke the rules, or cannot be talked to. */
+/*
+ * A worker that broke the rules is wrong, not unlucky: the next one would be,
+ * too, so the job has failed.
+ */
 static void
 worker_bad(struct job *job, const char *what, const char *detail)
 {
 	char text[sizeof(job->death)];
 
+	job->refused = true;
 	snprintf(text, sizeof(text), "worker %.60s%.130s", what, detail);
 	job_process_kill(job, false, text);
 }
@@ -286,8 +290,11 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == 0) {
-		job->refused = chan_state(job->chan) == IN_START;
+		bool opening = chan_state(job->chan) == IN_START;
+
 		worker_bad(job, "failed: ", e.link[0].reason);
+		/* An open job's worker may fail of what another one does not. */
+		job->refused = opening;
 		return;
 	}
 	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {

@@ -48,7 +48,7 @@ def test_damage_is_said_and_what_is_behind_it_printed():
             f.seek(150)
             f.write(b"\xff")
         done = ctl(None, "journal", path)
-        assert done.status == 1 and "damaged at byte 110" in done.err, done
+        assert done.status == 1 and "damaged at byte 118" in done.err, done
         assert os.path.getsize(first) == size
         ctl(None, "journal", path + "/none").failed("No such file")
         ctl(None, "journal", "-e", "0", path).failed("from 1 on", status=2)
