@@ -175,8 +175,10 @@ answered_op(struct job *job, uint32_t request, enum op_kind kind)
 {
 	struct op *op = op_find(job, request);
 
-	if (op != NULL && op->in_line && op->kind == kind)
+	if (op != NULL && op->in_line && op->kind == kind) {
+		recovery_step(job);
 		return op;
+	}
 	worker_bad(job, "answered what was not asked", "");
 	return NULL;
 }

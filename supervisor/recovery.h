@@ -21,7 +21,7 @@ struct recovery {
 	int64_t ready_us;  /* when the last worker was ready, monotonic */
 	unsigned restarts; /* in this life of the daemon */
 	unsigned streak;   /* of those, since it last lived well */
-	unsigned barren;   /* deaths in a row before READY */
+	unsigned barren;   /* deaths in a row without a step */
 	char death[200];   /* the last one */
 	int64_t death_ms;  /* wall clock */
 	bool replays;	   /* progress is known of the present worker */
@@ -34,6 +34,8 @@ void recovery_begin(struct job *);
 void recovery_tick(struct job *, int64_t now_us);
 /* It is ready. */
 void recovery_ready(struct job *);
+/* It has answered something that waited. */
+void recovery_step(struct job *);
 /* Another one would not come further either. */
 bool recovery_is_hopeless(const struct job *);
 /* No successor is wanted any more. */
