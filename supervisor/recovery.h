@@ -22,16 +22,21 @@ struct recovery {
 	unsigned restarts; /* in this life of the daemon */
 	unsigned streak;   /* of those, since it last lived well */
 	unsigned barren;   /* deaths in a row before READY */
+	unsigned crash;	   /* signal that it died of by its own hand */
 	char death[200];   /* the last one */
 	int64_t death_ms;  /* wall clock */
 	bool replays;	   /* progress is known of the present worker */
 	struct msg_progress progress;
 };
 
+/* Its process has ended with this status; the next one is told of a crash. */
+void recovery_died(struct job *, int status);
 /* The worker has died: plan its successor. */
 void recovery_begin(struct job *);
 /* Start it when its time has come. */
 void recovery_tick(struct job *, int64_t now_us);
+/* An entry that killed is put aside: that is a step further. */
+void recovery_advanced(struct job *);
 /* It is ready. */
 void recovery_ready(struct job *);
 /* Another one would not come further either. */
