@@ -176,11 +176,16 @@ aside_clear(struct aside *a)
 }
 
 const struct aside_record *
-aside_find(const struct aside *a, uint64_t seq)
+aside_find(const struct aside *a, const struct journal_entry *e)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (a->record[i].seq == seq)
-			return &a->record[i];
+	const struct aside_record *rec;
+
+	for (size_t i = 0; i < a->n; i++) {
+		rec = &a->record[i];
+		if (rec->seq == e->seq && rec->token == e->token &&
+		    rec->receipt_ms == e->receipt_ms)
+			return rec;
+	}
 	return NULL;
 }
 
@@ -250,6 +255,7 @@ static int
 list_it(struct aside *a, unsigned signal)
 {
 	struct aside_record rec = { .seq = a->entry.seq,
+		.token = a->entry.token,
 		.type = a->entry.type,
 		.bytes = a->entry.data_len,
 		.receipt_ms = a->entry.receipt_ms,

@@ -26,6 +26,7 @@
 
 #define ASIDE_RECORD_FIELDS(F, S)                                              \
 	F(S, U64, seq, 1, INFINITY)                                            \
+	F(S, U64, token, 0, INFINITY)                                          \
 	F(S, U8, type, JOURNAL_OPEN, JOURNAL_CLOSE)                            \
 	F(S, U64, bytes, 0, INFINITY) /* of its data */                        \
 	F(S, I64, receipt_ms, -INFINITY, INFINITY)                             \
@@ -51,8 +52,12 @@ struct aside {
 int aside_load(struct aside *) MUST_CHECK;
 void aside_clear(struct aside *);
 
-/* NULL: it is none of them. */
-const struct aside_record *aside_find(const struct aside *, uint64_t seq);
+/*
+ * NULL: it is none of them. By number, token and receipt: where syncs are not
+ * waited for, a loss of power lets another entry have the number.
+ */
+const struct aside_record *aside_find(
+    const struct aside *, const struct journal_entry *);
 /* Its file is there. */
 bool aside_has_file(const struct aside_record *);
 

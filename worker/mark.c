@@ -94,15 +94,17 @@ read_page(struct mark *m, struct page *page)
 	return 1;
 }
 
-/* The journal's number is what lasts; a token is of one life of the daemon. */
+/*
+ * By both: where syncs are not waited for, a loss of power lets another entry
+ * have the number.
+ */
 static int
 find(const struct mark *m, uint64_t seq, uint64_t token)
 {
 	for (int i = 0; i < SUSPECTS; i++) {
 		const struct suspect *s = &m->suspect[i];
 
-		if (s->deaths > 0 && s->seq == seq &&
-		    (seq != 0 || s->token == token))
+		if (s->deaths > 0 && s->seq == seq && s->token == token)
 			return i;
 	}
 	return -1;

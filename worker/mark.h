@@ -34,7 +34,7 @@ void mark_free(struct mark *);
 void mark_take(struct mark *, uint64_t seq, uint64_t token);
 void mark_drop(struct mark *);
 
-/* The signal of which it was condemned; 0: it was not. seq 0: by its token. */
+/* The signal of which it was condemned; 0: it was not. seq 0: not journaled. */
 unsigned mark_condemns(const struct mark *, uint64_t seq, uint64_t token);
 /* It has been dealt with. Returns 0, or -1 with errno. */
 int mark_forget(struct mark *, uint64_t seq, uint64_t token) MUST_CHECK;

@@ -165,7 +165,7 @@ put_aside(struct restore *r, int64_t deadline_us)
 	/* Not before it is in the list. */
 	if (mark_forget(r->analysis->mark, e->seq, e->token) == -1)
 		log_warn(MARK_FILE);
-	if (tell_aside(r, aside_find(&r->aside, e->seq)) == -1 ||
+	if (tell_aside(r, aside_find(&r->aside, e)) == -1 ||
 	    pass_over(r, e, r->condemned) == -1)
 		return -1;
 	r->condemned = 0;
@@ -204,7 +204,7 @@ fail_condemned(struct restore *r)
 static int
 begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 {
-	const struct aside_record *rec = aside_find(&r->aside, e->seq);
+	const struct aside_record *rec = aside_find(&r->aside, e);
 
 	if (rec != NULL)
 		return pass_over(r, e, rec->signal);
