@@ -14,10 +14,12 @@
 #include "common/disk.h"
 #include "common/log.h"
 #include "common/resultsdb.h"
+#include "common/sqlvfs.h"
 #include "common/sqlx.h"
+#include "common/verify.h"
 #include "common/wire.h"
 
-#define NEW_FILE "new.db" /* until it is complete */
+#define NEW_FILE RESULTSDB_NEW_FILE
 
 static const char schema_sql[] =
     "CREATE TABLE meta ("
@@ -129,9 +131,12 @@ path_join(char dst[PATH_MAX], const char *dir, const char *file)
 static sqlite3 *
 file_open(const char *path, int flags)
 {
+	const char *vfs = sqlvfs_name();
 	sqlite3 *db = NULL;
 
-	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+	if (vfs == NULL)
+		return NULL;
+	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, vfs) !=
 	    SQLITE_OK) {
 		if (db == NULL) {
 			errno = ENOMEM;
@@ -177,6 +182,16 @@ schema_create(sqlite3 *db)
 	return sqlx_exec(db, "COMMIT");
 }
 
+static sqlite3 *
+close_failed(sqlite3 *db)
+{
+	int saved = errno;
+
+	resultsdb_close(db);
+	errno = saved;
+	return NULL;
+}
+
 static const char *const companions[] = { "-wal", "-shm", "" };
 
 /* Give the three files of a database their name, the database itself last. */
@@ -191,7 +206,11 @@ files_publish(const char *dir)
 			return -1;
 		snprintf(
 		    name, sizeof(name), RESULTSDB_FILE "%s", companions[i]);
-		if (path_join(to, dir, name) == -1 || rename(from, to) == -1)
+		if (path_join(to, dir, name) == -1)
+			return -1;
+		/* Where this was cut off before, companions have moved. */
+		if (rename(from, to) == -1 &&
+		    (errno != ENOENT || companions[i][0] == '\0'))
 			return -1;
 	}
 	return disk_sync_dir(dir);
@@ -213,33 +232,47 @@ files_discard(const char *dir)
  * Made under another name and renamed when complete and closed, so that no
  * reader ever meets a database without tables or without its -wal.
  */
-static int
-file_create(const char *dir)
+sqlite3 *
+resultsdb_new_begin(const char *dir)
 {
 	char path[PATH_MAX];
 	sqlite3 *db;
-	int rc = -1;
 
 	files_discard(dir);
 	if (path_join(path, dir, NEW_FILE) == -1)
-		return -1;
+		return NULL;
 	db = file_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (db == NULL)
-		return -1;
-	if (sqlx_exec(db, "PRAGMA auto_vacuum=INCREMENTAL") == 0 &&
+		return NULL;
+	if (sqlvfs_reserve(db) == 0 &&
+	    sqlx_exec(db, "PRAGMA auto_vacuum=INCREMENTAL") == 0 &&
 	    writer_setup(db) == 0 && schema_create(db) == 0)
-		rc = 0;
-	resultsdb_close(db);
-	if (rc == -1)
-		return -1;
-	if (files_publish(dir) == -1) {
-		int saved = errno;
+		return db;
+	return close_failed(db);
+}
 
-		log_warn("%s: cannot name %s", dir, RESULTSDB_FILE);
-		errno = saved;
+int
+resultsdb_new_publish(const char *dir)
+{
+	int saved;
+
+	if (files_publish(dir) == 0)
+		return 0;
+	saved = errno;
+	log_warn("%s: cannot name %s", dir, RESULTSDB_FILE);
+	errno = saved;
+	return -1;
+}
+
+static int
+file_create(const char *dir)
+{
+	sqlite3 *db = resultsdb_new_begin(dir);
+
+	if (db == NULL)
 		return -1;
-	}
-	return 0;
+	resultsdb_close(db);
+	return resultsdb_new_publish(dir);
 }
 
 /* The row of meta: 0, or -1 with EBADMSG when it is damaged. */
@@ -287,17 +320,101 @@ version_check(sqlite3 *db)
 	log_warnx("%s: version %ju, this program reads %d",
 	    sqlite3_db_filename(db, "main"), (uintmax_t)version,
 	    RESULTSDB_VERSION);
+	errno = ENOTSUP;
+	return -1;
+}
+
+/* Say what a walk over the WAL has found. */
+static void
+log_report(void *arg, const char *path, uint64_t offset, const char *what)
+{
+	(void)arg;
+	log_warnx("%s: damaged at byte %ju: %s", path, (uintmax_t)offset, what);
+}
+
+/* What SQLite would pass over: an empty file, one of another kind, a WAL. */
+static int
+file_check(const char *path, bool writer)
+{
+	int rc = sqlvfs_probe(path);
+
+	if (rc == 1)
+		log_warnx(
+		    "%s: made by a version without checksums of pages", path);
+	if (rc == 0 && writer)
+		rc = verify_wal(path, log_report, NULL);
+	if (rc > 0) {
+		errno = EBADMSG;
+		rc = -1;
+	}
+	return rc;
+}
+
+/*
+ * The number in the file alone, without its WAL; 0 when it cannot be told. It
+ * is greater than the one with the WAL when that has lost commits which were
+ * folded in: then pages of several ages stand side by side.
+ */
+static uint64_t
+folded_seq(const char *path)
+{
+	const char *vfs = sqlvfs_name_unchecked();
+	char uri[3 * PATH_MAX + 32], *p = uri + 5;
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	uint64_t seq = 0;
+
+	strlcpy(uri, "file:", sizeof(uri));
+	for (const char *c = path; *c != '\0'; c++, p += strlen(p))
+		snprintf(p, 4, strchr("%?#", *c) == NULL ? "%c" : "%%%02x", *c);
+	strlcat(uri, "?immutable=1", sizeof(uri));
+	if (vfs != NULL &&
+	    sqlite3_open_v2(uri, &db,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+		vfs) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, "SELECT version, applied_seq, crc FROM meta",
+		-1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW) {
+		seq = (uint64_t)sqlite3_column_int64(st, 1);
+		if (sqlite3_column_int64(st, 2) !=
+		    meta_crc((uint64_t)sqlite3_column_int64(st, 0), seq))
+			seq = 0;
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return seq;
+}
+
+static int
+wal_check(sqlite3 *db, const char *path)
+{
+	uint64_t seq, folded = folded_seq(path);
+
+	if (resultsdb_get_seq(db, &seq) == -1)
+		return -1;
+	if (folded <= seq)
+		return 0;
+	log_warnx("%s-wal: damaged: it ends at entry %ju, and entry %ju is in "
+		  "the database already",
+	    path, (uintmax_t)seq, (uintmax_t)folded);
 	errno = EBADMSG;
 	return -1;
 }
 
-static sqlite3 *
-close_failed(sqlite3 *db)
+sqlite3 *
+resultsdb_open_damaged(const char *dir)
 {
-	int saved = errno;
+	const char *vfs = sqlvfs_name_unchecked();
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
 
-	resultsdb_close(db);
-	errno = saved;
+	if (vfs == NULL || path_join(path, dir, RESULTSDB_FILE) == -1)
+		return NULL;
+	if (sqlite3_open_v2(path, &db,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs) == SQLITE_OK)
+		return db;
+	sqlite3_close(db);
+	errno = EBADMSG;
 	return NULL;
 }
 
@@ -313,10 +430,13 @@ resultsdb_open_writer(const char *dir, bool create)
 		if (errno != ENOENT || !create || file_create(dir) == -1)
 			return NULL;
 	}
+	if (file_check(path, true) == -1)
+		return NULL;
 	db = file_open(path, SQLITE_OPEN_READWRITE);
 	if (db == NULL)
 		return NULL;
-	if (writer_setup(db) == -1 || version_check(db) == -1)
+	if (version_check(db) == -1 || wal_check(db, path) == -1 ||
+	    writer_setup(db) == -1)
 		return close_failed(db);
 	return db;
 }
@@ -353,6 +473,8 @@ resultsdb_open_reader(const char *dir)
 		errno = EBADMSG;
 		return NULL;
 	}
+	if (file_check(path, false) == -1)
+		return NULL;
 	db = file_open(path, SQLITE_OPEN_READONLY);
 	if (db == NULL)
 		return NULL;

@@ -23,7 +23,8 @@
 struct sqlite3;
 
 #define RESULTSDB_FILE "results.db"
-#define RESULTSDB_VERSION 1
+#define RESULTSDB_NEW_FILE "new.db" /* until it is complete */
+#define RESULTSDB_VERSION 2
 
 /* A recovery takes milliseconds; a lock for longer is a stopped process. */
 #define RESULTSDB_BUSY_TIMEOUT_MS 2000
@@ -39,8 +40,8 @@ struct sqlite3;
  * create  make it when it is not there
  *
  * Returns the database (resultsdb_close), or NULL with errno: ENOENT (not
- * there and not to be made), EBADMSG (damaged, or made by another version),
- * ENOSPC, ENOMEM, EBUSY, EIO. All but ENOENT are logged.
+ * there and not to be made), EBADMSG (damaged, or without checksums of pages),
+ * ENOTSUP (made by another version), ENOSPC, ENOMEM, EBUSY, EIO. All but ENOENT are logged.
  */
 struct sqlite3 *resultsdb_open_writer(const char *dir, bool create);
 
@@ -49,6 +50,16 @@ struct sqlite3 *resultsdb_open_writer(const char *dir, bool create);
  * when the writer has not finished making the file.
  */
 struct sqlite3 *resultsdb_open_reader(const char *dir);
+
+/*
+ * To put a whole file in the place of a damaged one: what can be read of that,
+ * unchecked but for the sums of its rows, and an empty database that
+ * resultsdb_new_publish gives its name once it is filled and closed. NULL or
+ * -1 with errno.
+ */
+struct sqlite3 *resultsdb_open_damaged(const char *dir);
+struct sqlite3 *resultsdb_new_begin(const char *dir);
+int resultsdb_new_publish(const char *dir) MUST_CHECK;
 
 /* Rolls back what is under way. A writer's WAL is folded in and emptied. */
 void resultsdb_close(struct sqlite3 *); /* NULL is fine */

@@ -13,6 +13,8 @@ sqlx_errno(sqlite3 *db)
 {
 	int sys = sqlite3_system_errno(db);
 
+	if (sqlite3_extended_errcode(db) == SQLITE_IOERR_DATA)
+		return EBADMSG;
 	switch (sqlite3_errcode(db) & 0xff) {
 	case SQLITE_FULL:
 		return ENOSPC;

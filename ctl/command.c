@@ -55,6 +55,12 @@ static const struct args_form key_revoke_options[] = {
 	END,
 };
 
+static const struct args_form journal_options[] = {
+	{ 'e', "entry", "NUMBER", "only this entry", false },
+	{ 0, "data", NULL, "print what was posted, as it was posted", false },
+	END,
+};
+
 static const struct command commands[] = {
 	{ "user", "create", "NAME", 1, 1, "create a user", user_create_options, false, cmd_user_create },
 	{ "user", "list", "[NAME]", 0, 1, "list users, or one of them", list_options, false, cmd_user_list },
@@ -67,6 +73,7 @@ static const struct command commands[] = {
 	{ "key", "list", "", 0, 0, "list API keys", key_list_options, false, cmd_key_list },
 	{ "key", "expire", "ID DURATION", 2, 2, "let an API key end so long from now", no_options, false, cmd_key_expire },
 	{ "key", "revoke", "[ID ...]", 0, SIZE_MAX, "end API keys for ever", key_revoke_options, false, cmd_key_revoke },
+	{ NULL, "journal", "DIR", 1, 1, "print the journal in the directory of a job", journal_options, true, cmd_journal },
 	{ NULL, "help", "[COMMAND ...]", 0, 2, "say how a command is called", no_options, true, cmd_help },
 	{ NULL, "complete", "-- WORD ...", 1, SIZE_MAX, "list what the last word may become", no_options, true, cmd_complete },
 };

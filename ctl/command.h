@@ -72,6 +72,7 @@ int cmd_user_role(struct ctl *);
 int cmd_user_enable(struct ctl *);
 int cmd_user_disable(struct ctl *);
 int cmd_user_revoke(struct ctl *);
+int cmd_journal(struct ctl *);
 int cmd_key_create(struct ctl *);
 int cmd_key_list(struct ctl *);
 int cmd_key_expire(struct ctl *);

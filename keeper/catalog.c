@@ -3,21 +3,28 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/disk.h"
 #include "common/log.h"
+#include "common/sqlvfs.h"
 #include "common/sqlx.h"
+#include "common/verify.h"
 #include "keeper/catalog.h"
 #include "keeper/settings.h"
 #include "keeper/userdb.h"
 
 /* Nobody else writes; an administrator may be looking. */
 #define BUSY_TIMEOUT_MS 5000
+
+#define NEW_FILE "catalog.new"
 
 static const char jobs_sql[] =
     "CREATE TABLE meta ("
@@ -42,7 +49,10 @@ static const char jobs_sql[] =
  * What each version adds to the one before it: an older catalogue is brought
  * up to date in place, a new one goes through all of them.
  */
-static const char *const steps[CATALOG_VERSION] = { jobs_sql, userdb_schema };
+static const char *const steps[CATALOG_VERSION] = {
+	jobs_sql, userdb_schema,
+	"", /* room for checksums of pages: see convert */
+};
 
 #define JOB_COLUMNS                                                            \
 	"incarnation, job_id, config, create_time_ms, finished_time_ms,"       \
@@ -249,7 +259,7 @@ schema_ensure(sqlite3 *db)
 static int
 integrity_check(sqlite3 *db)
 {
-	sqlite3_stmt *st = sqlx_prepare(db, "PRAGMA quick_check(1)");
+	sqlite3_stmt *st = sqlx_prepare(db, "PRAGMA integrity_check(1)");
 	const char *text = NULL;
 	int rc = -1;
 
@@ -276,6 +286,7 @@ db_setup(sqlite3 *db)
 	if (sqlx_exec(db,
 		"PRAGMA journal_mode=WAL;"
 		"PRAGMA synchronous=FULL;"
+		"PRAGMA wal_autocheckpoint=1;" /* the file has all */
 		"PRAGMA foreign_keys=ON;"
 		"PRAGMA temp_store=MEMORY") == -1)
 		return -1;
@@ -284,19 +295,114 @@ db_setup(sqlite3 *db)
 	return settings_ensure(db);
 }
 
+/*
+ * A catalogue without checksums is written anew with them, under another name
+ * that it gives up when it is whole. Its WAL goes before that: it must not
+ * meet the new file.
+ */
+static int
+convert(void)
+{
+	sqlite3 *db = NULL;
+	int rc = -1, fd;
+
+	if (unlink(NEW_FILE) == -1 && errno != ENOENT)
+		return -1;
+	if (sqlite3_open_v2(CATALOG_FILE, &db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+		sqlvfs_name_unchecked()) == SQLITE_OK &&
+	    integrity_check(db) == 0 && sqlvfs_reserve(db) == 0)
+		rc = sqlx_exec(db,
+		    "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=DELETE;"
+		    "VACUUM INTO '" NEW_FILE "'");
+	else
+		sqlx_fail(db, "convert");
+	sqlite3_close(db);
+	if (rc == -1)
+		return -1;
+	fd = open(NEW_FILE, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd) == 0 && rename(NEW_FILE, CATALOG_FILE) == 0
+	    ? disk_sync_dir(".")
+	    : -1;
+	close(fd);
+	if (rc == 0)
+		log_info(CATALOG_FILE ": written anew with checksums");
+	return rc;
+}
+
+/*
+ * A new one is made under another name as well: half of it would look like
+ * damage. A WAL without its database is of no use to anybody.
+ */
+static int
+make_new(void)
+{
+	sqlite3 *db = NULL;
+	int rc = -1;
+
+	if ((unlink(NEW_FILE) == -1 && errno != ENOENT) ||
+	    (unlink(CATALOG_FILE "-wal") == -1 && errno != ENOENT))
+		return -1;
+	if (sqlite3_open_v2(NEW_FILE, &db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		    SQLITE_OPEN_NOMUTEX,
+		sqlvfs_name()) != SQLITE_OK)
+		sqlx_fail(db, "open");
+	else if (sqlvfs_reserve(db) == 0 &&
+	    sqlx_exec(db, "PRAGMA temp_store=MEMORY") == 0)
+		rc = schema_ensure(db);
+	sqlite3_close(db);
+	if (rc == -1 || rename(NEW_FILE, CATALOG_FILE) == -1)
+		return -1;
+	return disk_sync_dir(".");
+}
+
+static void
+log_report(void *arg, const char *path, uint64_t offset, const char *what)
+{
+	(void)arg;
+	log_warnx("%s: damaged at byte %ju: %s", path, (uintmax_t)offset, what);
+}
+
+/*
+ * What SQLite would pass over without a word: an empty file, which is a new
+ * database to it, and a WAL that is wrong before its end. All pages are read
+ * by integrity_check.
+ */
+static int
+file_ready(void)
+{
+	int rc = sqlvfs_probe(CATALOG_FILE);
+
+	if (rc == -1)
+		return errno == ENOENT ? make_new() : -1;
+	rc = verify_wal(CATALOG_FILE, log_report, NULL) == 0 ? rc : -1;
+	if (rc == 1)
+		return convert();
+	if (rc == -1)
+		errno = EBADMSG;
+	return rc;
+}
+
 struct catalog *
 catalog_open(void)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
+	const char *vfs = sqlvfs_name();
 	uint64_t last;
 	int saved;
 
-	if (c == NULL)
-		return NULL;
+	if (c == NULL || vfs == NULL)
+		goto fail;
+	if (file_ready() == -1) {
+		log_warn(CATALOG_FILE);
+		goto fail;
+	}
 	if (sqlite3_open_v2(CATALOG_FILE, &c->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-		    SQLITE_OPEN_NOMUTEX,
-		NULL) != SQLITE_OK) {
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+		vfs) != SQLITE_OK) {
 		sqlx_fail(c->db, "open");
 		goto fail;
 	}

@@ -15,7 +15,7 @@ struct catalog;
 struct sqlite3;
 
 #define CATALOG_FILE "catalog.db"
-#define CATALOG_VERSION 2
+#define CATALOG_VERSION 3
 
 /*
  * Open, or make, the catalogue in the current directory; one of an earlier

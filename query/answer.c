@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
+#include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "query/answer.h"
 #include "query/cutoff.h"
@@ -54,6 +55,17 @@ progress_cb(void *arg)
 	return !a->out->streaming && clock_mono_us() > a->give_up_us;
 }
 
+/* Which of its files; a client is told no path of the machine. */
+static const char *
+damaged_file(void)
+{
+	size_t len = strlen(sqlvfs_damage()->path);
+
+	return len > 4 && strcmp(sqlvfs_damage()->path + len - 4, "-wal") == 0
+	    ? RESULTSDB_FILE "-wal"
+	    : RESULTSDB_FILE;
+}
+
 /*
  * Turn errno into the client's error. A row that was reported already by
  * fail_row keeps its text.
@@ -74,6 +86,11 @@ fail(struct answer *a)
 	if (e == EBUSY)
 		return apierr_set(a->err, 503, E_STATUS,
 		    "the results of job [%s] are busy", job);
+	if (e == EBADMSG && sqlvfs_damage()->path[0] != '\0')
+		return apierr_set(a->err, 500, E_EXCEPTION,
+		    "the results of job [%s] are damaged: %s/%s, byte %ju", job,
+		    a->req->directory, damaged_file(),
+		    (uintmax_t)sqlvfs_damage()->offset);
 	if (e == EBADMSG)
 		return apierr_set(a->err, 500, E_EXCEPTION,
 		    "the results of job [%s] are damaged: %s/%s", job,

@@ -19,12 +19,16 @@
 #include "supervisor/retention.h"
 #include "supervisor/server.h"
 
-/* A worker that broke the rules, or cannot be talked to. */
+/*
+ * A worker that broke the rules is wrong, not unlucky: the next one would be,
+ * too, so the job has failed.
+ */
 static void
 worker_bad(struct job *job, const char *what, const char *detail)
 {
 	char text[sizeof(job->death)];
 
+	job->refused = true;
 	snprintf(text, sizeof(text), "worker %.60s%.130s", what, detail);
 	job_process_kill(job, false, text);
 }
@@ -174,8 +178,10 @@ answered_op(struct job *job, uint32_t request, enum op_kind kind)
 {
 	struct op *op = op_find(job, request);
 
-	if (op != NULL && op->in_line && op->kind == kind)
+	if (op != NULL && op->in_line && op->kind == kind) {
+		recovery_step(job);
 		return op;
+	}
 	worker_bad(job, "answered what was not asked", "");
 	return NULL;
 }
@@ -231,7 +237,7 @@ on_quarantined(struct job *job, uint32_t request, const void *msg)
 	(void)request;
 	if (rc == 0)
 		return;
-	recovery_advanced(job);
+	recovery_step(job);
 	if (rc == 1)
 		log_warnx("job %s: entry %" PRIu64 " is in quarantine", job->id,
 		    m->entry);
@@ -307,8 +313,11 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == 0) {
-		job->refused = chan_state(job->chan) == IN_START;
+		bool opening = chan_state(job->chan) == IN_START;
+
 		worker_bad(job, "failed: ", e.link[0].reason);
+		/* An open job's worker may fail of what another one does not. */
+		job->refused = opening;
 		return;
 	}
 	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {
@@ -322,6 +331,8 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 	/* An upload that was dropped here may fail there: nobody asks. */
 	if (op == NULL)
 		return;
+	if (op->in_line)
+		recovery_step(job);
 	call = op_finish(op);
 	if (call != NULL)
 		call_error(call, &e);

@@ -21,9 +21,9 @@
 #define GOOD_LIFE_US (INT64_C(5) * 60 * 1000000)
 
 /*
- * Deaths in a row before READY. An entry that kills is put aside at its second
- * death, which is a step further; what is left after as many without any step
- * is no accident. With the pauses between them they take about four minutes.
+ * Deaths in a row without a step: without an answer to anything that waits, or
+ * before READY when nothing does. So many are no accident. With the pauses
+ * between them they take about four minutes.
  */
 #define BARREN_MAX 10
 
@@ -53,12 +53,6 @@ recovery_died(struct job *job, int status)
 	for (size_t i = 0; WIFSIGNALED(status) && i < NELEM(own_hand); i++)
 		if (WTERMSIG(status) == own_hand[i])
 			job->recovery.crash = (unsigned)own_hand[i];
-}
-
-void
-recovery_advanced(struct job *job)
-{
-	job->recovery.barren = 0;
 }
 
 void
@@ -99,8 +93,15 @@ void
 recovery_ready(struct job *job)
 {
 	job->recovery.ready_us = clock_mono_us();
-	job->recovery.barren = 0;
 	job->recovery.replays = false;
+	if (job->nline == 0 && !job->close_asked)
+		job->recovery.barren = 0;
+}
+
+void
+recovery_step(struct job *job)
+{
+	job->recovery.barren = 0;
 }
 
 bool

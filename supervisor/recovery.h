@@ -21,7 +21,7 @@ struct recovery {
 	int64_t ready_us;  /* when the last worker was ready, monotonic */
 	unsigned restarts; /* in this life of the daemon */
 	unsigned streak;   /* of those, since it last lived well */
-	unsigned barren;   /* deaths in a row before READY */
+	unsigned barren;   /* deaths in a row without a step */
 	unsigned crash;	   /* signal that it died of by its own hand */
 	char death[200];   /* the last one */
 	int64_t death_ms;  /* wall clock */
@@ -35,10 +35,10 @@ void recovery_died(struct job *, int status);
 void recovery_begin(struct job *);
 /* Start it when its time has come. */
 void recovery_tick(struct job *, int64_t now_us);
-/* An entry that killed is put aside: that is a step further. */
-void recovery_advanced(struct job *);
 /* It is ready. */
 void recovery_ready(struct job *);
+/* It has answered something that waited, or put an entry aside that killed. */
+void recovery_step(struct job *);
 /* Another one would not come further either. */
 bool recovery_is_hopeless(const struct job *);
 /* No successor is wanted any more. */

@@ -94,8 +94,8 @@ expect_completed(const char *words, const char *want)
 
 Test(ctl_command, shells_can_complete_every_word)
 {
-	expect_completed("", "user\nkey\nhelp\ncomplete\n");
-	expect_completed("-u unix:/x us", "user\nkey\nhelp\ncomplete\n");
+	expect_completed("", "user\nkey\njournal\nhelp\ncomplete\n");
+	expect_completed("-u unix:/x us", "user\nkey\njournal\nhelp\ncomplete\n");
 	expect_completed("key ", "create\nlist\nexpire\nrevoke\n");
 	expect_completed("key -q l", "create\nlist\nexpire\nrevoke\n");
 	expect_completed("key list ", "");

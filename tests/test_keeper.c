@@ -10,6 +10,7 @@
 
 #include "common/apierr.h"
 #include "common/log.h"
+#include "common/sqlvfs.h"
 #include "keeper/catalog.h"
 #include "keeper/jobdirs.h"
 #include "tests/childproc.h"
@@ -394,7 +395,9 @@ edit_catalog(const char *sql)
 {
 	sqlite3 *db;
 
-	cr_assert_eq(sqlite3_open("catalog.db", &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_open_v2("catalog.db", &db, SQLITE_OPEN_READWRITE,
+			 sqlvfs_name()),
+	    SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
 	    sqlite3_errmsg(db));
 	cr_assert_eq(sqlite3_close(db), SQLITE_OK);

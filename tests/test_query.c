@@ -862,7 +862,7 @@ Test(query, a_file_that_is_no_database_is_an_error)
 		cr_assert_geq(fputs("no database", f), 0);
 	fclose(f);
 	expect_error(&r, 500, E_EXCEPTION,
-	    "the results of job [j] are damaged: j.1/results.db");
+	    "the results of job [j] are damaged: j.1/results.db, byte 0");
 }
 
 static bool

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "common/sqlvfs.h"
 #include "keeper/catalog.h"
 #include "tests/childproc.h"
 #include "tests/killpoint.h"
@@ -272,7 +273,9 @@ sql(const char *text)
 {
 	sqlite3 *db;
 
-	cr_assert_eq(sqlite3_open(CATALOG_FILE, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_open_v2(CATALOG_FILE, &db, SQLITE_OPEN_READWRITE,
+			 sqlvfs_name()),
+	    SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s",
 	    sqlite3_errmsg(db));
 	sqlite3_close(db);

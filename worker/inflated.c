@@ -27,7 +27,7 @@ struct inflated {
 };
 
 struct inflated *
-inflated_new(const char *path)
+inflated_new_memory(const char *path)
 {
 	struct inflated *f = calloc(1, sizeof(*f));
 	int saved;
@@ -37,9 +37,24 @@ inflated_new(const char *path)
 	f->fd = -1;
 	f->block = malloc(SEGPACK_BLOCK_BYTES);
 	if (f->block == NULL ||
-	    disk_map(path, &f->packed, &f->packed_len) == -1)
-		goto fail;
+	    disk_map(path, &f->packed, &f->packed_len) == -1) {
+		saved = errno;
+		inflated_free(f);
+		errno = saved;
+		return NULL;
+	}
 	segunpack_init(&f->unpack, f->packed, f->packed_len);
+	return f;
+}
+
+struct inflated *
+inflated_new(const char *path)
+{
+	struct inflated *f = inflated_new_memory(path);
+	int saved;
+
+	if (f == NULL)
+		return NULL;
 	f->fd =
 	    open(INFLATED_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 	if (f->fd == -1 && errno != ENOSPC && errno != EDQUOT)

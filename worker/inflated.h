@@ -16,6 +16,8 @@ struct inflated;
 
 /* The file is mapped until inflated_free. NULL with errno. */
 struct inflated *inflated_new(const char *path);
+/* The same in memory: for those who must leave the directory as it is. */
+struct inflated *inflated_new_memory(const char *path);
 /*
  * Unpack a block. Returns 1: more is left; 0: the end; -1 with errno: the disk
  * fails, or memory is out. Damage is an early end.

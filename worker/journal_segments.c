@@ -44,9 +44,9 @@ segment_file(char *dst, const struct segment *seg)
 	    dst, seg->first_seq, seg->packed ? PACKED_SUFFIX : SEGMENT_SUFFIX);
 }
 
-/* The number in a segment's name; 0 for any other name. */
+/* The number in a name with this suffix; 0 for any other name. */
 static uint64_t
-segment_number(const char *name, const char *suffix)
+name_number(const char *name, const char *suffix)
 {
 	char *end;
 	uint64_t n;
@@ -57,6 +57,17 @@ segment_number(const char *name, const char *suffix)
 	errno = 0;
 	n = strtoull(name, &end, 10);
 	return errno == 0 ? n : 0;
+}
+
+bool
+segment_parse(struct segment *seg, const char *name)
+{
+	uint64_t plain = name_number(name, SEGMENT_SUFFIX);
+	uint64_t packed = name_number(name, PACKED_SUFFIX);
+
+	*seg = (struct segment){ .first_seq = plain != 0 ? plain : packed,
+		.packed = packed != 0 };
+	return seg->first_seq != 0;
 }
 
 static struct segment *
@@ -119,28 +130,24 @@ remove_unfinished(const char *path)
 static int
 note_name(void *arg, const char *name)
 {
-	uint64_t plain = segment_number(name, SEGMENT_SUFFIX);
-	uint64_t packed = segment_number(name, PACKED_SUFFIX);
 	struct journal *j = arg;
-	struct segment *seg;
+	struct segment *seg, found;
 
 	if (strcmp(name, SEGMENT_NEW) == 0)
 		remove_unfinished(JOURNAL_DIR "/" SEGMENT_NEW);
 	else if (strcmp(name, SEGMENT_PACK) == 0)
 		remove_unfinished(JOURNAL_DIR "/" SEGMENT_PACK);
-	if (plain == 0 && packed == 0)
+	if (!segment_parse(&found, name))
 		return 0;
 	seg = segments_grow(j);
 	if (seg == NULL)
 		return -1;
-	*seg = (struct segment){ .first_seq = plain != 0 ? plain : packed,
-		.packed = packed != 0 };
+	*seg = found;
 	return 0;
 }
 
-/* The plain one of two comes first. */
-static int
-compare_segments(const void *a, const void *b)
+int
+segment_compare(const void *a, const void *b)
 {
 	const struct segment *x = a, *y = b;
 
@@ -189,7 +196,7 @@ segments_list(struct journal *j)
 		return -1;
 	if (j->nsegments > 1)
 		qsort(j->segment, j->nsegments, sizeof(*j->segment),
-		    compare_segments);
+		    segment_compare);
 	drop_second(j);
 	return note_sizes(j);
 }

@@ -72,6 +72,10 @@ const char *segment_path(char *dst, uint64_t first_seq);
 const char *segment_packed_path(char *dst, uint64_t first_seq);
 /* Where it is: one of these two. */
 const char *segment_file(char *dst, const struct segment *);
+/* What the name of a file says; false when it is not that of a segment. */
+bool segment_parse(struct segment *, const char *name);
+/* For qsort(3): by number; the plain one of two of a number comes first. */
+int segment_compare(const void *, const void *);
 
 /* Fill the list from the directory. Returns 0, or -1 with errno. */
 int segments_list(struct journal *) MUST_CHECK;

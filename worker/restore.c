@@ -10,6 +10,7 @@
 #include "worker/aside.h"
 #include "worker/mark.h"
 #include "worker/restore.h"
+#include "worker/salvage.h"
 #include "worker/snapdir.h"
 #include "worker/spool.h"
 
@@ -244,7 +245,8 @@ finish(struct restore *r, uint64_t *progress)
 	analysis_mute(r->analysis, false);
 	r->analysis->applied_seq = last;
 	/* Where the journal may lag behind the results, or was cut. */
-	if ((!closed || r->policy != SYNC_ALWAYS) && ask_results(r) == -1)
+	if ((!closed || r->policy != SYNC_ALWAYS || salvage_is_marked()) &&
+	    ask_results(r) == -1)
 		return -1;
 	if (r->asked && r->results_seq > last) {
 		log_warnx("journal: results are there up to entry %" PRIu64

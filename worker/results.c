@@ -13,6 +13,7 @@
 #include "common/sqlx.h"
 #include "worker/resultnames.h"
 #include "worker/results.h"
+#include "worker/salvage.h"
 
 #define RESULTS_DIR "results"
 
@@ -164,14 +165,27 @@ statements_prepare(struct results *r)
 	return 0;
 }
 
+/* For the next start, which replays; errno is left as it is. */
+static void
+note_damage(void)
+{
+	int saved = errno;
+
+	if (saved == EBADMSG)
+		salvage_mark();
+	errno = saved;
+}
+
 static int
 file_open(struct results *r, bool create)
 {
 	if (r->db != NULL)
 		return 0;
 	r->db = resultsdb_open_writer(RESULTS_DIR, create);
-	if (r->db == NULL)
+	if (r->db == NULL) {
+		note_damage();
 		return -1;
+	}
 	r->wal_pages = 0;
 	r->wal_fold_at = WAL_FOLD_PAGES;
 	sqlite3_wal_hook(r->db, wal_cb, r);
@@ -181,6 +195,7 @@ file_open(struct results *r, bool create)
 	    resultsdb_get_seq(r->db, &r->seq_in) == -1) {
 		int saved = errno;
 
+		note_damage();
 		file_close(r);
 		errno = saved;
 		return -1;
@@ -192,6 +207,7 @@ file_open(struct results *r, bool create)
 static int
 spoil(struct results *r)
 {
+	note_damage();
 	if (r->error == 0)
 		r->error = errno == 0 ? EIO : errno;
 	errno = r->error;
@@ -337,12 +353,25 @@ results_mute(struct results *r, bool muted)
 	r->muted = muted;
 }
 
+/* At the start, where what is salvaged is followed by a replay. */
+static int
+open_or_salvage(struct results *r)
+{
+	if (!salvage_is_marked() && file_open(r, false) == 0)
+		return 0;
+	if (!salvage_is_marked())
+		return -1;
+	if (salvage_results() == -1)
+		return -1;
+	return file_open(r, false);
+}
+
 int
 results_applied_seq(struct results *r, uint64_t *seq)
 {
 	*seq = 0;
 	if (r->db == NULL) {
-		if (file_open(r, false) == -1) {
+		if (open_or_salvage(r) == -1) {
 			if (errno == ENOENT)
 				return 0;
 			errno = EIO;

@@ -367,6 +367,17 @@ class Daemon:
         self.put_job(job_id, config)
         self.open_job(job_id)
 
+    def fail_job(self, job_id):
+        """Let it fail: its worker dies, and the next one cannot open it."""
+        jobs = os.path.join(self.state_dir, "jobs")
+        own, = [os.path.join(jobs, name) for name in os.listdir(jobs)
+            if name.startswith(job_id + ".")]
+        os.rename(own, own + "-away")
+        os.kill(self.worker_pid(job_id), signal.SIGKILL)
+        wait_until(lambda: self.stats(job_id)["state"] == "failed", 10,
+            "failed")
+        os.rename(own + "-away", own)
+
     def try_post(self, job_id, records, base=ML, query="", headers=None,
             seconds=60):
         """POST to _data; records: bytes, text or a list of documents."""

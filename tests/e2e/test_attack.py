@@ -73,30 +73,32 @@ if kind == CLOSE:
         assert d.stats("j")["state"] == "closed", d.log()
 
 
+@timeout(200)       # for ten workers in a row
 def test_worker_that_says_it_is_idle_but_owes_an_answer():
     program = reacting(WORKER_OPEN, "if kind == PING: pong(payload)")
     with libexec(worker=program) as where, Daemon(libexec_dir=where,
-            watchdog_timeout="1s") as d:
+            watchdog_timeout="1s", max_restart_delay="1s") as d:
         d.make_job("j", job())
         d.make_job("idle", job())
         time.sleep(3)
-        answer = post_one(d)
+        answer = d.try_post("j", [at(0, v=1)], seconds=150)
         assert answer.status == 500, answer
         assert "watchdog" in answer.error["reason"], answer
         assert d.stats("idle")["state"] == "opened"
-        closing = d.request("POST", JOBS + "/idle/_close")
+        closing = d.request("POST", JOBS + "/idle/_close", seconds=150)
         assert closing.status == 500, "it never closes"
 
 
+@timeout(200)
 def test_worker_that_lives_on_behind_its_close():
     program = reacting(WORKER_OPEN, """
 if kind == PING: pong(payload)
 if kind == CLOSE: put(CLOSED, 0, span(b""))
 """)
     with libexec(worker=program) as where, Daemon(libexec_dir=where,
-            watchdog_timeout="1s") as d:
+            watchdog_timeout="1s", max_restart_delay="1s") as d:
         d.make_job("j", job())
-        close = d.request("POST", JOBS + "/j/_close")
+        close = d.request("POST", JOBS + "/j/_close", seconds=150)
         assert close.status == 500, close
         assert "watchdog" in close.error["reason"], close
 

@@ -67,7 +67,8 @@ def completed(line):
 
 
 def test_bash_completes_the_command_line():
-    assert completed("anomctl ") == ["user", "key", "help", "complete"]
+    assert completed("anomctl ") == ["user", "key", "journal", "help",
+        "complete"]
     assert completed("anomctl -u unix:/x k") == ["key"]
     assert completed("anomctl user ") == ["create", "list", "password", "role",
         "enable", "disable", "revoke"]

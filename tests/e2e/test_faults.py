@@ -613,7 +613,7 @@ def test_broken_catalogue_is_refused_at_start():
             f.write(b"\xff" * 4096)
         status, log = end_of_start(d)
         assert status == 1, (status, log)
-        assert "catalog.db: PRAGMA: file is not a database" in log, log
+        assert "catalog.db: damaged at byte 0: not the head of" in log, log
 
 
 def test_job_without_its_directory_says_so_in_one_line():

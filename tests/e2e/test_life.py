@@ -202,9 +202,8 @@ def test_failed_jobs_are_closed_by_force_only():
     with Daemon() as d:
         d.make_job("bad", job())
         d.make_job("good", job())
-        os.kill(d.worker_pid("bad"), signal.SIGKILL)
-        wait_until(lambda: state(d, "bad") == "failed", 10, "failed")
-        assert "signal 9" in d.stats("bad")["assignment_explanation"]
+        d.fail_job("bad")
+        assert "directory" in d.stats("bad")["assignment_explanation"]
         expect_error(post(d, "bad", "/_close"), 409, "status_exception",
             "cannot close job [bad] because it failed, use force close")
         expect_error(post(d, "_all", "/_close"), 409, "status_exception",
@@ -408,8 +407,7 @@ def test_errors_of_reset():
         d.make_job("j", job())
         expect_error(post(d, "j", "/_reset"), 409, "status_exception",
             "Can only reset a job when it is closed.")
-        os.kill(d.worker_pid("j"), signal.SIGKILL)
-        wait_until(lambda: state(d, "j") == "failed", 10, "failed")
+        d.fail_job("j")
         expect_error(post(d, "j", "/_reset"), 409, "status_exception",
             "Can only reset a job when it is closed.")
         d.close_job("j", query="?force=true")
@@ -546,8 +544,7 @@ def test_jobs_that_run_are_deleted_by_force_only():
         expect_error(close.answer(), 409, "status_exception",
             "Close job interrupted by kill request")
         d.make_job("j", job())
-        os.kill(d.worker_pid("j"), signal.SIGKILL)
-        wait_until(lambda: state(d, "j") == "failed", 10, "failed")
+        d.fail_job("j")
         expect_error(d.request("DELETE", path("j")), 409, "status_exception",
             text % "failed")
         d.delete_job("j", query="?force=true")

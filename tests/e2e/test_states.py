@@ -1,6 +1,5 @@
 """Requests that meet a job on its way from one state to another."""
 
-import glob
 
 from harness import *
 from hostile import libexec
@@ -128,20 +127,11 @@ def test_a_job_that_closes_cannot_be_opened_yet():
         d.open_job("j")
 
 
-def fail(d, job_id):
-    """Let it fail: its worker dies, and the next one cannot open it."""
-    [directory] = glob.glob(os.path.join(d.state_dir, "jobs", job_id + ".*"))
-    os.rename(directory, directory + "-away")
-    os.kill(d.worker_pid(job_id), signal.SIGKILL)
-    wait_until(lambda: state(d, job_id) == "failed", 10, "failed")
-    os.rename(directory + "-away", directory)
-
-
 def test_a_job_that_failed_is_opened_by_request():
     with Daemon() as d:
         d.make_job("j", job())
         d.post("j", [{"time": T0, "v": 1}])
-        fail(d, "j")
+        d.fail_job("j")
         assert d.open_job("j")["opened"] is True
         check_counts(d.stats("j")["data_counts"], processed_record_count=1)
 
@@ -152,7 +142,7 @@ def test_closing_leaves_out_what_is_being_deleted():
             d.make_job(name, dict(job(), groups=["g"]))
         d.make_job("k", dict(job(), groups=["h"]))
         d.close_job("j-1")
-        fail(d, "j-2")
+        d.fail_job("j-2")
         with frozen(keeper(d)):
             deletes = [Background(lambda n=n: d.request("DELETE",
                 path(n, "?force=true"))) for n in ("j-1", "j-2")]

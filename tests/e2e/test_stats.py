@@ -177,8 +177,7 @@ def test_memory_limit_shows_in_model_size():
 def test_failed_job_says_why():
     with Daemon() as d:
         d.make_job("j", job())
-        os.kill(d.worker_pid("j"), signal.SIGKILL)
-        wait_until(lambda: d.stats("j")["state"] == "failed", 10, "failed")
+        d.fail_job("j")
         got = d.stats("j")
         assert "worker" in got["assignment_explanation"], got
         assert not {"node", "open_time"} & got.keys(), got

@@ -1,0 +1,270 @@
+/* Owns looking over databases: pages, the frames of a WAL, the order within. */
+#include "common/compat.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/sqlvfs.h"
+#include "common/sqlvfs_wal.h"
+#include "common/verify.h"
+
+#define PAGE_MOST 65536
+#define PAGE_LEAST 512
+#define AT_PAGE_SIZE 16 /* in a database: u16, where 1 stands for 65536 */
+#define LOCK_PAGE_AT 0x40000000 /* SQLite locks its bytes and never writes it  \
+				 */
+#define WAL_MAGIC 0x377f0682u
+
+/*
+ * A page that is being written while it is read is no damage: it is whole the
+ * next time.
+ */
+#define READS_MAX 5
+
+struct verify {
+	const char *path;
+	verify_report_cb *report;
+	void *arg;
+	int n;
+	uint8_t *buf; /* WAL_FRAME_BYTES and a page */
+};
+
+static void
+found(struct verify *v, uint64_t offset, const char *what)
+{
+	v->n++;
+	v->report(v->arg, v->path, offset, what);
+}
+
+/* The size of pages by the head; 0: it is not the head of a database. */
+static size_t
+page_size(const uint8_t *head)
+{
+	size_t size = (size_t)head[AT_PAGE_SIZE] << 8 | head[AT_PAGE_SIZE + 1];
+
+	if (size == 1)
+		size = PAGE_MOST;
+	return size < PAGE_LEAST || (size & (size - 1)) != 0 ? 0 : size;
+}
+
+static bool
+page_is_right(struct verify *v, int fd, size_t size, off_t at)
+{
+	for (int i = 0; i < READS_MAX; i++)
+		if (pread(fd, v->buf, size, at) == (ssize_t)size &&
+		    sqlvfs_page_is_right(
+			v->buf, size, (uint32_t)(at / (off_t)size) + 1))
+			return true;
+	return false;
+}
+
+static int
+verify_pages(struct verify *v, int fd)
+{
+	off_t at = 0;
+	struct stat st;
+	size_t size;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (pread(fd, v->buf, PAGE_LEAST, 0) != PAGE_LEAST ||
+	    (size = page_size(v->buf)) == 0) {
+		found(v, 0, "not the head of a database");
+		return 0;
+	}
+	for (; at + (off_t)size <= st.st_size; at += (off_t)size)
+		if (at != LOCK_PAGE_AT && !page_is_right(v, fd, size, at))
+			found(v, (uint64_t)at,
+			    "a page does not match its checksum");
+	if (at < st.st_size)
+		found(v, (uint64_t)at, "half a page at the end");
+	return 0;
+}
+
+struct wal_walk {
+	int fd;
+	size_t size; /* of a page */
+	bool big;
+	uint8_t salt[8];
+	uint32_t sum[2];
+	uint8_t *frame;
+};
+
+static void
+sum_read(uint32_t sum[2], const uint8_t *p)
+{
+	memcpy(sum, p, 8);
+	sum[0] = be32toh(sum[0]);
+	sum[1] = be32toh(sum[1]);
+}
+
+static bool
+wal_begin(struct wal_walk *w)
+{
+	uint8_t h[WAL_HEAD_BYTES];
+	uint32_t magic, size, s[2] = { 0, 0 };
+
+	if (pread(w->fd, h, sizeof(h), 0) != sizeof(h))
+		return false;
+	memcpy(&magic, h, sizeof(magic));
+	memcpy(&size, h + 8, sizeof(size));
+	magic = be32toh(magic);
+	w->size = be32toh(size);
+	w->big = (magic & 1) != 0;
+	memcpy(w->salt, h + 16, sizeof(w->salt));
+	sum_read(w->sum, h + 24);
+	wal_sum(s, h, 24, w->big);
+	return (magic & ~1u) == WAL_MAGIC && s[0] == w->sum[0] &&
+	    s[1] == w->sum[1] && w->size >= PAGE_LEAST &&
+	    w->size <= PAGE_MOST && (w->size & (w->size - 1)) == 0;
+}
+
+enum frame { FRAME_NONE, FRAME_OTHER, FRAME_WRONG, FRAME_RIGHT };
+
+/*
+ * The frame at a place. Its sum goes on from w->sum, which becomes its own as
+ * it is written there, right or wrong.
+ */
+static enum frame
+wal_frame(struct wal_walk *w, off_t at, bool *commit)
+{
+	size_t len = WAL_FRAME_BYTES + w->size;
+	uint32_t s[2] = { w->sum[0], w->sum[1] };
+	static const uint8_t none[4];
+
+	if (pread(w->fd, w->frame, len, at) != (ssize_t)len)
+		return FRAME_NONE;
+	sum_read(w->sum, w->frame + 16);
+	if (memcmp(w->frame + 8, w->salt, sizeof(w->salt)) != 0)
+		return FRAME_OTHER;
+	wal_sum(s, w->frame, 8, w->big);
+	wal_sum(s, w->frame + WAL_FRAME_BYTES, w->size, w->big);
+	*commit = memcmp(w->frame + 4, none, sizeof(none)) != 0;
+	return s[0] == w->sum[0] && s[1] == w->sum[1] ? FRAME_RIGHT
+						      : FRAME_WRONG;
+}
+
+/*
+ * The first frame that is wrong ends a WAL. Behind the last commit that is
+ * what a death leaves. If a right one that ends a commit comes after it, it was
+ * right once, and what follows is lost.
+ */
+static bool
+wal_break(struct wal_walk *w, uint64_t *offset)
+{
+	off_t step = (off_t)(WAL_FRAME_BYTES + w->size), at = WAL_HEAD_BYTES;
+	bool broken = false, commit;
+	enum frame f;
+
+	for (; (f = wal_frame(w, at, &commit)) != FRAME_NONE; at += step) {
+		if (f == FRAME_RIGHT && broken && commit)
+			return true;
+		if (f != FRAME_RIGHT && !broken) {
+			*offset = (uint64_t)at;
+			broken = true;
+		}
+	}
+	return false;
+}
+
+int
+verify_wal(const char *db_path, verify_report_cb *report, void *arg)
+{
+	struct wal_walk w = { .fd = -1 };
+	char path[PATH_MAX];
+	struct stat st;
+	uint64_t at = 0;
+	int n = 0;
+
+	if (snprintf(path, sizeof(path), "%s-wal", db_path) >=
+	    (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	w.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (w.fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	w.frame = malloc(WAL_FRAME_BYTES + PAGE_MOST);
+	if (w.frame == NULL || fstat(w.fd, &st) == -1) {
+		n = -1;
+	} else if (st.st_size > WAL_HEAD_BYTES) {
+		const char *why = wal_begin(&w) ? NULL
+						: "the head of the WAL does "
+						  "not match its checksum";
+
+		if (why == NULL && wal_break(&w, &at))
+			why = "a frame before later commits does not match "
+			      "its checksum";
+		if (why != NULL) {
+			report(arg, path, at, why);
+			n = 1;
+		}
+	}
+	free(w.frame);
+	close(w.fd);
+	return n;
+}
+
+/* What checksums cannot see: pages that are whole and do not fit together. */
+static int
+verify_order(struct verify *v)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int rc = -1;
+
+	if (sqlvfs_name() != NULL &&
+	    sqlite3_open_v2(v->path, &db,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+		sqlvfs_name()) == SQLITE_OK &&
+	    sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
+	    sqlite3_prepare_v2(
+		db, "PRAGMA integrity_check(20)", -1, &st, NULL) == SQLITE_OK) {
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+			const char *text =
+			    (const char *)sqlite3_column_text(st, 0);
+
+			if (text != NULL && strcmp(text, "ok") != 0)
+				found(v, 0, text);
+		}
+		rc = rc == SQLITE_DONE ? 0 : -1;
+	}
+	if (rc == -1)
+		found(v, 0, db == NULL ? "no memory" : sqlite3_errmsg(db));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return 0;
+}
+
+int
+verify_database(const char *path, verify_report_cb *report, void *arg)
+{
+	struct verify v = { .path = path, .report = report, .arg = arg };
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -1, n;
+
+	if (fd == -1)
+		return -1;
+	v.buf = malloc(PAGE_MOST);
+	if (v.buf != NULL)
+		rc = verify_pages(&v, fd);
+	free(v.buf);
+	close(fd);
+	if (rc == -1)
+		return -1;
+	n = verify_wal(path, report, arg);
+	if (n == -1)
+		return -1;
+	/* A damaged page would be found again, at greater length. */
+	if (n + v.n == 0)
+		rc = verify_order(&v);
+	return rc == -1 ? -1 : n + v.n;
+}

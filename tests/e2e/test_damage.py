@@ -1,0 +1,78 @@
+"""Damage in the files of a job and in the catalogue, found and said."""
+
+import glob
+
+from harness import *
+
+T0 = 1403481600
+
+
+def records(n=600):
+    """One in five minutes' time, with a few that stand out."""
+    return b"".join(b'{"time":%d,"v":%d}\n' % (T0 + i * 300,
+        5000 if i % 97 == 96 else i % 7) for i in range(n))
+
+
+def results(d):
+    buckets = d.get("/_ml/anomaly_detectors/j/results/buckets?size=5000")
+    found = d.get("/_ml/anomaly_detectors/j/results/records?size=5000")
+    return buckets, found
+
+
+def logical(pair):
+    """What a replay makes again; processing time is not of that."""
+    rows = []
+    for answer, name in zip(pair, ("buckets", "records")):
+        assert answer.status == 200, answer.body
+        for row in answer.json[name]:
+            row = dict(row)
+            row.pop("processing_time_ms", None)
+            rows.append(row)
+    return rows
+
+
+def flip(path, offset):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        byte = f.read(1)
+        f.seek(offset)
+        f.write(bytes([byte[0] ^ 0x20]))
+
+
+def results_file(d):
+    [path] = glob.glob(os.path.join(d.state_dir, "jobs", "j.*", "results",
+        "results.db"))
+    return path
+
+
+def test_flipped_bits_in_results_are_named_and_then_made_good():
+    with Daemon() as d:
+        d.put_job("j", job())
+        d.open_job("j")
+        d.post("j", records())
+        d.close_job("j")
+        want = logical(results(d))
+        d.stop()
+        path = results_file(d)
+        # The checksum at the end of each page: rows stay readable.
+        for offset in range(4095, os.path.getsize(path), 4096):
+            flip(path, offset)
+        d.start()
+        answer = d.get("/_ml/anomaly_detectors/j/results/records?size=5000")
+        assert answer.status == 500, answer.body
+        assert "results.db, byte " in str(answer.body), answer.body
+        assert "damaged at byte" in d.log(), d.log()
+        # The writer meets it, and the start after that salvages.
+        d.open_job("j")
+        d.request("POST", "/_ml/anomaly_detectors/j/_data",
+            b'{"time":%d,"v":1}\n' % (T0 + 700 * 300))
+
+        def whole():
+            if d.stats("j")["state"] == "failed":
+                d.request("POST", "/_ml/anomaly_detectors/j/_open")
+            now = results(d)
+            return now if now[0].status == 200 else None
+        now = logical(wait_until(whole, 30, "results to be made good"))
+        for row in want:
+            assert row in now, row
+        assert "results.db was damaged: rows kept" in d.log(), d.log()

@@ -1,0 +1,256 @@
+/* Owns reading what is left of a damaged results.db into a new one. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/disk.h"
+#include "common/log.h"
+#include "common/resultrow.h"
+#include "common/resultsdb.h"
+#include "common/sqlx.h"
+#include "worker/quarantine.h"
+#include "worker/salvage.h"
+
+#define DIR "results"
+#define MARK DIR "/damaged"
+#define DB DIR "/" RESULTSDB_FILE
+
+enum table { BUCKET, DETECTOR, RECORD, TABLES };
+
+/* Rows are read up to the first page that cannot be, from either end. */
+static const char *const select_sql[TABLES][2] = {
+	{ "SELECT " BUCKET_COLUMNS " FROM bucket ORDER BY timestamp",
+	    "SELECT " BUCKET_COLUMNS " FROM bucket ORDER BY timestamp DESC" },
+	{ "SELECT " DETECTOR_COLUMNS " FROM detector ORDER BY id",
+	    "SELECT " DETECTOR_COLUMNS " FROM detector ORDER BY id DESC" },
+	{ "SELECT " RECORD_COLUMNS " FROM record r ORDER BY r.id",
+	    "SELECT " RECORD_COLUMNS " FROM record r ORDER BY r.id DESC" },
+};
+
+static const char *const insert_sql[TABLES] = {
+	"INSERT OR IGNORE INTO bucket (" BUCKET_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	"INSERT OR IGNORE INTO detector (" DETECTOR_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	"INSERT OR IGNORE INTO record (id, timestamp, bucket_span, detector,"
+	" is_interim, probability, multi_bucket_impact, record_score,"
+	" initial_record_score, by_field_value, over_field_value,"
+	" partition_field_value, typical, actual, typical_2, actual_2,"
+	" influencers, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+	" ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+};
+
+struct salvage {
+	sqlite3 *from; /* owned */
+	sqlite3 *to;   /* owned */
+	sqlite3_stmt *influencer;
+	uint64_t kept;
+	uint64_t dropped; /* rows that do not match their checksum */
+	bool cut;	  /* pages could not be read */
+};
+
+void
+salvage_mark(void)
+{
+	int fd = open(MARK, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (fd == -1 || disk_sync_dir(DIR) == -1)
+		log_warn(MARK);
+	if (fd != -1)
+		close(fd);
+}
+
+bool
+salvage_is_marked(void)
+{
+	return access(MARK, F_OK) == 0;
+}
+
+/* The names of influencers have no row sums: they come from the records. */
+static int
+influencers_add(struct salvage *s, const struct record_result *r)
+{
+	for (size_t i = 0; i < r->ninfluencers; i++) {
+		sqlite3_bind_text(s->influencer, 1, r->influencer[i].field_name,
+		    -1, SQLITE_STATIC);
+		if (sqlx_run(s->influencer) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
+{
+	struct detector_row d = { 0 };
+	struct record_result r;
+	struct bucket_result b;
+
+	switch (t) {
+	case BUCKET:
+		return resultrow_read_bucket(st, &b);
+	case DETECTOR:
+		return resultrow_read_detector(st, &d);
+	case RECORD:
+		d.id = resultrow_detector_of(st);
+		if (resultrow_read_record(st, &d, &r) == -1)
+			return -1;
+		return influencers_add(s, &r);
+	case TABLES:
+		break;
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+row_copy(sqlite3_stmt *in, sqlite3_stmt *out)
+{
+	for (int i = 0; i < sqlite3_column_count(in); i++)
+		sqlite3_bind_value(out, i + 1, sqlite3_column_value(in, i));
+	return sqlx_run(out);
+}
+
+/* Returns 0: to the end; 1: as far as it could be read; -1 with errno. */
+static int
+table_scan(struct salvage *s, enum table t, const char *sql, sqlite3_stmt *out)
+{
+	sqlite3_stmt *in = NULL;
+	int rc = 1;
+
+	if (sqlite3_prepare_v2(s->from, sql, -1, &in, NULL) != SQLITE_OK)
+		return 1;
+	while ((rc = sqlite3_step(in)) == SQLITE_ROW) {
+		if (row_check(s, t, in) == -1) {
+			if (errno != EBADMSG)
+				break;
+			s->dropped++;
+			continue;
+		}
+		if (row_copy(in, out) == -1)
+			break;
+		s->kept += (uint64_t)sqlite3_changes(s->to);
+	}
+	sqlite3_finalize(in);
+	if (rc == SQLITE_ROW)
+		return -1;
+	return rc == SQLITE_DONE ? 0 : 1;
+}
+
+static int
+table_copy(struct salvage *s, enum table t)
+{
+	sqlite3_stmt *out = sqlx_prepare(s->to, insert_sql[t]);
+	int rc = out == NULL ? -1 : table_scan(s, t, select_sql[t][0], out);
+
+	if (rc == 1) {
+		s->cut = true;
+		rc = table_scan(s, t, select_sql[t][1], out);
+	}
+	sqlite3_finalize(out);
+	return rc == -1 ? -1 : 0;
+}
+
+/* A record whose detector is lost has no names: it is no use. */
+static int
+records_settle(struct salvage *s)
+{
+	int64_t next;
+
+	if (sqlx_exec(s->to,
+		"DELETE FROM record WHERE detector NOT IN"
+		" (SELECT id FROM detector)") == -1)
+		return -1;
+	s->kept -= (uint64_t)sqlite3_changes(s->to);
+	if (sqlx_number(s->to, "SELECT coalesce(max(id) + 1, 0) FROM record",
+		&next) == -1)
+		return -1;
+	for (int64_t run = 0; run < next >> RESULTSDB_RUN_SHIFT; run++)
+		if (resultsdb_add_run(s->to, run) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+copy_all(struct salvage *s)
+{
+	int rc = 0;
+
+	s->influencer =
+	    sqlx_prepare(s->to, "INSERT OR IGNORE INTO influencer VALUES (?1)");
+	if (s->influencer == NULL || sqlx_exec(s->to, "BEGIN") == -1)
+		return -1;
+	for (enum table t = BUCKET; rc == 0 && t < TABLES; t++)
+		rc = table_copy(s, t);
+	if (rc == 0)
+		rc = records_settle(s);
+	return rc == -1 ? -1 : sqlx_exec(s->to, "COMMIT");
+}
+
+/*
+ * The new file is complete by now. A death between the two names leaves the
+ * mark and no results.db, from which the next start goes on; so the database
+ * goes before its WAL.
+ */
+static int
+publish(void)
+{
+	if (access(DB, F_OK) == 0)
+		quarantine_move(DB, "results", 0, "damaged");
+	if (access(DB, F_OK) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	if (access(DB "-wal", F_OK) == 0)
+		quarantine_move(
+		    DB "-wal", "results-wal", 0, "of the damaged results.db");
+	return resultsdb_new_publish(DIR);
+}
+
+static int
+finish(const struct salvage *s)
+{
+	if (publish() == -1) {
+		log_warn("results.db cannot be salvaged");
+		return -1;
+	}
+	if (unlink(MARK) == -1 && errno != ENOENT)
+		log_warn(MARK);
+	log_warnx("results.db was damaged: rows kept: %" PRIu64
+		  ", rows that do not match their checksum: %" PRIu64 "%s; the "
+		  "journal is replayed from the snapshot on",
+	    s->kept, s->dropped,
+	    s->cut ? ", some pages could not be read at all" : "");
+	return 0;
+}
+
+int
+salvage_results(void)
+{
+	struct salvage s = { 0 };
+	int rc = -1, saved;
+
+	if (access(DB, F_OK) == -1 &&
+	    access(DIR "/" RESULTSDB_NEW_FILE, F_OK) == 0)
+		return finish(&s);
+	salvage_mark();
+	s.from = resultsdb_open_damaged(DIR);
+	s.to = resultsdb_new_begin(DIR);
+	if (s.from == NULL)
+		s.cut = true;
+	if (s.to != NULL)
+		rc = s.from == NULL ? 0 : copy_all(&s);
+	saved = errno;
+	resultsdb_close(s.to);
+	resultsdb_close(s.from);
+	errno = saved;
+	if (rc == 0)
+		return finish(&s);
+	log_warn("results.db cannot be salvaged");
+	return -1;
+}

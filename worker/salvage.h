@@ -1,0 +1,27 @@
+/*
+ * A damaged results.db: what can be read of it goes into a new one, with no
+ * entry applied, so that the journal is replayed into it from the snapshot on.
+ * Paths are relative: the job's directory is the current one.
+ */
+#ifndef WORKER_SALVAGE_H
+#define WORKER_SALVAGE_H
+
+#include <stdbool.h>
+
+#include "common/compat.h"
+
+/*
+ * The damage was met while the job was at work: the next start is to salvage.
+ * Logged when it cannot be noted.
+ */
+void salvage_mark(void);
+bool salvage_is_marked(void);
+
+/*
+ * Do it, or go on where a death has cut it off: the damaged file moves to
+ * quarantine/. Takes as long as the reading and writing of all rows. Returns 0,
+ * or -1 with errno (logged): the next start tries again.
+ */
+int salvage_results(void) MUST_CHECK;
+
+#endif

@@ -1,0 +1,106 @@
+/* Owns looking over segments and snapshots. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/disk.h"
+#include "worker/journal.h"
+#include "worker/segpack.h"
+#include "worker/snapshot.h"
+#include "worker/verify.h"
+
+#define PACKED_SUFFIX ".zst"
+
+/* Returns what is wrong, NULL for nothing; the cursor stands where. */
+static const char *
+segment_walk(struct journal_cursor *c, const void *map, size_t len)
+{
+	struct journal_entry e;
+	const char *data;
+	int rc;
+
+	if (journal_cursor_init(c, map, len) == -1)
+		return c->why;
+	while ((rc = journal_cursor_next(c, &e, &data)) == 1)
+		if (journal_cursor_check(c, &e, data, SIZE_MAX) == -1)
+			return c->why;
+	return rc == 0 ? NULL : c->why;
+}
+
+/* Every byte of a packed segment is under the checksum of a block. */
+static const char *
+packed_walk(const void *map, size_t len, uint64_t *at)
+{
+	uint8_t *block = malloc(SEGPACK_BLOCK_BYTES);
+	struct segunpack u;
+	size_t n;
+	int rc;
+
+	*at = 0;
+	if (block == NULL)
+		return "no memory to unpack it";
+	segunpack_init(&u, map, len);
+	while ((rc = segunpack_next(&u, block, &n)) == 1)
+		;
+	free(block);
+	*at = u.at;
+	return rc == 0 ? NULL : u.why;
+}
+
+static bool
+is_packed(const char *path)
+{
+	size_t len = strlen(path), n = strlen(PACKED_SUFFIX);
+
+	return len > n && strcmp(path + len - n, PACKED_SUFFIX) == 0;
+}
+
+int
+verify_segment(const char *path, verify_report_cb *report, void *arg)
+{
+	struct journal_cursor c = { 0 };
+	const char *why;
+	uint64_t at;
+	size_t len;
+	void *map;
+
+	if (disk_map(path, &map, &len) == -1)
+		return -1;
+	if (is_packed(path)) {
+		why = packed_walk(map, len, &at);
+	} else {
+		why = segment_walk(&c, map, len);
+		at = c.at;
+	}
+	if (why != NULL)
+		report(arg, path, at, why);
+	if (map != NULL)
+		munmap(map, len);
+	return why == NULL ? 0 : 1;
+}
+
+int
+verify_snapshot(const char *path, verify_report_cb *report, void *arg)
+{
+	struct snapshot_reader *r;
+	const char *why = NULL;
+	size_t len, at = 0;
+	void *map;
+
+	if (disk_map(path, &map, &len) == -1)
+		return -1;
+	r = snapshot_reader_memory(map, len);
+	if (r == NULL)
+		why = "the head does not match its checksum";
+	else if (snapshot_verify(r, &at) == -1)
+		why = "a section does not match its checksum";
+	if (why != NULL)
+		report(arg, path, at, why);
+	snapshot_reader_free(r);
+	if (map != NULL)
+		munmap(map, len);
+	return why == NULL ? 0 : 1;
+}
