@@ -50,7 +50,10 @@
 	F(S, U8, sync_policy, 0, 2)		   /* enum sync_policy */      \
 	/* Of this life of the supervisor: its numbers of requests begin anew  \
 	 * with each. */                                                       \
-	F(S, U32, epoch, 0, UINT32_MAX)
+	F(S, U32, epoch, 0, UINT32_MAX)                                        \
+	/* Worker: signal by which the one before it died of what it had in    \
+	 * hand; SIGKILL is the kernel's, for memory; 0: of something else. */ \
+	F(S, U8, crash, 0, 255)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
@@ -121,6 +124,19 @@ SCHEMA_STRUCT(msg_await, MSG_AWAIT_FIELDS);
 	F(S, U64, all_bytes, 0, INFINITY)                                      \
 	F(S, U64, entries, 0, INFINITY) /* done again */
 SCHEMA_STRUCT(msg_progress, MSG_PROGRESS_FIELDS);
+
+/*
+ * An entry is in quarantine, because workers died of it. Sent when that comes
+ * about, and of all there are before READY.
+ */
+#define MSG_QUARANTINED_FIELDS(F, S)                                           \
+	F(S, U64, entry, 1, INFINITY)                                          \
+	F(S, BOOL, is_upload, 0, 1)                                            \
+	F(S, U64, bytes, 0, INFINITY) /* of its data */                        \
+	F(S, I64, receipt_ms, -INFINITY, INFINITY)                             \
+	F(S, I64, aside_ms, -INFINITY, INFINITY) /* since when */              \
+	F(S, STR, reason, 1, 256)
+SCHEMA_STRUCT(msg_quarantined, MSG_QUARANTINED_FIELDS);
 
 /* Seconds; TIME_UNSET where not given. */
 #define MSG_FLUSH_FIELDS(F, S)                                                 \
@@ -340,6 +356,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(KEPT, kept, 26, FROM_WRK, IN_ANY)                                    \
 	X(AWAIT, await, 27, FROM_SUP, IN_START)                                \
 	X(PROGRESS, progress, 28, FROM_WRK, IN_START)                          \
+	X(QUARANTINED, quarantined, 29, FROM_WRK, IN_START | IN_OPEN)          \
 	X(FLUSH, flush, 30, FROM_SUP, IN_OPEN)                                 \
 	X(FLUSHED, flushed, 31, FROM_WRK, IN_ANY)                              \
 	X(EXPIRE, expire, 32, FROM_SUP, IN_START | IN_OPEN)                    \

@@ -55,7 +55,7 @@ job_stats(const struct job *job)
 {
 	struct json_object *o = json_object_new_object();
 	const struct job_totals *t = &job->totals;
-	struct json_object *recovery;
+	struct json_object *recovery, *quarantined;
 
 	jsonmake_string(&o, "job_id", job->id);
 	jsonmake_add(&o, "data_counts",
@@ -66,6 +66,8 @@ job_stats(const struct job *job)
 	add_assignment(&o, job);
 	if ((recovery = recovery_json(job)) != NULL)
 		jsonmake_add(&o, "recovery", recovery);
+	if ((quarantined = quarantined_json(job)) != NULL)
+		jsonmake_add(&o, "quarantine", quarantined);
 	jsonmake_add(&o, "timing_stats", timing_json(&t->timing, job->id));
 	if (job->state == JOB_DELETING || job->delete_when_closed)
 		jsonmake_bool(&o, "deleting", true);

@@ -51,7 +51,7 @@ struct daemon {
 	int64_t quiet_us;     /* when the last job had ended */
 	rlim_t nofile;	      /* descriptors that this process may have */
 	bool watchdog;	      /* systemd wants signs of life */
-	char shown[160];	      /* to systemd, as the status */
+	char shown[160];      /* to systemd, as the status */
 	bool serving;
 	int status;
 };
@@ -145,15 +145,19 @@ replaying_text(const struct jobs_count *n, char *dst, size_t dstlen)
 static void
 status_show(struct daemon *d)
 {
-	char text[sizeof(d->shown)], replaying[64];
+	char text[sizeof(d->shown)], replaying[64], quarantined[64];
 	struct jobs_count n;
 
 	jobs_count(d->srv.jobs, &n);
 	replaying_text(&n, replaying, sizeof(replaying));
+	quarantined[0] = '\0';
+	if (n.quarantined > 0)
+		snprintf(quarantined, sizeof(quarantined),
+		    "; %zu with entries in quarantine", n.quarantined);
 	snprintf(text, sizeof(text),
-	    "STATUS=%s: %zu jobs, %zu open, %zu failed%s",
+	    "STATUS=%s: %zu jobs, %zu open, %zu failed%s%s",
 	    d->srv.stopping ? "Closing" : "Serving", n.all, n.opened, n.failed,
-	    replaying);
+	    replaying, quarantined);
 	if (strcmp(text, d->shown) == 0)
 		return;
 	strlcpy(d->shown, text, sizeof(d->shown));

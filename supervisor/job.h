@@ -17,6 +17,7 @@
 #include "common/jobconf.h"
 #include "common/msg.h"
 #include "common/totals.h"
+#include "supervisor/quarantined.h"
 #include "supervisor/recovery.h"
 
 struct call;
@@ -139,6 +140,8 @@ struct job {
 	char death[200];  /* why the process ended or was ended */
 	bool refused;	  /* the process said that it cannot open the job */
 	struct recovery recovery;
+	struct quarantined_list quarantined;
+	unsigned nquarantined;
 	bool delete_when_closed;
 	bool close_asked; /* by a client: it stays closed after a restart */
 	uint64_t task;	  /* of its deletion or reset; 0: none is under way */
@@ -208,7 +211,8 @@ void jobs_stop(struct jobs *);
 
 struct jobs_count {
 	size_t all, opened, failed;
-	size_t replaying; /* their journals; and how far all of them are */
+	size_t quarantined; /* have something in it */
+	size_t replaying;   /* their journals; and how far all of them are */
 	uint64_t done_bytes, all_bytes;
 };
 void jobs_count(struct jobs *, struct jobs_count *);

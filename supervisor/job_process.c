@@ -100,6 +100,8 @@ worker_exited(void *arg, int status)
 	struct job *job = arg;
 
 	job->child = NULL;
+	if (!job->trims)
+		recovery_died(job, status);
 	/* One that gives up by itself, in a job that was not open before. */
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0 &&
 	    job->state == JOB_OPENING && !job->wanted_open)
@@ -143,6 +145,7 @@ on_ready(struct job *job, uint32_t request, const void *msg)
 	chan_set_state(job->chan, IN_OPEN);
 	start_over(job);
 	recovery_ready(job);
+	quarantined_end(job);
 	job_event(job, EV_READY, "worker is ready");
 	jobs_start_next(job->srv->jobs);
 }
@@ -223,6 +226,24 @@ on_progress(struct job *job, uint32_t request, const void *msg)
 	(void)request;
 	job->recovery.progress = *(const struct msg_progress *)msg;
 	job->recovery.replays = true;
+}
+
+static void
+on_quarantined(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_quarantined *m = msg;
+	int rc = quarantined_add(job, m);
+
+	(void)request;
+	if (rc == 0)
+		return;
+	recovery_step(job);
+	if (rc == 1)
+		log_warnx("job %s: entry %" PRIu64 " is in quarantine", job->id,
+		    m->entry);
+	else if (errno != ENOBUFS) /* which a worker could repeat */
+		log_warn("job %s: entry %" PRIu64 " is in quarantine", job->id,
+		    m->entry);
 }
 
 static void
@@ -310,6 +331,8 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 	/* An upload that was dropped here may fail there: nobody asks. */
 	if (op == NULL)
 		return;
+	if (op->in_line)
+		recovery_step(job);
 	call = op_finish(op);
 	if (call != NULL)
 		call_error(call, &e);
@@ -366,6 +389,7 @@ static const struct {
 	{ MSG_COUNTS, on_counts },
 	{ MSG_KEPT, on_kept },
 	{ MSG_PROGRESS, on_progress },
+	{ MSG_QUARANTINED, on_quarantined },
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
 	{ MSG_FAILED, on_failed },
@@ -385,6 +409,7 @@ worker_frame(
 		struct msg_counts counts;
 		struct msg_kept kept;
 		struct msg_progress progress;
+		struct msg_quarantined quarantined;
 		struct msg_flushed flushed;
 		struct msg_expired expired;
 		struct msg_failed failed;
@@ -428,7 +453,8 @@ send_hello(struct job *job)
 		.job_id = span_of(job->id),
 		.max_expanded_bytes = conf->max_body_bytes,
 		.sync_policy = (uint8_t)conf->journal_sync,
-		.epoch = job->srv->epoch };
+		.epoch = job->srv->epoch,
+		.crash = (uint8_t)(job->trims ? 0 : job->recovery.crash) };
 	char path[MSG_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,
@@ -492,6 +518,7 @@ worker_spawn(struct job *job)
 		    why);
 		return;
 	}
+	quarantined_begin(job);
 	job->starting = true;
 	job->srv->jobs->nstarting++;
 	if (!job->killed && (line_await(job) == -1 || send_config(job) == -1))

@@ -548,6 +548,7 @@ job_begin_anew(struct job *job, uint64_t incarnation)
 	job->finished_time_ms = TIME_UNSET;
 	free(job->model_snapshot_id);
 	job->model_snapshot_id = NULL;
+	quarantined_clear(job);
 	job->wanted_open = false;
 	job->unstored = false;
 	job->store_delay_s = 0;

@@ -72,6 +72,7 @@ job_forget(struct job *job)
 	RB_REMOVE(job_tree, &job->srv->jobs->tree, job);
 	jobconf_free(job->conf);
 	jobconf_free(job->next_conf);
+	quarantined_clear(job);
 	free(job->model_snapshot_id);
 	free(job->id);
 	free(job);
@@ -112,6 +113,7 @@ job_new(struct jobs *jobs, const char *id, struct jobconf *conf)
 	TAILQ_INIT(&job->arriving);
 	TAILQ_INIT(&job->waiters);
 	TAILQ_INIT(&job->updates);
+	quarantined_init(job);
 	RB_INSERT(job_tree, &jobs->tree, job);
 	return job;
 }
@@ -497,12 +499,13 @@ jobs_count(struct jobs *jobs, struct jobs_count *n)
 		n->all++;
 		n->opened += strcmp(job_state_name(job), "opened") == 0 &&
 		    job_is_assigned(job);
+		n->failed += job->state == JOB_FAILED;
+		n->quarantined += job->nquarantined > 0;
 		if (!job->recovery.replays)
 			continue;
 		n->replaying++;
 		n->done_bytes += job->recovery.progress.done_bytes;
 		n->all_bytes += job->recovery.progress.all_bytes;
-		n->failed += job->state == JOB_FAILED;
 	}
 }
 

@@ -115,9 +115,11 @@ op_send(struct op *op)
 
 	if (!job_takes_work(op->job))
 		return 0;
-	/* No two workers know a request by the same number. */
-	if (op->sent)
-		op->request = job_next_request(op->job);
+	/*
+	 * Sent again under the same number: replay has not found it, so no
+	 * entry has its token, and a worker that dies of it is known to have
+	 * been there before.
+	 */
 	switch (op->kind) {
 	case OP_UPLOAD:
 		rc = upload_send_whole(op);

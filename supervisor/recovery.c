@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/jsonmake.h"
@@ -38,6 +40,19 @@ pause_us(const struct job *job)
 		return 0;
 	us = n > 16 ? INT64_MAX : INT64_C(1000000) << (n - 1);
 	return us < most_us ? us : most_us;
+}
+
+/* Signals of what a program itself has done. */
+static const int own_hand[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGILL,
+	SIGFPE };
+
+void
+recovery_died(struct job *job, int status)
+{
+	job->recovery.crash = 0;
+	for (size_t i = 0; WIFSIGNALED(status) && i < NELEM(own_hand); i++)
+		if (WTERMSIG(status) == own_hand[i])
+			job->recovery.crash = (unsigned)own_hand[i];
 }
 
 void

@@ -22,19 +22,22 @@ struct recovery {
 	unsigned restarts; /* in this life of the daemon */
 	unsigned streak;   /* of those, since it last lived well */
 	unsigned barren;   /* deaths in a row without a step */
+	unsigned crash;	   /* signal that it died of by its own hand */
 	char death[200];   /* the last one */
 	int64_t death_ms;  /* wall clock */
 	bool replays;	   /* progress is known of the present worker */
 	struct msg_progress progress;
 };
 
+/* Its process has ended with this status; the next one is told of a crash. */
+void recovery_died(struct job *, int status);
 /* The worker has died: plan its successor. */
 void recovery_begin(struct job *);
 /* Start it when its time has come. */
 void recovery_tick(struct job *, int64_t now_us);
 /* It is ready. */
 void recovery_ready(struct job *);
-/* It has answered something that waited. */
+/* It has answered something that waited, or put an entry aside that killed. */
 void recovery_step(struct job *);
 /* Another one would not come further either. */
 bool recovery_is_hopeless(const struct job *);

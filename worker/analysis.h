@@ -18,8 +18,11 @@
 #include "worker/results.h"
 #include "worker/snapshot.h"
 
-/* All owned. */
+struct mark;
+
+/* All owned, but for mark. */
 struct analysis {
+	struct mark *mark; /* NULL: what is in hand is not noted */
 	struct jobconf *conf;
 	struct reader *reader; /* NULL: no upload yet; an idle job has none */
 	struct intake *intake;

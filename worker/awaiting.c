@@ -44,10 +44,10 @@ awaiting_clear(struct awaiting *aw)
 }
 
 static struct awaited *
-find(const struct awaiting *aw, const struct journal_entry *e)
+find(const struct awaiting *aw, uint64_t token)
 {
-	for (unsigned i = 0; i < aw->n && e->token != 0; i++)
-		if (awaiting_token(aw->epoch, aw->list[i].request) == e->token)
+	for (unsigned i = 0; i < aw->n && token != 0; i++)
+		if (awaiting_token(aw->epoch, aw->list[i].request) == token)
 			return &aw->list[i];
 	return NULL;
 }
@@ -56,7 +56,7 @@ int
 awaiting_found(
     struct awaiting *aw, struct peer *peer, const struct journal_entry *e)
 {
-	struct awaited *found = find(aw, e);
+	struct awaited *found = find(aw, e->token);
 	struct msg_kept m = { .seq = e->seq };
 
 	if (found == NULL)
@@ -69,7 +69,7 @@ int
 awaiting_done(struct awaiting *aw, struct peer *peer, struct analysis *a,
     const struct entry_run *run)
 {
-	struct awaited *found = find(aw, &run->entry);
+	struct awaited *found = find(aw, run->entry.token);
 	uint32_t request;
 
 	if (found == NULL)
@@ -77,6 +77,20 @@ awaiting_done(struct awaiting *aw, struct peer *peer, struct analysis *a,
 	request = found->request;
 	*found = aw->list[--aw->n];
 	return answer_entry(peer, request, a, run);
+}
+
+int
+awaiting_fail(struct awaiting *aw, struct peer *peer, uint64_t token,
+    const struct apierr *e)
+{
+	struct awaited *found = find(aw, token);
+	uint32_t request;
+
+	if (found == NULL)
+		return 0;
+	request = found->request;
+	*found = aw->list[--aw->n];
+	return peer_fail(peer, request, e);
 }
 
 int

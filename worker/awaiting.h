@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/apierr.h"
 #include "common/compat.h"
 #include "common/peer.h"
 #include "worker/analysis.h"
@@ -42,6 +43,9 @@ int awaiting_found(
 /* It has been done again: answer whoever awaits it. Returns the same. */
 int awaiting_done(struct awaiting *, struct peer *, struct analysis *,
     const struct entry_run *) MUST_CHECK;
+/* It is not going to be done: whoever awaits it gets the error. The same. */
+int awaiting_fail(struct awaiting *, struct peer *, uint64_t token,
+    const struct apierr *) MUST_CHECK;
 /*
  * Replay is over. What was known to be kept and has not come up is answered
  * 500: it counts, but its counts are not known any more. Returns the same.

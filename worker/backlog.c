@@ -11,6 +11,7 @@
 #include "worker/closing.h"
 #include "worker/entry.h"
 #include "worker/expiry.h"
+#include "worker/mark.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
 
@@ -222,8 +223,11 @@ task_decode(
     struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
 {
 	struct apierr e;
-	int rc = arrival_decode(t->arrival, deadline_us, progress, &e);
+	int rc;
 
+	mark_take(b->analysis->mark, 0, t->entry.token);
+	rc = arrival_decode(t->arrival, deadline_us, progress, &e);
+	mark_drop(b->analysis->mark);
 	if (rc == 1)
 		return 1;
 	if (rc == 0)

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/entry.h"
+#include "worker/mark.h"
 
 /* Reading the clock costs as much as a record: look at it now and then. */
 #define RECORDS_PER_LOOK 64
@@ -198,14 +199,18 @@ entry_commit(const struct entry_run *run)
 int
 entry_step(struct entry_run *run, int64_t deadline_us, uint64_t *progress)
 {
+	struct mark *mark = run->analysis->mark;
 	int rc = 0;
 
 	run->deadline_us = deadline_us;
 	run->progress = progress;
+	mark_take(mark, run->entry.seq, run->entry.token);
 	while (rc == 0 && run->phase != NULL)
 		rc = run->phase(run);
-	if (rc != 0)
-		return rc;
-	(*progress)++;
-	return entry_commit(run);
+	if (rc == 0) {
+		(*progress)++;
+		rc = entry_commit(run);
+	}
+	mark_drop(mark);
+	return rc;
 }

@@ -7,6 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/aside.h"
+#include "worker/mark.h"
 #include "worker/restore.h"
 #include "worker/salvage.h"
 #include "worker/snapdir.h"
@@ -20,8 +22,11 @@ struct restore {
 	struct peer *peer;	   /* borrowed, like the next */
 	struct awaiting *awaiting;
 	enum sync_policy policy;
+	bool began;
 	bool in_entry;
 	struct entry_run run;
+	struct aside aside;   /* entries that killed */
+	unsigned condemned;   /* signal: the one in hand is being put aside */
 	uint64_t replayed;    /* entries */
 	uint64_t all_bytes;   /* of the journal, to be read */
 	int64_t told_us;      /* how far it is */
@@ -66,6 +71,10 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
 	r->told_us = clock_mono_us();
 	r->peer = peer;
 	r->awaiting = aw;
+	if (aside_load(&r->aside) == -1) {
+		free(r);
+		return NULL;
+	}
 	if (spool_clean() == -1)
 		log_warn("spool");
 	snapdir_clean();
@@ -76,6 +85,7 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
 	if (r->journal == NULL) {
 		int saved = errno;
 
+		aside_clear(&r->aside);
 		free(r);
 		errno = saved;
 		return NULL;
@@ -89,6 +99,7 @@ restore_free(struct restore *r)
 	if (r == NULL)
 		return;
 	journal_free(r->journal);
+	aside_clear(&r->aside);
 	free(r);
 }
 
@@ -104,9 +115,103 @@ ask_results(struct restore *r)
 	return 0;
 }
 
+/* The supervisor shows it. */
+static int
+tell_aside(struct restore *r, const struct aside_record *rec)
+{
+	char reason[ASIDE_REASON_BYTES];
+	struct msg_quarantined m = { .entry = rec->seq,
+		.is_upload = rec->type == JOURNAL_UPLOAD,
+		.bytes = rec->bytes,
+		.receipt_ms = rec->receipt_ms,
+		.aside_ms = rec->aside_ms };
+
+	if (!aside_has_file(rec))
+		return 0;
+	m.reason = span_of(aside_reason(reason, rec->seq, rec->signal));
+	return peer_send(r->peer, MSG_QUARANTINED, 0, &m);
+}
+
+static int
+tell_all_aside(struct restore *r)
+{
+	for (size_t i = 0; i < r->aside.n; i++)
+		if (tell_aside(r, &r->aside.record[i]) == -1)
+			return -1;
+	return 0;
+}
+
+/* It is not done, and whoever waits for it is told why. */
+static int
+pass_over(struct restore *r, const struct journal_entry *e, unsigned signal)
+{
+	char reason[ASIDE_REASON_BYTES];
+	struct apierr error;
+
+	aside_reason(reason, e->seq, signal);
+	log_warnx("entry %" PRIu64 " is passed over: %s", e->seq, reason);
+	apierr_set(&error, 500, E_EXCEPTION, "%s", reason);
+	return awaiting_fail(r->awaiting, r->peer, e->token, &error);
+}
+
+/* Returns as restore_step. */
+static int
+put_aside(struct restore *r, int64_t deadline_us)
+{
+	const struct journal_entry *e = &r->aside.entry;
+	int rc = aside_step(&r->aside, r->condemned, deadline_us);
+
+	if (rc != 0)
+		return rc;
+	/* Not before it is in the list. */
+	if (mark_forget(r->analysis->mark, e->seq, e->token) == -1)
+		log_warn(MARK_FILE);
+	if (tell_aside(r, aside_find(&r->aside, e)) == -1 ||
+	    pass_over(r, e, r->condemned) == -1)
+		return -1;
+	r->condemned = 0;
+	return 0;
+}
+
+/*
+ * Requests that killed before they came into the journal, and were about to be
+ * sent again.
+ */
+static int
+fail_condemned(struct restore *r)
+{
+	struct awaiting *aw = r->awaiting;
+	char reason[ASIDE_REASON_BYTES];
+	struct apierr error;
+	unsigned signal;
+	uint64_t token;
+
+	for (unsigned i = aw->n; i-- > 0;) {
+		token = awaiting_token(aw->epoch, aw->list[i].request);
+		signal = mark_condemns(r->analysis->mark, 0, token);
+		if (signal == 0 || aw->list[i].seq != 0)
+			continue;
+		aside_reason(reason, 0, signal);
+		log_warnx("%s", reason);
+		apierr_set(&error, 500, E_EXCEPTION, "%s", reason);
+		if (mark_forget(r->analysis->mark, 0, token) == -1)
+			log_warn(MARK_FILE);
+		if (awaiting_fail(aw, r->peer, token, &error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 {
+	const struct aside_record *rec = aside_find(&r->aside, e);
+
+	if (rec != NULL)
+		return pass_over(r, e, rec->signal);
+	r->condemned = mark_condemns(r->analysis->mark, e->seq, e->token);
+	if (r->condemned != 0)
+		return aside_begin(&r->aside, e, data);
 	if (ask_results(r) == -1)
 		return -1;
 	analysis_mute(r->analysis, e->seq <= r->results_seq);
@@ -153,7 +258,7 @@ finish(struct restore *r, uint64_t *progress)
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);
-	if (awaiting_end(r->awaiting, r->peer) == -1)
+	if (fail_condemned(r) == -1 || awaiting_end(r->awaiting, r->peer) == -1)
 		return -1;
 	return closed ? write_open(r, progress) : 0;
 }
@@ -180,9 +285,13 @@ restore_step(struct restore *r, int64_t deadline_us, uint64_t *progress)
 	const char *data;
 	int rc;
 
-	if (tell_progress(r) == -1)
+	if ((!r->began && tell_all_aside(r) == -1) || tell_progress(r) == -1)
 		return -1;
+	r->began = true;
 	do {
+		(*progress)++;
+		if (r->condemned != 0 && (rc = put_aside(r, deadline_us)) != 0)
+			return rc;
 		if (r->in_entry) {
 			rc = entry_step(&r->run, deadline_us, progress);
 			if (rc == 0)

@@ -54,6 +54,7 @@ session_free(struct session *s)
 	restore_free(s->restore);
 	journal_free(s->journal);
 	analysis_free(s->analysis);
+	mark_free(s->mark);
 	peer_free(s->peer);
 	if (s->lockfd != -1)
 		close(s->lockfd);
@@ -144,6 +145,7 @@ session_hello(struct session *s, const struct msg_hello *m)
 	snprintf(name, sizeof(name), "anomd-worker[%s]", s->job_id);
 	log_init(name, (enum log_level)m->log_level);
 	s->awaiting.epoch = m->epoch;
+	s->crash = m->crash;
 	s->policy = (enum sync_policy)m->sync_policy;
 	s->uploads.max_bytes = m->max_expanded_bytes;
 	s->uploads.flush = s->policy == SYNC_ALWAYS;
@@ -230,6 +232,9 @@ work_sandboxed(struct session *s)
 	s->analysis = analysis_new(conf);
 	if (s->analysis == NULL)
 		return session_fail(s, "analysis");
+	/* Without it the job is as good, but for the next crash. */
+	s->mark = mark_open(s->crash);
+	s->analysis->mark = s->mark;
 	s->restore = restore_new(
 	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
 	if (s->restore == NULL)
@@ -249,8 +254,8 @@ session_ready(struct session *s)
 	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);
 	if (s->snapper == NULL)
 		return -1;
-	s->backlog = backlog_new(s->peer, s->analysis, s->journal, s->snapper,
-	    s->awaiting.epoch);
+	s->backlog = backlog_new(
+	    s->peer, s->analysis, s->journal, s->snapper, s->awaiting.epoch);
 	/* Totals first: whoever hears that the job is open may ask for them. */
 	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
 	    peer_send(s->peer, MSG_READY, 0, &m) == -1)

@@ -15,6 +15,7 @@
 #include "worker/backlog.h"
 #include "worker/expiry.h"
 #include "worker/journal.h"
+#include "worker/mark.h"
 #include "worker/restore.h"
 #include "worker/snapper.h"
 #include "worker/uploads.h"
@@ -47,6 +48,8 @@ struct session {
 	char *config; /* text, until it is parsed */
 	size_t config_len;
 
+	unsigned crash; /* signal that its predecessor died of; 0: none */
+	struct mark *mark;
 	struct awaiting awaiting;
 	struct uploads uploads;
 	struct analysis *analysis;
