@@ -50,15 +50,20 @@ measure(struct room *r)
 	return 0;
 }
 
+static int
+cut(struct room *r, uint64_t left)
+{
+	if (ftruncate(r->fd, (off_t)left) == 0)
+		return 0;
+	log_warn(ROOM_FILE);
+	return -1;
+}
+
 static void
 give_up(struct room *r, uint64_t left)
 {
-	if (r->held <= left)
+	if (r->held <= left || cut(r, left) == -1)
 		return;
-	if (ftruncate(r->fd, (off_t)left) == -1) {
-		log_warn(ROOM_FILE);
-		return;
-	}
 	log_warnx("the disk is full: %" PRIu64 " MB of the reserve are given "
 		  "up",
 	    (r->held - left) >> 20);
@@ -78,8 +83,7 @@ take(struct room *r)
 		return true;
 	}
 	/* Part of it may be there. */
-	if (ftruncate(r->fd, (off_t)r->held) == -1)
-		log_warn(ROOM_FILE);
+	(void)cut(r, r->held);
 	if (error == ENOSPC || error == EDQUOT || error == EINTR)
 		return true;
 	errno = error;
@@ -138,7 +142,9 @@ reserve_open(struct room *r)
 	    O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (r->fd != -1 && fstat(r->fd, &st) == 0) {
 		r->held = (uint64_t)st.st_size;
-		give_up(r, r->size);
+		/* The configuration may have been changed. */
+		if (r->held > r->size && cut(r, r->size) == 0)
+			r->held = r->size;
 		return;
 	}
 	log_warn("there is no reserve for a full disk: " ROOM_FILE);
