@@ -53,7 +53,10 @@
 	F(S, U32, epoch, 0, UINT32_MAX)                                        \
 	/* Worker: signal by which the one before it died of what it had in    \
 	 * hand; SIGKILL is the kernel's, for memory; 0: of something else. */ \
-	F(S, U8, crash, 0, 255)
+	F(S, U8, crash, 0, 255)                                                \
+	/* Keeper: see DISK; 0 for the others. */                              \
+	F(S, U64, min_free_bytes, 0, INFINITY)                                 \
+	F(S, U64, reserve_bytes, 0, INFINITY)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
@@ -172,6 +175,12 @@ SCHEMA_STRUCT(msg_expired, MSG_EXPIRED_FIELDS);
 	F(S, STR, model_snapshot_id, 1, 128)                                   \
 	F(S, I64, created_ms, -INFINITY, INFINITY)
 SCHEMA_STRUCT(msg_snapshotted, MSG_SNAPSHOTTED_FIELDS);
+
+/* The disk of the state directory. Pushed when it has changed. */
+#define MSG_DISK_FIELDS(F, S)                                                  \
+	F(S, U64, free_bytes, 0, INFINITY)                                     \
+	F(S, BOOL, low, 0, 1) /* no data is to be taken in */
+SCHEMA_STRUCT(msg_disk, MSG_DISK_FIELDS);
 
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
@@ -363,6 +372,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
 	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
+	X(DISK, disk, 43, FROM_KPR, IN_OPEN)                                   \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
 	X(QUERY, query, 60, FROM_SUP, IN_OPEN)                                 \

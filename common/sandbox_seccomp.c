@@ -58,6 +58,7 @@ static const struct rule allowed[] = {
 	{ SCMP_SYS(stat), ALL },
 	{ SCMP_SYS(lstat), ALL },
 	{ SCMP_SYS(fstat), ALL },
+	{ SCMP_SYS(fstatfs), KEEPER },
 	{ SCMP_SYS(newfstatat), ALL },
 	{ SCMP_SYS(statx), ALL },
 	{ SCMP_SYS(access), ALL },

@@ -281,9 +281,11 @@ frames_handle(struct serve *s)
 int
 serve_run(struct serve *s)
 {
+	int wait_ms = s->role->look_ms > 0 ? s->role->look_ms : -1;
 	bool more = false;
 
-	while (serve_poll(s, more ? 0 : -1) == 0 && frames_handle(s) == 0) {
+	while (
+	    serve_poll(s, more ? 0 : wait_ms) == 0 && frames_handle(s) == 0) {
 		more = s->role->idle != NULL && s->state == IN_OPEN &&
 		    s->role->idle(s->arg);
 		if (more)

@@ -38,6 +38,7 @@ struct serve_role {
 	 * May be NULL.
 	 */
 	bool (*idle)(void *arg);
+	int look_ms; /* idle is called at least so often; 0: it need not be */
 };
 
 /*

@@ -18,6 +18,7 @@
 #include "keeper/catalog.h"
 #include "keeper/jobdirs.h"
 #include "keeper/keeper.h"
+#include "keeper/room.h"
 #include "keeper/secrets.h"
 #include "keeper/settings.h"
 
@@ -32,6 +33,7 @@ struct keeper {
 	int lock; /* the state directory, locked; -1 */
 	struct catalog *catalog;
 	struct jobdirs *dirs;
+	struct room *room;
 	struct secrets *secrets;
 	struct serve *serve;
 	uint32_t request; /* while KEEP_LOAD is answered */
@@ -192,6 +194,11 @@ keeper_start(void *arg, const struct msg_hello *hello)
 	if (dir == NULL || k->secrets == NULL || state_enter(k, dir) == -1)
 		goto out;
 	umask(077);
+	/* Before all else that needs some, for the disk may be full. */
+	k->room =
+	    room_open(k->lock, hello->min_free_bytes, hello->reserve_bytes);
+	if (k->room == NULL)
+		goto out;
 	k->dirs = jobdirs_open();
 	k->catalog = catalog_open();
 	if (k->dirs == NULL || k->catalog == NULL)
@@ -283,6 +290,15 @@ load_setting(void *arg, const struct msg_keep_setting *m)
 }
 
 static int
+report_room(struct keeper *k)
+{
+	struct msg_disk m = { .free_bytes = room_free_bytes(k->room),
+		.low = room_is_low(k->room) };
+
+	return serve_send(k->serve, MSG_DISK, 0, &m);
+}
+
+static int
 on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
 {
 	struct keeper *k = arg;
@@ -290,7 +306,8 @@ on_load(struct serve *s, void *arg, uint32_t request, const void *obj)
 	(void)obj;
 	k->request = request;
 	/* Part of a list is worse than none: the supervisor starts anew. */
-	if (settings_each(catalog_database(k->catalog), load_setting, k) ==
+	if (report_room(k) == -1 ||
+	    settings_each(catalog_database(k->catalog), load_setting, k) ==
 		-1 ||
 	    secrets_load(k->secrets, request) == -1 ||
 	    catalog_each(k->catalog, load_one, k) == -1)
@@ -328,6 +345,10 @@ create(struct keeper *k, const struct msg_keep_create *m, uint64_t *incarnation)
 {
 	char name[JOBDIR_NAME_BYTES];
 
+	if (room_is_short(k->room)) {
+		errno = ENOSPC;
+		return -1;
+	}
 	if (catalog_reserve(k->catalog, m->job_id, incarnation) == -1)
 		return -1;
 	jobdirs_name(name, m->job_id.p, m->job_id.len, *incarnation);
@@ -355,6 +376,7 @@ on_state(struct serve *s, void *arg, uint32_t request, const void *obj)
 	const struct msg_keep_state *m = obj;
 	struct keeper *k = arg;
 
+	room_need(k->room);
 	if (catalog_set_state(k->catalog, m) == -1)
 		return failed(s, request, "updated", m->job_id);
 	return done(s, request, 0);
@@ -366,6 +388,7 @@ on_update(struct serve *s, void *arg, uint32_t request, const void *obj)
 	const struct msg_keep_update *m = obj;
 	struct keeper *k = arg;
 
+	room_need(k->room);
 	if (catalog_set_config(k->catalog, m) == -1)
 		return failed(s, request, "updated", m->job_id);
 	return done(s, request, 0);
@@ -394,6 +417,7 @@ on_delete(struct serve *s, void *arg, uint32_t request, const void *obj)
 	const struct msg_keep_delete *m = obj;
 	struct keeper *k = arg;
 
+	room_need(k->room);
 	if (catalog_mark_deleted(k->catalog, m->job_id, m->incarnation) == -1)
 		return failed(s, request, "deleted", m->job_id);
 	clear_away(k, m->job_id, m->incarnation);
@@ -426,9 +450,11 @@ static int
 on_reset(struct serve *s, void *arg, uint32_t request, const void *obj)
 {
 	const struct msg_keep_reset *m = obj;
+	struct keeper *k = arg;
 	uint64_t next;
 
-	if (reset(arg, m, &next) == -1)
+	room_need(k->room);
+	if (reset(k, m, &next) == -1)
 		return failed(s, request, "reset", m->job_id);
 	return done(s, request, next);
 }
@@ -440,6 +466,7 @@ on_setting(struct serve *s, void *arg, uint32_t request, const void *obj)
 	struct keeper *k = arg;
 	struct apierr e;
 
+	room_need(k->room);
 	if (settings_put(catalog_database(k->catalog), m) == 0)
 		return done(s, request, 0);
 	apierr_set(&e, errno == ENOSPC || errno == EDQUOT ? 503 : 500,
@@ -455,6 +482,9 @@ keeper_idle(void *arg)
 	struct keeper *k = arg;
 
 	secrets_idle(k->secrets);
+	/* Unsent, it is out of memory: the next change tells as well. */
+	if (room_look(k->room) && report_room(k) == -1)
+		log_warn("the room on the disk is not reported");
 	return jobdirs_purge(k->dirs);
 }
 
@@ -489,6 +519,7 @@ static const struct serve_role role = {
 	.entries = entries,
 	.start = keeper_start,
 	.idle = keeper_idle,
+	.look_ms = ROOM_LOOK_MS,
 };
 
 int
@@ -508,6 +539,7 @@ keeper_main(int fd)
 	serve_free(s);
 	catalog_close(k.catalog);
 	jobdirs_close(k.dirs);
+	room_free(k.room);
 	if (k.lock != -1)
 		close(k.lock);
 	return rc == -1 ? 1 : 0;

@@ -3,6 +3,7 @@
 
 #include "supervisor/api.h"
 #include "supervisor/call.h"
+#include "supervisor/diskroom.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
 #include "supervisor/server.h"
@@ -37,7 +38,8 @@ api_job_data(struct call *c)
 		    c->job_id);
 		return;
 	}
-	if (line_admit(job, c->old_path, &e) == -1) {
+	if (line_admit(job, c->old_path, &e) == -1 ||
+	    diskroom_admit(c->srv, &e) == -1) {
 		call_error(c, &e);
 		return;
 	}

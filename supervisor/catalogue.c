@@ -16,6 +16,7 @@
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
+#include "supervisor/diskroom.h"
 #include "supervisor/server.h"
 
 #define ANSWER_TIMEOUT_US 60000000 /* a keeper that takes longer is hung */
@@ -338,6 +339,13 @@ on_failed(struct catalogue *cat, uint32_t request, const void *msg)
 }
 
 static void
+on_disk(struct catalogue *cat, uint32_t request, const void *msg)
+{
+	(void)request;
+	diskroom_report(cat->srv, msg);
+}
+
+static void
 on_pong(struct catalogue *cat, uint32_t request, const void *msg)
 {
 	(void)cat;
@@ -357,6 +365,7 @@ static const struct {
 	{ MSG_KEEP_KEY, on_key },
 	{ MSG_KEEP_HASHED, on_hashed },
 	{ MSG_KEEP_VERIFIED, on_verified },
+	{ MSG_DISK, on_disk },
 	{ MSG_FAILED, on_failed },
 	{ MSG_PONG, on_pong },
 };
@@ -439,7 +448,9 @@ keeper_start(struct catalogue *cat)
 	struct msg_hello hello = { .version = MSG_VERSION,
 		.log_level = (uint8_t)conf->log_level,
 		.path = span_of(conf->state_dir),
-		.sync_policy = SYNC_ALWAYS };
+		.sync_policy = SYNC_ALWAYS,
+		.min_free_bytes = conf->min_free_bytes,
+		.reserve_bytes = conf->reserve_bytes };
 	char path[MSG_PATH_MAX];
 	int fd;
 

@@ -105,6 +105,8 @@ static const struct key keys[] = {
 	{ "max_body_size", KEY_SIZE, AT(max_body_bytes), "100mb", 1024, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_head_size", KEY_SIZE, AT(max_head_bytes), "16kb", 1024, MB, NULL, NULL },
 	{ "max_inflight_size", KEY_SIZE, AT(max_inflight_bytes), "64mb", MB, 1024 * 1024 * MB, NULL, NULL },
+	{ "min_free_size", KEY_SIZE, AT(min_free_bytes), "64mb", 0, 1024 * 1024 * MB, NULL, NULL },
+	{ "reserve_size", KEY_SIZE, AT(reserve_bytes), "64mb", 0, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_model_memory_limit", KEY_SIZE, AT(max_model_memory_bytes), NULL, MB, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
 	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },

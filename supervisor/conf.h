@@ -25,6 +25,8 @@ struct conf {
 	uint64_t max_body_bytes;
 	uint64_t max_head_bytes;
 	uint64_t max_inflight_bytes;
+	uint64_t min_free_bytes; /* on the disk of state_dir: keeper/room.h */
+	uint64_t reserve_bytes;
 	uint64_t max_model_memory_bytes; /* of one job; 0: no limit */
 	uint64_t max_connections;
 	uint64_t max_query_processes;

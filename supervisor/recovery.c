@@ -65,7 +65,9 @@ recovery_begin(struct job *job)
 		r->streak = 0;
 	r->ready_us = 0;
 	r->replays = false;
-	r->barren++;
+	/* What a full disk kills is not hopeless: it goes on with room. */
+	if (!job->srv->disk_low)
+		r->barren++;
 	log_escape(r->death, sizeof(r->death), job->death, strlen(job->death));
 	r->death_ms = clock_wall_ms();
 	pause = pause_us(job);

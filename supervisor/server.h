@@ -36,7 +36,9 @@ struct server {
 	bool upgrade_changes;  /* a request to change that is under way */
 	uint64_t tasks;	       /* the number of the last one */
 	size_t inflight_bytes; /* bodies held here, of all uploads */
-	char node_id[23];      /* 22 characters, stable for a state directory */
+	bool disk_low;	       /* no data is taken in: diskroom.h */
+	uint64_t disk_free_bytes;
+	char node_id[23]; /* 22 characters, stable for a state directory */
 	char node_name[65];
 	char ephemeral_id[23];	/* the same, of this start */
 	uint64_t memory_bytes;	/* of the machine */

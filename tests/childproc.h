@@ -85,7 +85,7 @@ childproc_read(struct childproc *c, void *dst, size_t len)
 
 /* The type of the next frame; 0 when the child has closed the channel. */
 static inline uint16_t
-childproc_next(struct childproc *c)
+childproc_any(struct childproc *c)
 {
 	uint8_t raw[FRAME_HEADER_BYTES];
 	const char *why;
@@ -98,6 +98,17 @@ childproc_next(struct childproc *c)
 	c->data = malloc(c->head.len + 1);
 	cr_assert(childproc_read(c, c->data, c->head.len));
 	return c->head.type;
+}
+
+/* The same, but for what a keeper says of the disk at any time. */
+static inline uint16_t
+childproc_next(struct childproc *c)
+{
+	uint16_t type;
+
+	while ((type = childproc_any(c)) == MSG_DISK)
+		continue;
+	return type;
 }
 
 /* Spans of obj point into the frame, until the next one is read. */

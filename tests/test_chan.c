@@ -140,11 +140,11 @@ Test(chan, garbage_closes_it_once_with_a_reason)
 
 Test(chan, a_message_out_of_state_closes_it)
 {
-	struct msg_flushed m = { 0 };
+	struct msg_closed m = { 0 };
 	struct fixture f;
 
 	setup(&f);
-	say(&f, MSG_FLUSHED, &m); /* before READY */
+	say(&f, MSG_CLOSED, &m); /* nobody asked it to close */
 	turn(&f);
 	cr_expect_str_eq(f.seen.why, "not in this state");
 	teardown(&f);

@@ -759,6 +759,23 @@ expect_setting(struct childproc *c, const char *name, const char *value)
 	cr_expect(span_eq(m.value, value));
 }
 
+Test(keeper, room_on_the_disk_is_told_before_all_else)
+{
+	struct msg_keep_load all = { 0 };
+	struct msg_disk disk;
+	struct childproc c;
+
+	start(&c);
+	childproc_send(&c, MSG_KEEP_LOAD, 3, &all);
+	cr_assert_eq(childproc_any(&c), MSG_DISK);
+	childproc_decode(&c, &disk);
+	cr_expect_eq(c.head.request, 0);
+	cr_expect_gt(disk.free_bytes, 0);
+	cr_expect(!disk.low, "nothing was asked to stay free");
+	cr_expect_eq(childproc_next(&c), MSG_KEEP_DONE);
+	stop(&c);
+}
+
 Test(keeper, settings_are_told_before_the_jobs)
 {
 	struct msg_keep_load all = { 0 };

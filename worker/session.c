@@ -92,6 +92,26 @@ session_fail(struct session *s, const char *what)
 	return session_refuse(s, &e);
 }
 
+/*
+ * What is journaled cannot be worked on, for the disk is full: nothing to fail
+ * a job for. It ends, and a successor does it again when it can. Returns -1.
+ */
+static int
+session_out_of_room(const char *what)
+{
+	int saved = errno;
+
+	log_warn("%s", what);
+	errno = saved;
+	return -1;
+}
+
+static bool
+is_out_of_room(void)
+{
+	return errno == ENOSPC || errno == EDQUOT;
+}
+
 /* A link in its place leads out of the state directory. */
 static int
 enter_directory(const char *path)
@@ -274,6 +294,8 @@ work_restoring(struct session *s, int64_t deadline_us)
 		return session_fail(s,
 		    "the journal was written by another version, which the "
 		    "log names: open the job with that one");
+	if (rc == -1 && is_out_of_room())
+		return session_out_of_room("replay");
 	if (rc == -1)
 		return session_fail(
 		    s, "what the journal has cannot be done again");
@@ -330,7 +352,9 @@ work_open(struct session *s, int64_t deadline_us)
 		&s->progress) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
 	    work_snapshot(s) == -1)
-		return session_fail(s, "a request cannot be finished");
+		return is_out_of_room()
+		    ? session_out_of_room("a request waits for room")
+		    : session_fail(s, "a request cannot be finished");
 	if (backlog_is_closed(s->backlog))
 		s->ended = true;
 	else if (packs) {
