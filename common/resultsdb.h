@@ -41,7 +41,8 @@ struct sqlite3;
  *
  * Returns the database (resultsdb_close), or NULL with errno: ENOENT (not
  * there and not to be made), EBADMSG (damaged, or without checksums of pages),
- * ENOTSUP (made by another version), ENOSPC, ENOMEM, EBUSY, EIO. All but ENOENT are logged.
+ * ENOTSUP (made by another version), ENOSPC, ENOMEM, EBUSY, EIO. All but ENOENT
+ * are logged.
  */
 struct sqlite3 *resultsdb_open_writer(const char *dir, bool create);
 

@@ -20,8 +20,9 @@
 #define PAGE_MOST 65536
 #define PAGE_LEAST 512
 #define AT_PAGE_SIZE 16 /* in a database: u16, where 1 stands for 65536 */
-#define LOCK_PAGE_AT 0x40000000 /* SQLite locks its bytes and never writes it  \
-				 */
+#define LOCK_PAGE_AT                                                           \
+	0x40000000 /* SQLite locks its bytes and never writes it               \
+		    */
 #define WAL_MAGIC 0x377f0682u
 
 /*

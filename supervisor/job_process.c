@@ -316,7 +316,8 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		bool opening = chan_state(job->chan) == IN_START;
 
 		worker_bad(job, "failed: ", e.link[0].reason);
-		/* An open job's worker may fail of what another one does not. */
+		/* An open job's worker may fail of what another one does not.
+		 */
 		job->refused = opening;
 		return;
 	}

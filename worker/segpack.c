@@ -13,8 +13,9 @@
 #include "common/wire.h"
 #include "worker/segpack.h"
 
-#define LEVEL 1 /* about ten to one on NDJSON; more costs more than it gives   \
-		 */
+#define LEVEL                                                                  \
+	1 /* about ten to one on NDJSON; more costs more than it gives         \
+	   */
 
 /* A skippable frame of zstd with 24 bytes in it; little-endian, as theirs. */
 static const uint8_t head_magic[8] = { 0x5a, 0x2a, 0x4d, 0x18, 24, 0, 0, 0 };

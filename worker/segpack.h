@@ -14,8 +14,9 @@
 
 #include "common/compat.h"
 
-#define SEGPACK_BLOCK_BYTES (1024 * 1024) /* 2 ms of packing, 1 of unpacking   \
-					   */
+#define SEGPACK_BLOCK_BYTES                                                    \
+	(1024 * 1024) /* 2 ms of packing, 1 of unpacking                       \
+		       */
 #define SEGPACK_HEAD_BYTES 32
 
 /* ---- one file into another, block by block ---- */
