@@ -18,8 +18,7 @@
 enum stmt { ST_FIND, ST_PUT, ST_OLDEST, ST_REMOVE, ST_MAX };
 
 static const char *const stmt_sql[ST_MAX] = {
-	[ST_FIND] = "SELECT seq, digest, receipt_ms, failed, body, crc"
-		    " FROM answer WHERE key = ?1",
+	[ST_FIND] = "SELECT " ANSWER_COLUMNS " FROM answer WHERE key = ?1",
 	[ST_PUT] = "INSERT OR REPLACE INTO answer"
 		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ST_OLDEST] = "SELECT seq, receipt_ms FROM answer ORDER BY seq LIMIT 1",
@@ -90,27 +89,34 @@ bind_hash(sqlite3_stmt *st, int i, const uint8_t *hash)
 	sqlite3_bind_blob(st, i, hash, HASH_BYTES, SQLITE_STATIC);
 }
 
-/* Fill *a, whose key is known, from the present row. */
+/* Returns 0, or -1: it is no hash. */
 static int
-read_row(sqlite3_stmt *st, struct kept_answer *a)
+column_hash(sqlite3_stmt *st, int i, uint64_t *hi, uint64_t *lo)
 {
-	struct span digest = sqlx_column_span(st, 1);
-	uint64_t v[2] = { 0, 0 };
+	struct span s = sqlx_column_span(st, i);
+	uint64_t v[2];
 
-	a->seq = (uint64_t)sqlite3_column_int64(st, 0);
-	if (digest.len == sizeof(v))
-		memcpy(v, digest.p, sizeof(v));
-	a->retry.digest_hi = be64toh(v[0]);
-	a->retry.digest_lo = be64toh(v[1]);
-	a->receipt_ms = sqlite3_column_int64(st, 2);
-	a->failed = sqlite3_column_int64(st, 3) != 0;
-	a->body = sqlx_column_span(st, 4);
-	if (digest.len == sizeof(v) &&
-	    (uint32_t)sqlite3_column_int64(st, 5) == row_crc(a))
+	if (s.len != sizeof(v))
+		return -1;
+	memcpy(v, s.p, sizeof(v));
+	*hi = be64toh(v[0]);
+	*lo = be64toh(v[1]);
+	return 0;
+}
+
+int
+answers_read_row(sqlite3_stmt *st, struct kept_answer *a)
+{
+	*a = (struct kept_answer){
+		.seq = (uint64_t)sqlite3_column_int64(st, 0),
+		.receipt_ms = sqlite3_column_int64(st, 3),
+		.failed = sqlite3_column_int64(st, 4) != 0,
+		.body = sqlx_column_span(st, 5),
+	};
+	if (column_hash(st, 1, &a->retry.key_hi, &a->retry.key_lo) == 0 &&
+	    column_hash(st, 2, &a->retry.digest_hi, &a->retry.digest_lo) == 0 &&
+	    (uint32_t)sqlite3_column_int64(st, 6) == row_crc(a))
 		return 0;
-	log_warnx("%s: answer %ju: checksum mismatch",
-	    sqlite3_db_filename(sqlite3_db_handle(st), "main"),
-	    (uintmax_t)a->seq);
 	errno = EBADMSG;
 	return -1;
 }
@@ -125,6 +131,19 @@ take_body(struct answers *t, struct kept_answer *a)
 	}
 	a->body.p = (const char *)t->body.data;
 	return 0;
+}
+
+/* The same, with a copy of the body; what is wrong is logged. */
+static int
+take_row(struct answers *t, struct kept_answer *a)
+{
+	if (answers_read_row(t->st[ST_FIND], a) == -1) {
+		log_warnx("%s: answer %ju: checksum mismatch",
+		    sqlite3_db_filename(t->db, "main"), (uintmax_t)a->seq);
+		errno = EBADMSG;
+		return -1;
+	}
+	return take_body(t, a);
 }
 
 static bool
@@ -142,7 +161,6 @@ answers_find(struct answers *t, const struct retry *retry, int64_t now_ms,
 	int rc, saved;
 
 	hash_bytes(key, retry->key_hi, retry->key_lo);
-	a->retry = *retry;
 	bind_hash(st, 1, key);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_DONE) {
@@ -150,7 +168,7 @@ answers_find(struct answers *t, const struct retry *retry, int64_t now_ms,
 		return 0;
 	}
 	if (rc == SQLITE_ROW)
-		rc = read_row(st, a) == 0 ? take_body(t, a) : -1;
+		rc = take_row(t, a);
 	else
 		rc = sqlx_fail(t->db, "look for an answer");
 	/* A statement left on its row would hold up the next transaction. */

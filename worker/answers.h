@@ -25,8 +25,11 @@
 #define ANSWERS_MAX 10000
 #define ANSWERS_AGE_MS (INT64_C(24) * 60 * 60 * 1000)
 
+#define ANSWER_COLUMNS "seq, key, digest, receipt_ms, failed, body, crc"
+
 struct answers;
 struct sqlite3;
+struct sqlite3_stmt;
 
 struct kept_answer {
 	uint64_t seq; /* of the entry */
@@ -47,6 +50,12 @@ void answers_free(struct answers *);
  */
 int answers_find(struct answers *, const struct retry *, int64_t now_ms,
     struct kept_answer *a) MUST_CHECK;
+
+/*
+ * A row of ANSWER_COLUMNS; the body is the statement's. 0, or -1 with EBADMSG:
+ * it does not match its checksum.
+ */
+int answers_read_row(struct sqlite3_stmt *, struct kept_answer *a) MUST_CHECK;
 
 /*
  * Within a transaction: keep an answer, in place of one with its key, and let

@@ -95,7 +95,8 @@ def test_kills_of_worker_daemon_and_client_lose_and_double_nothing():
         d.options["listen"] = "127.0.0.1:%d" % d.port
         words = command(url(d), ["post", "--format", "json", "--piece",
             "64kb", "-q", "j", path])
-        for kill in ("client", "daemon", "client", "daemon", "none"):
+        for kill in ("worker", "client", "daemon", "worker", "client", "daemon",
+                "none"):
             client = subprocess.Popen(words, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, env=environment(None))
             before = counted(d)
@@ -105,6 +106,8 @@ def test_kills_of_worker_daemon_and_client_lose_and_double_nothing():
                         + chance.randrange(8000), 5, "some more")
             if kill == "client":
                 client.kill()
+            elif kill == "worker":
+                os.kill(d.worker_pid("j"), signal.SIGKILL)
             elif kill == "daemon":
                 d.kill()
                 d.start()
