@@ -19,8 +19,8 @@ enum stmt { ST_FIND, ST_PUT, ST_OLDEST, ST_REMOVE, ST_MAX };
 
 static const char *const stmt_sql[ST_MAX] = {
 	[ST_FIND] = "SELECT " ANSWER_COLUMNS " FROM answer WHERE key = ?1",
-	[ST_PUT] = "INSERT OR REPLACE INTO answer"
-		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[ST_PUT] = "INSERT OR REPLACE INTO answer (" ANSWER_COLUMNS
+		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ST_OLDEST] = "SELECT seq, receipt_ms FROM answer ORDER BY seq LIMIT 1",
 	[ST_REMOVE] = "DELETE FROM answer WHERE seq = ?1",
 };
