@@ -2,7 +2,10 @@
  * Posts small bodies over connections that are kept, one job for each, the
  * next one when the answer is there.
  *
- * usage: post_load port connections requests
+ * usage: post_load port connections requests [run]
+ *
+ * With run, a word that is new each time, every request has an
+ * Idempotency-Key of its own.
  *
  * Connection i posts to the job load-i, whose time field is "time". Prints
  * requests a second and how long answers took. small_posts.py runs it.
@@ -37,6 +40,7 @@ static struct pollfd pfd[CONNECTIONS_MAX];
 static struct client client[CONNECTIONS_MAX];
 static int64_t *took_us;
 static unsigned started, ended, wanted;
+static const char *run; /* NULL: no keys */
 
 static void
 die(const char *what)
@@ -65,7 +69,7 @@ static void
 post(unsigned i)
 {
 	struct client *c = &client[i];
-	char body[BODY_BYTES + 1];
+	char body[BODY_BYTES + 1], key[160] = "";
 	size_t len = 0;
 	int n;
 
@@ -73,11 +77,14 @@ post(unsigned i)
 		len += (size_t)snprintf(body + len, sizeof(body) - len,
 		    "{\"time\":%u,\"v\":%3u.5,\"message\":\"%082u\"}\n",
 		    START_S + c->n * 8 + k, (c->n * 37 + k) % 1000, k);
+	if (run != NULL)
+		snprintf(key, sizeof(key), "Idempotency-Key: %s/%u/%u\r\n", run,
+		    i, c->n);
 	n = snprintf(c->request, sizeof(c->request),
 	    "POST /_ml/anomaly_detectors/load-%u/_data HTTP/1.1\r\n"
 	    "Host: localhost\r\nContent-Type: application/x-ndjson\r\n"
-	    "Content-Length: %zu\r\n\r\n%s",
-	    i, len, body);
+	    "%sContent-Length: %zu\r\n\r\n%s",
+	    i, key, len, body);
 	c->n++;
 	c->have = 0;
 	c->sent_us = clock_mono_us();
@@ -132,14 +139,16 @@ compare(const void *a, const void *b)
 int
 main(int argc, char **argv)
 {
-	unsigned n = argc == 4 ? (unsigned)atoi(argv[2]) : 0;
+	unsigned n = argc == 4 || argc == 5 ? (unsigned)atoi(argv[2]) : 0;
 	int64_t start, us;
 
 	if (n == 0 || n > CONNECTIONS_MAX || atoi(argv[3]) < (int)n) {
-		fprintf(stderr, "usage: post_load port connections requests\n");
+		fprintf(stderr,
+		    "usage: post_load port connections requests [run]\n");
 		return 2;
 	}
 	wanted = (unsigned)atoi(argv[3]);
+	run = argv[4]; /* NULL behind the last one */
 	took_us = calloc(wanted, sizeof(*took_us));
 	if (took_us == NULL)
 		die("calloc");

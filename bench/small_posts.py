@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many small posts a second, over many connections to as many jobs.
 
-    bench/small_posts.py [-c 64] [-n 100000] [-s never]
+    bench/small_posts.py [-c 64] [-n 100000] [-s never] [-k]
 
 Bodies are of 1000 bytes. Wants bench/post_load in the build directory (make
 bench). Prints also the processor time that a request took in each kind of
@@ -28,16 +28,18 @@ def main():
     parser.add_argument("-n", type=int, default=100000, help="requests")
     parser.add_argument("-s", default="never", help="journal_sync")
     parser.add_argument("-r", type=int, default=2, help="rounds")
+    parser.add_argument("-k", action="store_true", help="Idempotency-Key")
     args = parser.parse_args()
     with Daemon(journal_sync=args.s) as d:
         for i in range(args.c):
             d.put_job("load-%d" % i, job())
             d.open_job("load-%d" % i)
-        for _ in range(args.r):
+        for i in range(args.r):
             family = {d.pid: "anomd", **d.children()}
             before = {p: cpu_seconds(p) for p in family}
             subprocess.run([os.path.join(BUILD, "bench", "post_load"),
-                str(d.port), str(args.c), str(args.n)], check=True)
+                str(d.port), str(args.c), str(args.n)]
+                + (["run-%d" % i] if args.k else []), check=True)
             for kind in ("anomd", "anomd-worker"):
                 spent = sum(cpu_seconds(p) - before[p]
                     for p, name in family.items() if name == kind)

@@ -89,7 +89,12 @@ SCHEMA_STRUCT(msg_upload_begin, MSG_UPLOAD_BEGIN_FIELDS);
 #define MSG_UPLOAD_SEAL_FIELDS(F, S)                                           \
 	F(S, U64, wire_bytes, 0, INFINITY)	   /* sum of UPLOAD_DATA */    \
 	F(S, U32, wire_crc, 0, UINT32_MAX)	   /* their CRC-32C */         \
-	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */
+	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */            \
+	/* Hash of who may repeat it; 0: nobody. Digest of what was sent. */   \
+	F(S, U64, key_hi, 0, INFINITY)                                         \
+	F(S, U64, key_lo, 0, INFINITY)                                         \
+	F(S, U64, digest_hi, 0, INFINITY)                                      \
+	F(S, U64, digest_lo, 0, INFINITY)
 SCHEMA_STRUCT(msg_upload_seal, MSG_UPLOAD_SEAL_FIELDS);
 
 #define MSG_UPLOAD_DROP_FIELDS(F, S) F(S, U8, reason, 0, 255)
@@ -181,6 +186,15 @@ SCHEMA_STRUCT(msg_snapshotted, MSG_SNAPSHOTTED_FIELDS);
 	F(S, U64, free_bytes, 0, INFINITY)                                     \
 	F(S, BOOL, low, 0, 1) /* no data is to be taken in */
 SCHEMA_STRUCT(msg_disk, MSG_DISK_FIELDS);
+
+/*
+ * In place of COUNTS or FAILED: an upload with this key was answered so before,
+ * and this one was not counted. One of the two is empty.
+ */
+#define MSG_REPEATED_FIELDS(F, S)                                              \
+	F(S, BYTES, counts, 0, 4096) /* data_counts_schema */                  \
+	F(S, BYTES, error, 0, 65536) /* apierr_encode */
+SCHEMA_STRUCT(msg_repeated, MSG_REPEATED_FIELDS);
 
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
@@ -372,6 +386,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
 	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
+	X(REPEATED, repeated, 41, FROM_WRK, IN_OPEN | IN_CLOSING)              \
 	X(DISK, disk, 43, FROM_KPR, IN_OPEN)                                   \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \

@@ -28,6 +28,17 @@ static const char schema_sql[] =
     " applied_seq INTEGER NOT NULL,"
     " crc INTEGER NOT NULL);"
 
+    /* What uploads that may be repeated were answered (worker/answers.h). */
+    "CREATE TABLE answer ("
+    " seq INTEGER PRIMARY KEY," /* of the journal's entry */
+    " key BLOB NOT NULL,"	/* 16 bytes, like the digest */
+    " digest BLOB NOT NULL,"
+    " receipt_ms INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL,"
+    " body BLOB NOT NULL," /* counts, or the error when it failed */
+    " crc INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX answer_by_key ON answer (key);"
+
     "CREATE TABLE bucket ("
     " timestamp INTEGER PRIMARY KEY," /* ms */
     " bucket_span INTEGER NOT NULL,"  /* s */

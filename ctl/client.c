@@ -25,6 +25,7 @@ struct client {
 	struct target target;
 	int64_t timeout_ms;
 	bool has_user, has_key;
+	bool (*is_over)(void);	      /* NULL: nobody is asked */
 	bool too_long;		      /* the last answer, which was cut off */
 	char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 	char error[1024];
@@ -105,6 +106,12 @@ client_free(struct client *c)
 	curl_easy_cleanup(c->curl);
 	curl_slist_free_all(c->headers);
 	free(c);
+}
+
+void
+client_set_stop(struct client *c, bool (*is_over)(void))
+{
+	c->is_over = is_over;
 }
 
 void
@@ -390,6 +397,19 @@ received_cb(char *data, size_t size, size_t n, void *arg)
 			    c->curl, CURLOPT_##option, value);                 \
 	} while (0)
 
+static int
+progress_cb(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
+    curl_off_t ulnow)
+{
+	const struct client *c = arg;
+
+	(void)dltotal;
+	(void)dlnow;
+	(void)ultotal;
+	(void)ulnow;
+	return c->is_over != NULL && c->is_over();
+}
+
 static CURLcode
 set_connection(struct client *c)
 {
@@ -408,6 +428,9 @@ set_connection(struct client *c)
 	SET(CONNECTTIMEOUT_MS, (long)connect_ms);
 	SET(USERAGENT, "anomctl/" PACKAGE_VERSION);
 	SET(ERRORBUFFER, c->detail);
+	SET(NOPROGRESS, c->is_over == NULL ? 1L : 0L);
+	SET(XFERINFOFUNCTION, progress_cb);
+	SET(XFERINFODATA, c);
 	if (c->target.path[0] != '\0')
 		SET(UNIX_SOCKET_PATH, c->target.path);
 	return code;
@@ -415,7 +438,7 @@ set_connection(struct client *c)
 
 static CURLcode
 set_request(struct client *c, const char *method, const char *url,
-    const struct secret *body, struct curl_slist *headers)
+    const struct span *body, struct curl_slist *headers)
 {
 	CURLcode code = CURLE_OK;
 
@@ -425,40 +448,50 @@ set_request(struct client *c, const char *method, const char *url,
 	SET(CUSTOMREQUEST, method);
 	if (body != NULL) {
 		SET(POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
-		SET(POSTFIELDS, body->text);
+		SET(POSTFIELDS, body->p);
 		SET(CUSTOMREQUEST, method);
 	}
 	SET(WRITEFUNCTION, received_cb);
 	return code;
 }
 
+static void
+read_headers(struct client *c, struct answer *a)
+{
+	curl_off_t after = 0;
+	struct curl_header *h;
+	long status = 0;
+
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RETRY_AFTER, &after);
+	a->status = (int)status;
+	a->retry_after_s = after;
+	a->is_repeat = curl_easy_header(c->curl, "Idempotent-Replayed", 0,
+			   CURLH_HEADER, -1, &h) == CURLHE_OK;
+}
+
+/* headers: more than those of every request, which end in them. */
 static CURLcode
 perform(struct client *c, const char *method, const char *path,
-    const struct secret *body, struct answer *a)
+    const struct span *body, struct curl_slist *headers, struct answer *a)
 {
-	struct curl_slist type = { NULL, c->headers };
-	char content[] = "Content-Type: application/json";
 	struct receiver receiver = { a, false };
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 	size_t len = strlen(c->target.base) + strlen(path) + 1;
 	char *url = malloc(len);
-	long status = 0;
 
 	if (url == NULL)
 		return code;
 	strlcpy(url, c->target.base, len);
 	strlcat(url, path, len);
-	type.data = content;
 	code = set_connection(c);
 	if (code == CURLE_OK)
-		code = set_request(
-		    c, method, url, body, body != NULL ? &type : c->headers);
+		code = set_request(c, method, url, body, headers);
 	SET(WRITEDATA, &receiver);
 	c->detail[0] = '\0';
 	if (code == CURLE_OK)
 		code = curl_easy_perform(c->curl);
-	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-	a->status = (int)status;
+	read_headers(c, a);
 	c->too_long = receiver.too_long;
 	/* Nothing of ours may stay with the handle. */
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
@@ -467,15 +500,12 @@ perform(struct client *c, const char *method, const char *path,
 	return code;
 }
 
-int
-client_call(struct client *c, const char *method, const char *path,
-    const struct secret *body, struct answer *a)
+/* What an answer, or the want of one, means. Returns as client_call. */
+static int
+judge(struct client *c, CURLcode code, bool changes, struct answer *a)
 {
-	bool changes = strcmp(method, "GET") != 0;
 	struct apierr e;
-	CURLcode code;
 
-	code = perform(c, method, path, body, a);
 	if (code != CURLE_OK)
 		return fail_transfer(c, code, changes);
 	if (a->body.len > 0)
@@ -487,4 +517,39 @@ client_call(struct client *c, const char *method, const char *path,
 		    c->target.name,
 		    changes ? " It may have been done all the same" : "");
 	return 0;
+}
+
+int
+client_call(struct client *c, const char *method, const char *path,
+    const struct secret *body, struct answer *a)
+{
+	char content[] = "Content-Type: application/json";
+	struct curl_slist type = { content, c->headers };
+	struct span text = { NULL, 0 };
+	CURLcode code;
+
+	if (body != NULL)
+		text = (struct span){ body->text, body->len };
+	code = perform(c, method, path, body != NULL ? &text : NULL,
+	    body != NULL ? &type : c->headers, a);
+	return judge(c, code, strcmp(method, "GET") != 0, a);
+}
+
+int
+client_upload(
+    struct client *c, const struct client_upload *up, struct answer *a)
+{
+	char content[] = "Content-Type: application/json";
+	char encoding[] = "Content-Encoding: gzip";
+	char expect[] = "Expect:"; /* it would only wait */
+	char key[320];
+	struct curl_slist list[] = { { expect, c->headers },
+		{ content, &list[0] }, { key, &list[1] },
+		{ encoding, &list[2] } };
+	struct span body = { up->data, up->len };
+
+	snprintf(key, sizeof(key), "Idempotency-Key: %s", up->key);
+	return judge(c,
+	    perform(c, "POST", up->path, &body, &list[up->gzip ? 3 : 2], a),
+	    false, a);
 }

@@ -26,6 +26,8 @@ struct client;
 /* Zeroed before the first use; answer_clear() before the next one. */
 struct answer {
 	int status;		  /* of HTTP; 0: there was no answer */
+	int64_t retry_after_s;	  /* 0: it does not say */
+	bool is_repeat;		  /* of an upload that was answered before */
 	struct secret body;	  /* as it came */
 	struct jsonx_value *json; /* owned; the body, NULL when it is no JSON */
 };
@@ -84,6 +86,24 @@ char *client_path(const char *form, ...);
  */
 int client_call(struct client *, const char *method, const char *path,
     const struct secret *body, struct answer *a) MUST_CHECK;
+
+struct client_upload {
+	const char *path; /* escaped */
+	const char *key;  /* of Idempotency-Key */
+	const void *data; /* borrowed */
+	size_t len;
+	bool gzip; /* data is packed */
+};
+
+/* Post records. Returns as client_call. */
+int client_upload(
+    struct client *, const struct client_upload *, struct answer *) MUST_CHECK;
+
+/*
+ * Ask now and then during requests whether to go on; one that is given up
+ * fails with status 0.
+ */
+void client_set_stop(struct client *, bool (*is_over)(void));
 
 /* Of the last call that failed. May have bytes of the server in it. */
 const char *client_error(const struct client *);

@@ -73,9 +73,18 @@ static const struct args_form journal_options[] = {
 	END,
 };
 
+static const struct args_form post_options[] = {
+	{ 0, "piece", "SIZE", "bytes of an upload, 64kb to 64mb; default 16mb", false },
+	{ 0, "tag", "TEXT", "part of the keys: with another one it counts again", false },
+	{ 0, "give-up", "TIME", "stop trying after this time; default 5m", false },
+	{ 0, "format", "FORMAT", "of the sums at the end: text or json", false },
+	END,
+};
+
 static const struct command commands[] = {
 	{ NULL, "status", "", 0, 0, "show how the daemon and its jobs are", no_options, false, cmd_status },
 	{ NULL, "jobs", "[PATTERN ...]", 0, SIZE_MAX, "list jobs", jobs_options, false, cmd_jobs },
+	{ NULL, "post", "JOB [FILE ...]", 1, SIZE_MAX, "post records to a job", post_options, false, cmd_post },
 	{ "user", "create", "NAME", 1, 1, "create a user", user_create_options, false, cmd_user_create },
 	{ "user", "list", "[NAME]", 0, 1, "list users, or one of them", list_options, false, cmd_user_list },
 	{ "user", "password", "NAME", 1, 1, "give a user another password", password_options, false, cmd_user_password },

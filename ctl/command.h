@@ -65,6 +65,7 @@ void command_complete(FILE *, const char *const *words, size_t n);
 
 int cmd_help(struct ctl *);
 int cmd_complete(struct ctl *);
+int cmd_post(struct ctl *);
 int cmd_user_create(struct ctl *);
 int cmd_user_list(struct ctl *);
 int cmd_user_password(struct ctl *);

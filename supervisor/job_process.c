@@ -186,10 +186,20 @@ answered_op(struct job *job, uint32_t request, enum op_kind kind)
 	return NULL;
 }
 
+/* The client may know that its upload was answered so before. */
 static void
-on_counts(struct job *job, uint32_t request, const void *msg)
+tell_repeat(struct call *call)
 {
-	const struct msg_counts *m = msg;
+	/* Without memory for it the answer is the same, but for the hint. */
+	if (call != NULL &&
+	    http_reply_header(call->req, "Idempotent-Replayed", "true") == -1)
+		log_warn("Idempotent-Replayed");
+}
+
+static void
+upload_counted(
+    struct job *job, uint32_t request, struct span text, bool repeated)
+{
 	struct op *op = answered_op(job, request, OP_UPLOAD);
 	struct data_counts counts;
 	struct call *call;
@@ -197,13 +207,15 @@ on_counts(struct job *job, uint32_t request, const void *msg)
 
 	if (op == NULL)
 		return;
-	rbuf_init(&rb, m->counts.p, m->counts.len);
+	rbuf_init(&rb, text.p, text.len);
 	if (schema_decode(&data_counts_schema, &rb, &counts, NULL) == -1 ||
 	    rb.left != 0) {
 		worker_bad(job, "sent counts that cannot be read", "");
 		return;
 	}
 	call = op_finish(op);
+	if (repeated)
+		tell_repeat(call);
 	if (call != NULL)
 		call_reply(
 		    call, 202, data_counts_json(&counts, job->id, TIME_UNSET));
@@ -244,6 +256,41 @@ on_quarantined(struct job *job, uint32_t request, const void *msg)
 	else if (errno != ENOBUFS) /* which a worker could repeat */
 		log_warn("job %s: entry %" PRIu64 " is in quarantine", job->id,
 		    m->entry);
+}
+
+static void
+on_counts(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_counts *m = msg;
+
+	upload_counted(job, request, m->counts, false);
+}
+
+static void
+on_repeated(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_repeated *m = msg;
+	struct call *call;
+	struct apierr e;
+	struct rbuf rb;
+	struct op *op;
+
+	if (m->error.len == 0) {
+		upload_counted(job, request, m->counts, true);
+		return;
+	}
+	op = answered_op(job, request, OP_UPLOAD);
+	if (op == NULL)
+		return;
+	rbuf_init(&rb, m->error.p, m->error.len);
+	if (apierr_decode(&rb, &e) == -1) {
+		worker_bad(job, "sent an error that cannot be read", "");
+		return;
+	}
+	call = op_finish(op);
+	tell_repeat(call);
+	if (call != NULL)
+		call_error(call, &e);
 }
 
 static void
@@ -391,6 +438,7 @@ static const struct {
 	{ MSG_KEPT, on_kept },
 	{ MSG_PROGRESS, on_progress },
 	{ MSG_QUARANTINED, on_quarantined },
+	{ MSG_REPEATED, on_repeated },
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
 	{ MSG_FAILED, on_failed },
@@ -411,6 +459,7 @@ worker_frame(
 		struct msg_kept kept;
 		struct msg_progress progress;
 		struct msg_quarantined quarantined;
+		struct msg_repeated repeated;
 		struct msg_flushed flushed;
 		struct msg_expired expired;
 		struct msg_failed failed;

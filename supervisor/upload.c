@@ -14,6 +14,7 @@
 #include "supervisor/chan.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
+#include "supervisor/retrykey.h"
 #include "supervisor/server.h"
 
 struct upload {
@@ -24,7 +25,8 @@ struct upload {
 	bool paused; /* the channel is full: the body is not read */
 	uint64_t wire_bytes;
 	uint32_t wire_crc;
-	int64_t receipt_ms; /* once it is sealed */
+	struct retrykey *retry;	     /* owned; NULL: it cannot be repeated */
+	struct msg_upload_seal seal; /* once it is sealed */
 };
 
 void
@@ -36,6 +38,7 @@ upload_free(struct upload *up)
 		up->srv->inflight_bytes -= evbuffer_get_length(up->held);
 		evbuffer_free(up->held);
 	}
+	retrykey_free(up->retry);
 	free(up);
 }
 
@@ -89,9 +92,16 @@ upload_send(struct op *op, bool all)
 	return 0;
 }
 
+static void
+add_to_sums(struct upload *up, const void *data, size_t len)
+{
+	up->wire_crc = crc32c(up->wire_crc, data, len);
+	retrykey_add(up->retry, data, len);
+}
+
 /* What cannot be read is left out: the worker then refuses the upload. */
-static uint32_t
-crc_of(uint32_t crc, struct evbuffer *buf)
+static void
+add_all_to_sums(struct upload *up, struct evbuffer *buf)
 {
 	struct evbuffer_iovec v[16];
 	struct evbuffer_ptr at;
@@ -105,7 +115,7 @@ crc_of(uint32_t crc, struct evbuffer *buf)
 		if (n > (int)NELEM(v))
 			n = NELEM(v);
 		for (int i = 0; i < n; i++) {
-			crc = crc32c(crc, v[i].iov_base, v[i].iov_len);
+			add_to_sums(up, v[i].iov_base, v[i].iov_len);
 			step += v[i].iov_len;
 		}
 		if (step == 0)
@@ -115,7 +125,6 @@ crc_of(uint32_t crc, struct evbuffer *buf)
 		    evbuffer_ptr_set(buf, &at, step, EVBUFFER_PTR_ADD) == -1)
 			break;
 	}
-	return crc;
 }
 
 static void
@@ -139,12 +148,8 @@ upload_is_begun(const struct upload *up)
 static int
 upload_seal(struct op *op)
 {
-	const struct upload *up = op->upload;
-	struct msg_upload_seal seal = { .wire_bytes = up->wire_bytes,
-		.wire_crc = up->wire_crc,
-		.receipt_ms = up->receipt_ms };
-
-	return chan_send(op->job->chan, MSG_UPLOAD_SEAL, op->request, &seal);
+	return chan_send(
+	    op->job->chan, MSG_UPLOAD_SEAL, op->request, &op->upload->seal);
 }
 
 /* What is held stays held: it may have to be sent again. */
@@ -173,7 +178,7 @@ upload_data_cb(struct http_req *req, struct evbuffer *body, void *arg)
 	struct upload *up = op->upload;
 	size_t len = evbuffer_get_length(body);
 
-	up->wire_crc = crc_of(up->wire_crc, body);
+	add_all_to_sums(up, body);
 	up->wire_bytes += len;
 	if (evbuffer_add_buffer(up->held, body) == -1) {
 		upload_no_memory(op);
@@ -232,7 +237,10 @@ upload_end_cb(struct http_req *req, void *arg)
 		call_error(op_finish(op), &e);
 		return;
 	}
-	up->receipt_ms = clock_wall_ms();
+	up->seal.wire_bytes = up->wire_bytes;
+	up->seal.wire_crc = up->wire_crc;
+	up->seal.receipt_ms = clock_wall_ms();
+	retrykey_seal(up->retry, &up->seal);
 	rc = up->begun ? upload_send(op, true) : op_send(op);
 	if (rc == 0 && up->begun)
 		rc = upload_seal(op);
@@ -268,7 +276,7 @@ upload_take_source(struct upload *up, const struct call *call)
 {
 	if (evbuffer_add(up->held, call->body, call->body_len) == -1)
 		return -1;
-	up->wire_crc = crc32c(0, call->body, call->body_len);
+	add_to_sums(up, call->body, call->body_len);
 	up->wire_bytes = call->body_len;
 	up->srv->inflight_bytes += call->body_len;
 	return 0;
@@ -278,18 +286,30 @@ void
 upload_start(struct job *job, struct call *call, int64_t reset_start_s,
     int64_t reset_end_s)
 {
-	struct op *op = op_new(job, call, OP_UPLOAD);
+	struct retrykey *retry;
 	struct upload *up;
+	struct apierr e;
+	struct op *op;
 
-	if (op == NULL)
+	if (retrykey_new(call, &retry, &e) == -1) {
+		call_error(call, &e);
 		return;
+	}
+	op = op_new(job, call, OP_UPLOAD);
+	if (op == NULL) {
+		retrykey_free(retry);
+		return;
+	}
 	up = op->upload = calloc(1, sizeof(*up));
 	if (up != NULL) {
 		up->srv = job->srv;
+		up->retry = retry;
 		up->held = evbuffer_new();
 	}
 	if (up == NULL || up->held == NULL ||
 	    (call->body != NULL && upload_take_source(up, call) == -1)) {
+		if (up == NULL)
+			retrykey_free(retry);
 		op_free(op);
 		call_fail(call, 503, E_STATUS, "out of memory");
 		return;

@@ -95,10 +95,12 @@ expect_completed(const char *words, const char *want)
 Test(ctl_command, shells_can_complete_every_word)
 {
 	expect_completed("",
-	    "status\njobs\nuser\nkey\nquarantine\nbackup\nrestore\nverify\njour"
+	    "status\njobs\npost\nuser\nkey\nquarantine\nbackup\nrestore\nverify"
+	    "\njour"
 	    "nal\nhelp\ncomplete\n");
 	expect_completed("-u unix:/x us",
-	    "status\njobs\nuser\nkey\nquarantine\nbackup\nrestore\nverify\njour"
+	    "status\njobs\npost\nuser\nkey\nquarantine\nbackup\nrestore\nverify"
+	    "\njour"
 	    "nal\nhelp\ncomplete\n");
 	expect_completed("key ", "create\nlist\nexpire\nrevoke\n");
 	expect_completed("key -q l", "create\nlist\nexpire\nrevoke\n");

@@ -167,6 +167,8 @@ arrival_seal(struct arrival *a, const struct msg_upload_seal *m)
 	if (m->wire_bytes != a->wire_bytes || m->wire_crc != a->wire_crc)
 		return -1;
 	a->sealed = true;
+	a->retry =
+	    (struct retry){ m->key_hi, m->key_lo, m->digest_hi, m->digest_lo };
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "common/compat.h"
 #include "common/msg.h"
 #include "worker/decode.h"
+#include "worker/retry.h"
 #include "worker/spool.h"
 
 struct arrival {
@@ -21,7 +22,8 @@ struct arrival {
 	int64_t reset_start_s;
 	int64_t reset_end_s;
 	bool sealed;
-	bool windowed; /* zstd: decoding it may take a window of 8 MB */
+	struct retry retry; /* with the seal */
+	bool windowed;	    /* zstd: decoding it may take a window of 8 MB */
 	uint64_t wire_bytes;
 	uint32_t wire_crc;
 	struct spool *spool;	 /* owned */

@@ -12,6 +12,7 @@
 #include "worker/entry.h"
 #include "worker/expiry.h"
 #include "worker/mark.h"
+#include "worker/retrying.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
 
@@ -27,8 +28,9 @@ struct task {
 	enum task_stage stage;
 	uint32_t request;
 	struct journal_entry entry;
-	struct arrival *arrival; /* owned; NULL: not an upload */
-	struct expiry *expiry;	 /* owned; else it is an entry */
+	struct arrival *arrival;    /* owned; NULL: not an upload */
+	struct expiry *expiry;	    /* owned; else it is an entry */
+	struct followers followers; /* owned: of an upload */
 };
 
 struct backlog {
@@ -67,6 +69,7 @@ task_remove(struct backlog *b, struct task *t)
 	b->n--;
 	arrival_free(t->arrival);
 	expiry_free(t->expiry);
+	followers_clear(&t->followers);
 	free(t);
 }
 
@@ -100,15 +103,58 @@ task_add(struct backlog *b, uint32_t request, enum journal_type type)
 	t->stage = TASK_WHOLE;
 	journal_entry_init(&t->entry, type);
 	t->entry.token = awaiting_token(b->epoch, request);
+	followers_init(&t->followers);
 	TAILQ_INSERT_TAIL(&b->tasks, t, link);
 	return t;
+}
+
+static struct retry
+task_retry(const struct task *t)
+{
+	const struct journal_entry *e = &t->entry;
+
+	return (
+	    struct retry){ e->key_hi, e->key_lo, e->digest_hi, e->digest_lo };
+}
+
+/*
+ * An upload of this key may be in the line, or have been answered before.
+ * Returns 1: this one is or will be answered like it; 0: it is new; or -1.
+ */
+static int
+repeats(struct backlog *b, const struct arrival *a, int64_t receipt_ms)
+{
+	struct task *t;
+
+	if (!retry_is_set(&a->retry))
+		return 0;
+	TAILQ_FOREACH (t, &b->tasks, link) {
+		struct retry known = task_retry(t);
+		int rc;
+
+		if (!retry_has_key_of(&known, &a->retry))
+			continue;
+		if (retry_has_digest_of(&known, &a->retry))
+			rc = followers_add(&t->followers, a->request);
+		else
+			rc = retrying_refuse(b->peer, a->request);
+		return rc == -1 ? -1 : 1;
+	}
+	return retrying_answer(
+	    b->analysis->results, b->peer, a->request, &a->retry, receipt_ms);
 }
 
 int
 backlog_add_upload(struct backlog *b, struct arrival *a, int64_t receipt_ms)
 {
-	struct task *t = task_add(b, a->request, JOURNAL_UPLOAD);
+	int known = repeats(b, a, receipt_ms);
+	struct task *t;
 
+	if (known == 1)
+		arrival_free(a);
+	if (known != 0)
+		return known == 1 ? 0 : -1;
+	t = task_add(b, a->request, JOURNAL_UPLOAD);
 	if (t == NULL)
 		return -1;
 	t->stage = TASK_ARRIVING;
@@ -116,6 +162,10 @@ backlog_add_upload(struct backlog *b, struct arrival *a, int64_t receipt_ms)
 	t->entry.receipt_ms = receipt_ms;
 	t->entry.reset_start_s = a->reset_start_s;
 	t->entry.reset_end_s = a->reset_end_s;
+	t->entry.key_hi = a->retry.key_hi;
+	t->entry.key_lo = a->retry.key_lo;
+	t->entry.digest_hi = a->retry.digest_hi;
+	t->entry.digest_lo = a->retry.digest_lo;
 	return 0;
 }
 
@@ -213,6 +263,8 @@ task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
 	int rc = peer_fail(b->peer, t->request, e);
 
+	if (rc == 0)
+		rc = followers_fail(&t->followers, b->peer, e);
 	task_remove(b, t);
 	return rc;
 }
@@ -387,6 +439,8 @@ task_answer(struct backlog *b, struct task *t)
 	int rc;
 
 	rc = answer_entry(b->peer, t->request, b->analysis, b->run);
+	if (rc == 0)
+		rc = followers_answer(&t->followers, b->peer, b->run);
 	task_remove(b, t);
 	return rc;
 }

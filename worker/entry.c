@@ -180,6 +180,31 @@ entry_begin(struct entry_run *run, struct analysis *a,
 	run->error.status = 0;
 }
 
+/* What an upload with a key is answered is kept with its results. */
+static int
+keep_answer(const struct entry_run *run)
+{
+	const struct journal_entry *e = &run->entry;
+	struct kept_answer a = { .seq = e->seq,
+		.retry = { e->key_hi, e->key_lo, e->digest_hi, e->digest_lo },
+		.receipt_ms = e->receipt_ms,
+		.failed = run->failed };
+	struct wbuf wb;
+	int rc;
+
+	if (!retry_is_set(&a.retry))
+		return 0;
+	wbuf_init(&wb, 0);
+	rc = run->failed ? apierr_encode(&run->error, &wb)
+			 : schema_encode(&data_counts_schema,
+			       intake_incremental(run->analysis->intake), &wb);
+	a.body = (struct span){ (const char *)wb.data, wb.len };
+	if (rc == 0)
+		rc = results_put_answer(run->analysis->results, &a);
+	wbuf_clear(&wb);
+	return rc;
+}
+
 /* The entry's results and its number become visible together. */
 static int
 entry_commit(const struct entry_run *run)
@@ -193,6 +218,8 @@ entry_commit(const struct entry_run *run)
 		a->data_seq = a->applied_seq;
 	if (a->muted)
 		return 0;
+	if (keep_answer(run) == -1)
+		return -1;
 	return results_commit(a->results, a->applied_seq, false);
 }
 

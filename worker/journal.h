@@ -32,9 +32,9 @@
 #include "common/schema.h"
 
 #define JOURNAL_DIR "journal"
-#define JOURNAL_FORMAT 2	/* the head is the same in all of them */
-#define JOURNAL_HEAD_BYTES 24	/* of a segment */
-#define JOURNAL_HEADER_BYTES 94 /* of an entry */
+#define JOURNAL_FORMAT 2	 /* the head is the same in all of them */
+#define JOURNAL_HEAD_BYTES 24	 /* of a segment */
+#define JOURNAL_HEADER_BYTES 126 /* of an entry */
 /* Data of the first entry: what a spool file leaves free at its start. */
 #define JOURNAL_DATA_OFFSET (JOURNAL_HEAD_BYTES + JOURNAL_HEADER_BYTES)
 #define JOURNAL_ROTATE_BYTES (64 * 1024 * 1024)
@@ -60,6 +60,11 @@ enum journal_type {
 	F(S, I64, advance_time_s, -INFINITY, INFINITY)                         \
 	F(S, I64, skip_time_s, -INFINITY, INFINITY)                            \
 	F(S, U64, token, 0, INFINITY) /* of its request; 0: it had none */     \
+	/* Of UPLOAD_SEAL: who may repeat this upload, and with what. */       \
+	F(S, U64, key_hi, 0, INFINITY)                                         \
+	F(S, U64, key_lo, 0, INFINITY)                                         \
+	F(S, U64, digest_hi, 0, INFINITY)                                      \
+	F(S, U64, digest_lo, 0, INFINITY)                                      \
 	F(S, U64, data_len, 0, INFINITY)                                       \
 	F(S, U32, data_crc, 0, UINT32_MAX)
 SCHEMA_STRUCT(journal_entry, JOURNAL_ENTRY_FIELDS);

@@ -53,6 +53,7 @@ struct results {
 	sqlite3 *db; /* NULL: not opened */
 	sqlite3_stmt *st[ST_MAX];
 	struct resultnames *names;
+	struct answers *answers; /* NULL: not asked for yet */
 	struct wbuf scratch;
 	bool muted;
 	bool drop_owed;	  /* asked for while muted: the next write begins so */
@@ -93,6 +94,8 @@ file_close(struct results *r)
 	}
 	resultnames_free(r->names);
 	r->names = NULL;
+	answers_free(r->answers);
+	r->answers = NULL;
 	resultsdb_close(r->db);
 	r->db = NULL;
 	r->under_way = false;
@@ -364,6 +367,36 @@ open_or_salvage(struct results *r)
 	if (salvage_results() == -1)
 		return -1;
 	return file_open(r, false);
+}
+
+/* Of the file, which is open. NULL with errno. */
+static struct answers *
+answers_of(struct results *r)
+{
+	if (r->answers == NULL)
+		r->answers = answers_new(r->db);
+	return r->answers;
+}
+
+int
+results_put_answer(struct results *r, const struct kept_answer *a)
+{
+	if (transaction_begin(r) == -1)
+		return -1;
+	return answers_of(r) == NULL || answers_put(r->answers, a) == -1
+	    ? spoil(r)
+	    : 0;
+}
+
+int
+results_find_answer(struct results *r, const struct retry *retry,
+    int64_t now_ms, struct kept_answer *a)
+{
+	if (r->db == NULL && file_open(r, false) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (answers_of(r) == NULL)
+		return -1;
+	return answers_find(r->answers, retry, now_ms, a);
 }
 
 int

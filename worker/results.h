@@ -10,6 +10,7 @@
 
 #include "common/compat.h"
 #include "common/results.h"
+#include "worker/answers.h"
 
 struct results;
 struct sqlite3;
@@ -35,6 +36,15 @@ int results_applied_seq(struct results *, uint64_t *seq) MUST_CHECK;
  */
 void results_sink(struct results *, struct result_sink *);
 void results_mute(struct results *, bool muted);
+
+/*
+ * What an upload is answered, with the next commit; see answers.h. 0, or -1
+ * with errno: what is under way is spoilt.
+ */
+int results_put_answer(struct results *, const struct kept_answer *) MUST_CHECK;
+/* Returns as answers_find; without a file there is none. */
+int results_find_answer(struct results *, const struct retry *, int64_t now_ms,
+    struct kept_answer *) MUST_CHECK;
 
 /*
  * Commit what came since the last commit, and seq with it. With nothing to

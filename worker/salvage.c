@@ -13,6 +13,7 @@
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
+#include "worker/answers.h"
 #include "worker/quarantine.h"
 #include "worker/salvage.h"
 
@@ -20,10 +21,12 @@
 #define MARK DIR "/damaged"
 #define DB DIR "/" RESULTSDB_FILE
 
-enum table { BUCKET, DETECTOR, RECORD, TABLES };
+enum table { ANSWER, BUCKET, DETECTOR, RECORD, TABLES };
 
 /* Rows are read up to the first page that cannot be, from either end. */
 static const char *const select_sql[TABLES][2] = {
+	{ "SELECT " ANSWER_COLUMNS " FROM answer ORDER BY seq",
+	    "SELECT " ANSWER_COLUMNS " FROM answer ORDER BY seq DESC" },
 	{ "SELECT " BUCKET_COLUMNS " FROM bucket ORDER BY timestamp",
 	    "SELECT " BUCKET_COLUMNS " FROM bucket ORDER BY timestamp DESC" },
 	{ "SELECT " DETECTOR_COLUMNS " FROM detector ORDER BY id",
@@ -33,6 +36,8 @@ static const char *const select_sql[TABLES][2] = {
 };
 
 static const char *const insert_sql[TABLES] = {
+	"INSERT OR IGNORE INTO answer (" ANSWER_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	"INSERT OR IGNORE INTO bucket (" BUCKET_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	"INSERT OR IGNORE INTO detector (" DETECTOR_COLUMNS
@@ -90,8 +95,11 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 	struct detector_row d = { 0 };
 	struct record_result r;
 	struct bucket_result b;
+	struct kept_answer a;
 
 	switch (t) {
+	case ANSWER:
+		return answers_read_row(st, &a);
 	case BUCKET:
 		return resultrow_read_bucket(st, &b);
 	case DETECTOR:
@@ -185,7 +193,7 @@ copy_all(struct salvage *s)
 	    sqlx_prepare(s->to, "INSERT OR IGNORE INTO influencer VALUES (?1)");
 	if (s->influencer == NULL || sqlx_exec(s->to, "BEGIN") == -1)
 		return -1;
-	for (enum table t = BUCKET; rc == 0 && t < TABLES; t++)
+	for (enum table t = ANSWER; rc == 0 && t < TABLES; t++)
 		rc = table_copy(s, t);
 	if (rc == 0)
 		rc = records_settle(s);

@@ -27,7 +27,7 @@ def test_version_and_help():
 def test_wrong_command_lines_end_with_2_and_name_the_cure():
     for words, want in (
             ((), "usage: anomctl COMMAND"),
-            (("usr",), "there is no command usr, but status, jobs, user, key, "),
+            (("usr",), "there is no command usr, but status, jobs, post, user, "),
             (("user",), "user wants one of create, list, "),
             (("user", "remove"), "user wants one of create, list, "),
             (("help", "usr"), "there is no command usr; see anomctl help"),
@@ -67,7 +67,7 @@ def completed(line):
 
 
 def test_bash_completes_the_command_line():
-    assert completed("anomctl ") == ["status", "jobs", "user",
+    assert completed("anomctl ") == ["status", "jobs", "post", "user",
         "key", "quarantine", "backup", "restore", "verify", "journal",
         "help", "complete"]
     assert completed("anomctl -u unix:/x k") == ["key"]

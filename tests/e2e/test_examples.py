@@ -45,7 +45,7 @@ def test_commands_of_the_manuals():
                 "man/anomd-job.5")
             for command in commands(page)]
         assert len(ran) >= 11, ran
-        assert d.stats("latency")["data_counts"]["input_record_count"] == 2
+        assert d.stats("latency")["data_counts"]["input_record_count"] == 3
 
 
 def test_first_job_of_the_readme():
