@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,9 +297,19 @@ Test(snapper, none_that_a_start_may_need_goes)
 
 /* ---- the whole worker ---- */
 
+static char fixtures[PATH_MAX];
+
+/* Where the sources are is said relative to where the test was started. */
 static void
 whole_begin(void)
 {
+	const char *srcdir = getenv("srcdir");
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tests/fixtures",
+	    srcdir == NULL ? "." : srcdir);
+	if (realpath(path, fixtures) == NULL)
+		fixtures[0] = '\0';
 	worker_begin();
 }
 
@@ -400,4 +411,47 @@ Test(snapshots, job_starts_from_a_base_and_cuts_what_is_before_it)
 	w = worker_open();
 	cr_expect_eq(w->totals.counts.processed_record_count, 1800);
 	worker_close(w, false);
+}
+
+/* Put a file of the sources in its place. */
+static void
+take_fixture(const char *name, const char *to)
+{
+	static uint8_t data[1 << 20];
+	char path[PATH_MAX + 64];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", fixtures, name);
+	len = disk_read_start(path, data, sizeof(data));
+	cr_assert_gt(len, 0, "%s", path);
+	fd = open(to, O_CREAT | O_WRONLY, 0600);
+	cr_assert_neq(fd, -1);
+	cr_assert_eq(disk_write_at(fd, data, (size_t)len, 0), 0);
+	close(fd);
+}
+
+/*
+ * Written by the first version that had the format: 600 records of the job of
+ * these tests, then a close. Every later version has to read it.
+ */
+Test(snapshots, file_of_format_2_is_read)
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct snapmeta_file m;
+	struct worker *w;
+
+	take_fixture(
+	    "snapshot-format-2", snapfile_path(path, NULL, 3, SNAPFILE_SNAP));
+	w = worker_open();
+	cr_expect_eq(w->totals.counts.processed_record_count, 600);
+	cr_expect_eq(tmpdir_count("quarantine"), 0);
+	post(w, 1, 600, 600);
+	cr_expect_eq(w->totals.counts.processed_record_count, 1200);
+	worker_close(w, true);
+	take_fixture(
+	    "snapmeta-format-1", snapfile_path(path, NULL, 3, SNAPFILE_META));
+	cr_assert_eq(snapmeta_read(NULL, 3, &m), 1);
+	cr_expect(span_eq(m.meta.description, "before the release"));
+	cr_expect(m.meta.retain);
 }
