@@ -51,6 +51,27 @@ disk_sync_dir(const char *path)
 	return rc;
 }
 
+ssize_t
+disk_read_start(const char *path, void *data, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t at = 0;
+	ssize_t n = 0;
+
+	if (fd == -1)
+		return -1;
+	while (at < len) {
+		n = pread(fd, (char *)data + at, len - at, (off_t)at);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
+	close_keeping_errno(fd);
+	return n == -1 ? -1 : (ssize_t)at;
+}
+
 int
 disk_map(const char *path, void **map, size_t *len)
 {

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/compat.h"
 
@@ -23,6 +24,12 @@ int disk_write_at(
  * it. Returns 0, or -1 with errno.
  */
 int disk_sync_dir(const char *path) MUST_CHECK;
+
+/*
+ * Read the start of a file, not through a link. Returns how many bytes there
+ * are, at most len, or -1 with errno.
+ */
+ssize_t disk_read_start(const char *path, void *data, size_t len) MUST_CHECK;
 
 /*
  * Map a whole file for reading.

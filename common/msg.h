@@ -175,9 +175,16 @@ SCHEMA_STRUCT(msg_expire, MSG_EXPIRE_FIELDS);
 	F(S, BOOL, more, 0, 1)	     /* some are left: ask again */
 SCHEMA_STRUCT(msg_expired, MSG_EXPIRED_FIELDS);
 
-/* There is a new snapshot of the job's state, and it lasts. Pushed. */
+/* Write a snapshot as soon as no entry is under way. */
+#define MSG_SNAPSHOT_FIELDS(F, S) F(S, U8, what, 0, 0)
+SCHEMA_STRUCT(msg_snapshot, MSG_SNAPSHOT_FIELDS);
+
+/*
+ * The newest snapshot, which lasts: the answer to SNAPSHOT; or pushed with
+ * request 0, when there is a new one or one was found at the start.
+ */
 #define MSG_SNAPSHOTTED_FIELDS(F, S)                                           \
-	F(S, STR, model_snapshot_id, 1, 128)                                   \
+	F(S, STR, model_snapshot_id, 0, 128) /* the newest; empty: none */     \
 	F(S, I64, created_ms, -INFINITY, INFINITY)
 SCHEMA_STRUCT(msg_snapshotted, MSG_SNAPSHOTTED_FIELDS);
 
@@ -384,6 +391,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(FLUSHED, flushed, 31, FROM_WRK, IN_ANY)                              \
 	X(EXPIRE, expire, 32, FROM_SUP, IN_START | IN_OPEN)                    \
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
+	X(SNAPSHOT, snapshot, 34, FROM_SUP, IN_OPEN)                           \
 	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(REPEATED, repeated, 41, FROM_WRK, IN_OPEN | IN_CLOSING)              \

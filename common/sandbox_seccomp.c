@@ -127,6 +127,7 @@ static const struct rule allowed[] = {
 	/* The child that writes a snapshot; clone and prctl: see below. */
 	{ SCMP_SYS(wait4), WORKER },
 	{ SCMP_SYS(close_range), WORKER },
+	{ SCMP_SYS(alarm), WORKER },
 };
 
 static const int refused[] = {

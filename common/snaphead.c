@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/crc32c.h"
+#include "common/disk.h"
 #include "common/snaphead.h"
 
 #define MAGIC "ANOMSNAP"
@@ -92,6 +93,19 @@ snaphead_get(const void *data, size_t len, struct snapshot_head *head,
 bad:
 	errno = EBADMSG;
 	return -1;
+}
+
+int
+snaphead_read(const char *path, struct snaphead_file *f)
+{
+	ssize_t n = disk_read_start(path, f->data, sizeof(f->data));
+	size_t body_at;
+
+	f->format = 0;
+	if (n == -1)
+		return -1;
+	return snaphead_get(
+	    f->data, (size_t)n, &f->head, &f->size, &f->format, &body_at);
 }
 
 const char *

@@ -20,6 +20,7 @@
 #define SNAPHEAD_FORMAT 2	     /* of the whole file */
 #define SNAPHEAD_MIN_VERSION "8.3.0" /* of an engine that could read it */
 #define SNAPHEAD_DESCRIPTION_MAX 256
+#define SNAPHEAD_MAX_BYTES 4096 /* of the whole head, in any format */
 #define SNAPHEAD_ID_BYTES 24
 
 /* Times in epoch ms; TIME_UNSET: there was none yet. */
@@ -49,6 +50,17 @@ int snaphead_put(struct wbuf *, const struct snapshot_head *,
  */
 int snaphead_get(const void *data, size_t len, struct snapshot_head *head,
     struct model_size *, uint32_t *format, size_t *body_at) MUST_CHECK;
+
+/* One that was read from a file: texts point into its own memory. */
+struct snaphead_file {
+	struct snapshot_head head;
+	struct model_size size;
+	uint32_t format; /* what the file says of itself; 0: nothing */
+	uint8_t data[SNAPHEAD_MAX_BYTES];
+};
+
+/* Read the head of a file, and no more. As snaphead_get, or another errno. */
+int snaphead_read(const char *path, struct snaphead_file *) MUST_CHECK;
 
 /* The API's id of a snapshot: its time of creation in seconds. */
 const char *snaphead_id(char dst[SNAPHEAD_ID_BYTES], int64_t created_ms);

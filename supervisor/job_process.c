@@ -406,6 +406,11 @@ on_snapshotted(struct job *job, uint32_t request, const void *msg)
 	const struct msg_snapshotted *m = msg;
 
 	(void)request;
+	/* Known already: nothing to store at every start of a worker. */
+	if (m->model_snapshot_id.len == 0 ||
+	    (job->model_snapshot_id != NULL &&
+		span_eq(m->model_snapshot_id, job->model_snapshot_id)))
+		return;
 	take_snapshot_id(job, m->model_snapshot_id);
 	job_store_snapshot(job);
 }

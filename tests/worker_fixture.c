@@ -127,7 +127,8 @@ is_aside(struct worker *w, const struct frame_header *h)
 			w->kept[h->request] = m.seq;
 	}
 	return h->type == MSG_TOTALS || h->type == MSG_KEPT ||
-	    h->type == MSG_PROGRESS;
+	    h->type == MSG_PROGRESS ||
+	    (h->type == MSG_SNAPSHOTTED && h->request == 0);
 }
 
 /* The next frame that is an answer; false at the end of the stream. */

@@ -499,9 +499,10 @@ task_run(
 
 	if (t->expiry != NULL)
 		return task_expire(b, t, deadline_us, progress);
-	/* Both would write to one file. */
+	/* Both would write to one file; and whoever has asked is answered. */
 	if (t->entry.type == JOURNAL_CLOSE)
-		return snapper_is_running(b->snapper) || !answers_have_left(b)
+		return snapper_is_running(b->snapper) ||
+			snapper_is_asked(b->snapper) || !answers_have_left(b)
 		    ? 1
 		    : task_close(b, t);
 	if (b->run == NULL && task_begin(b, t) == -1)
@@ -530,7 +531,8 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	while (rc == 0 && (t = TAILQ_FIRST(&b->tasks)) != NULL &&
 	    t->stage == TASK_KEPT) {
 		rc = task_run(b, t, deadline_us, progress);
-		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b))
+		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b) ||
+		    (b->run == NULL && snapper_wants_gap(b->snapper)))
 			break;
 	}
 	return rc == -1 ? -1 : 0;

@@ -22,15 +22,12 @@ int
 closing_write(
     struct analysis *a, struct journal *j, struct snapper *snapper, char *id)
 {
-	int rc;
-
 	id[0] = '\0';
 	write_entry(a, j);
 	/* A snapshot must not know more than the results do. */
 	if (results_commit(a->results, a->applied_seq, true) == -1)
 		return -1;
-	rc = snapper_close(snapper);
-	if (rc == 1)
+	if (snapper_close(snapper) == 1)
 		snaphead_id(id, snapper_created_ms(snapper));
-	return rc == -1 ? -1 : 0;
+	return 0;
 }

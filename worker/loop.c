@@ -131,6 +131,16 @@ on_expire(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_snapshot(struct session *s, const struct peer_frame *f)
+{
+	struct msg_snapshot m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return persist_ask(&s->persist, f->request);
+}
+
+static int
 on_close(struct session *s, const struct peer_frame *f)
 {
 	struct msg_close m;
@@ -158,6 +168,7 @@ static handler *const handlers[] = {
 	[MSG_AWAIT] = on_await,
 	[MSG_FLUSH] = on_flush,
 	[MSG_EXPIRE] = on_expire,
+	[MSG_SNAPSHOT] = on_snapshot,
 	[MSG_CLOSE] = on_close,
 };
 

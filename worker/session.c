@@ -274,11 +274,13 @@ session_ready(struct session *s)
 	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);
 	if (s->snapper == NULL)
 		return -1;
+	persist_init(&s->persist, s->peer, s->snapper);
 	s->backlog = backlog_new(
 	    s->peer, s->analysis, s->journal, s->snapper, s->awaiting.epoch);
 	/* Totals first: whoever hears that the job is open may ask for them. */
 	if (s->backlog == NULL || answer_totals(s->peer, s->analysis) == -1 ||
-	    peer_send(s->peer, MSG_READY, 0, &m) == -1)
+	    peer_send(s->peer, MSG_READY, 0, &m) == -1 ||
+	    persist_announce(&s->persist) == -1)
 		return -1;
 	s->state = IN_OPEN;
 	s->stage = SESSION_OPEN;
@@ -302,26 +304,13 @@ work_restoring(struct session *s, int64_t deadline_us)
 	return rc == 1 ? 0 : session_ready(s);
 }
 
-/* Between two entries: finish a snapshot, or begin one. Returns 0, or -1. */
+/* Returns 0, or -1 with errno. */
 static int
 work_snapshot(struct session *s)
 {
-	char id[SNAPHEAD_ID_BYTES];
-	struct msg_snapshotted m;
-	int rc;
-
 	if (!backlog_is_between(s->backlog) || backlog_is_closed(s->backlog))
 		return 0;
-	rc = snapper_step(s->snapper);
-	if (rc == 1) {
-		m.created_ms = snapper_created_ms(s->snapper);
-		m.model_snapshot_id = span_of(snaphead_id(id, m.created_ms));
-		return peer_send(s->peer, MSG_SNAPSHOTTED, 0, &m);
-	}
-	/* Not ahead of what was said of the entries in it: awaiting.h. */
-	if (rc == 0 && snapper_is_due(s->snapper) && peer_queued(s->peer) == 0)
-		(void)!snapper_begin(s->snapper); /* tried again later */
-	return rc;
+	return persist_step(&s->persist);
 }
 
 /*
@@ -350,6 +339,7 @@ work_open(struct session *s, int64_t deadline_us)
 	journal_tick(s->journal);
 	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
 		&s->progress) == -1 ||
+	    work_snapshot(s) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
 	    work_snapshot(s) == -1)
 		return is_out_of_room()

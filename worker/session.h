@@ -16,6 +16,7 @@
 #include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/mark.h"
+#include "worker/persist.h"
 #include "worker/restore.h"
 #include "worker/snapper.h"
 #include "worker/uploads.h"
@@ -56,6 +57,7 @@ struct session {
 	struct restore *restore;
 	struct journal *journal;
 	struct snapper *snapper;
+	struct persist persist; /* from then on */
 	struct backlog *backlog;
 
 	bool trims; /* EXPIRE came in place of the configuration */

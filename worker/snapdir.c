@@ -13,69 +13,59 @@
 
 #include "common/disk.h"
 #include "common/log.h"
+#include "common/snapmeta.h"
 #include "worker/quarantine.h"
 #include "worker/snapdir.h"
 
-#define SNAPDIR "snapshots"
-#define NEW_FILE SNAPDIR "/new"
-#define SUFFIX ".snap"
-#define DIGITS 20
-#define PATH_BYTES (sizeof(SNAPDIR) + DIGITS + sizeof(SUFFIX) + 8)
-
-static const char *
-file_path(char *dst, uint64_t seq)
-{
-	snprintf(dst, PATH_BYTES, SNAPDIR "/%0*" PRIu64 SUFFIX, DIGITS, seq);
-	return dst;
-}
-
-/* The number in a file's name; 0 for any other name. */
-static uint64_t
-file_number(const char *name)
-{
-	if (strspn(name, "0123456789") != DIGITS ||
-	    strcmp(name + DIGITS, SUFFIX) != 0)
-		return 0;
-	return strtoull(name, NULL, 10);
-}
+#define NEW_FILE SNAPFILE_DIR "/new"
+#define META_NEW_ENDING ".meta.new"
 
 struct search {
 	uint64_t limit;
 	uint64_t seq; /* greatest number below limit so far; 0: none */
+	enum snapfile kind;
 };
 
 static int
 search_name(void *arg, const char *name)
 {
-	uint64_t n = file_number(name);
+	static const enum snapfile kinds[] = { SNAPFILE_SNAP, SNAPFILE_BASE };
 	struct search *s = arg;
 
-	if (n > s->seq && n < s->limit)
-		s->seq = n;
+	for (size_t i = 0; i < NELEM(kinds); i++) {
+		uint64_t n = snapfile_number(name, kinds[i]);
+
+		if (n > s->seq && n < s->limit) {
+			s->seq = n;
+			s->kind = kinds[i];
+		}
+	}
 	return 0;
 }
 
-/* *seq: the greatest number below limit, 0 for none. */
+/* The one with the greatest number below limit; f->seq 0: there is none. */
 static int
-file_before(uint64_t limit, uint64_t *seq)
+file_before(uint64_t limit, struct snapdir_file *f)
 {
 	struct search s = { .limit = limit };
 
-	*seq = 0;
-	if (disk_each(SNAPDIR, search_name, &s) == -1) {
-		log_warn(SNAPDIR);
+	f->seq = 0;
+	if (disk_each(SNAPFILE_DIR, search_name, &s) == -1) {
+		log_warn(SNAPFILE_DIR);
 		return -1;
 	}
-	*seq = s.seq;
+	f->seq = s.seq;
+	f->kind = s.kind;
 	return 0;
 }
 
 static void
-set_aside(uint64_t seq, const char *why)
+set_aside(const struct snapdir_file *f, const char *why)
 {
-	char path[PATH_BYTES];
+	char path[SNAPFILE_PATH_BYTES];
 
-	quarantine_move(file_path(path, seq), "snapshot", seq, why);
+	quarantine_move(snapfile_path(path, NULL, f->seq, f->kind), "snapshot",
+	    f->seq, why);
 }
 
 /*
@@ -104,27 +94,50 @@ file_judge(struct snapdir_file *f, const char *job_id, char *text, size_t size)
 }
 
 void
-snapdir_clean(void)
+snapdir_give_up(void)
 {
 	if (unlink(NEW_FILE) == -1 && errno != ENOENT)
 		log_warn(NEW_FILE);
 }
 
+static int
+clean_name(void *arg, const char *name)
+{
+	size_t len = strlen(name), tail = strlen(META_NEW_ENDING);
+	char path[SNAPFILE_PATH_BYTES];
+
+	(void)arg;
+	if (len <= tail || strcmp(name + len - tail, META_NEW_ENDING) != 0)
+		return 0;
+	snprintf(path, sizeof(path), SNAPFILE_DIR "/%s", name);
+	if (unlink(path) == -1)
+		log_warn("%s", path);
+	return 0;
+}
+
+void
+snapdir_clean(void)
+{
+	snapdir_give_up();
+	if (disk_each(SNAPFILE_DIR, clean_name, NULL) == -1)
+		log_warn(SNAPFILE_DIR);
+}
+
 int
 snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 {
-	char path[PATH_BYTES], text[96];
+	char path[SNAPFILE_PATH_BYTES], text[96];
 
 	memset(f, 0, sizeof(*f));
 	for (;;) {
 		const char *why;
 
-		if (file_before(limit, &f->seq) == -1)
+		if (file_before(limit, f) == -1)
 			return -1;
 		if (f->seq == 0)
 			return 0;
-		if (disk_map(file_path(path, f->seq), &f->map, &f->maplen) ==
-		    -1) {
+		snapfile_path(path, NULL, f->seq, f->kind);
+		if (disk_map(path, &f->map, &f->maplen) == -1) {
 			log_warn("%s", path);
 			return -1;
 		}
@@ -141,7 +154,7 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 		if (why == NULL)
 			return 1;
 		limit = f->seq;
-		set_aside(f->seq, why);
+		set_aside(f, why);
 		snapdir_close(f);
 	}
 }
@@ -158,7 +171,7 @@ snapdir_close(struct snapdir_file *f)
 void
 snapdir_refuse(struct snapdir_file *f)
 {
-	set_aside(f->seq, "its content was refused");
+	set_aside(f, "its content was refused");
 	snapdir_close(f);
 }
 
@@ -173,41 +186,134 @@ snapdir_fill(int fd, const struct snapshot_head *head,
     const struct model_size *size, snapdir_save *save, void *arg)
 {
 	struct snapshot_writer *w = snapshot_writer_file(fd, head, size);
-	int rc = -1;
+	int rc = -1, saved;
 
 	if (w == NULL)
 		return -1;
 	if (save(arg, w) == 0 && snapshot_finish(w) == 0)
 		rc = fsync(fd);
+	saved = errno;
 	snapshot_writer_free(w);
+	errno = saved;
 	return rc;
 }
 
 int
 snapdir_finish(uint64_t seq)
 {
-	char path[PATH_BYTES];
+	char path[SNAPFILE_PATH_BYTES];
 
-	if (rename(NEW_FILE, file_path(path, seq)) == 0 &&
-	    disk_sync_dir(SNAPDIR) == 0)
+	snapfile_path(path, NULL, seq, SNAPFILE_SNAP);
+	if (rename(NEW_FILE, path) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
 		return 0;
 	log_warn("%s", path);
 	return -1;
 }
 
-void
-snapdir_give_up(void)
+bool
+snapdir_is_listed(uint64_t seq)
 {
-	snapdir_clean();
+	char path[SNAPFILE_PATH_BYTES];
+
+	return access(snapfile_path(path, NULL, seq, SNAPFILE_SNAP), F_OK) == 0;
+}
+
+static int
+newest_name(void *arg, const char *name)
+{
+	uint64_t seq = snapfile_number(name, SNAPFILE_SNAP), *newest = arg;
+
+	if (seq > *newest)
+		*newest = seq;
+	return 0;
+}
+
+int64_t
+snapdir_newest_ms(void)
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct snaphead_file f;
+	uint64_t newest = 0;
+
+	if (disk_each(SNAPFILE_DIR, newest_name, &newest) == -1) {
+		log_warn(SNAPFILE_DIR);
+		return TIME_UNSET;
+	}
+	if (newest == 0)
+		return TIME_UNSET;
+	snapfile_path(path, NULL, newest, SNAPFILE_SNAP);
+	if (snaphead_read(path, &f) == 0)
+		return f.head.created_ms;
+	log_warn("%s", path);
+	return TIME_UNSET;
+}
+
+static void
+remove_file(uint64_t seq, enum snapfile kind)
+{
+	char path[SNAPFILE_PATH_BYTES];
+
+	if (unlink(snapfile_path(path, NULL, seq, kind)) == -1 &&
+	    errno != ENOENT)
+		log_warn("%s", path);
+}
+
+struct listing {
+	uint64_t below;	  /* only these may go */
+	uint64_t after;	  /* looked at already */
+	uint64_t oldest;  /* of the others; 0: none */
+	unsigned nlisted; /* all */
+};
+
+static int
+list_name(void *arg, const char *name)
+{
+	uint64_t base = snapfile_number(name, SNAPFILE_BASE);
+	uint64_t snap = snapfile_number(name, SNAPFILE_SNAP);
+	struct listing *l = arg;
+
+	if (base != 0 && base < l->below)
+		remove_file(base, SNAPFILE_BASE);
+	if (snap == 0)
+		return 0;
+	l->nlisted++;
+	if (snap > l->after && snap < l->below &&
+	    (l->oldest == 0 || snap < l->oldest))
+		l->oldest = snap;
+	return 0;
+}
+
+/* What cannot be read says that the snapshot is to be kept. */
+static bool
+is_retained(uint64_t seq)
+{
+	struct snapmeta_file m;
+
+	if (snapmeta_read(NULL, seq, &m) == -1)
+		log_warn("what a user says of snapshot %" PRIu64, seq);
+	return m.meta.retain;
 }
 
 void
-snapdir_keep_from(uint64_t seq)
+snapdir_bound(uint64_t seq)
 {
-	char path[PATH_BYTES];
-	uint64_t old = seq;
+	struct listing l = { .below = seq };
 
-	while (file_before(old, &old) == 0 && old != 0)
-		if (unlink(file_path(path, old)) == -1)
-			log_warn("%s", path);
+	for (;;) {
+		l.oldest = 0;
+		l.nlisted = 0;
+		if (disk_each(SNAPFILE_DIR, list_name, &l) == -1) {
+			log_warn(SNAPFILE_DIR);
+			return;
+		}
+		if (l.nlisted <= SNAPDIR_LISTED_MAX || l.oldest == 0)
+			return;
+		l.after = l.oldest;
+		if (is_retained(l.oldest))
+			continue;
+		log_info("snapshot %" PRIu64 " goes: there are more than %d",
+		    l.oldest, SNAPDIR_LISTED_MAX);
+		remove_file(l.oldest, SNAPFILE_SNAP);
+		remove_file(l.oldest, SNAPFILE_META);
+	}
 }

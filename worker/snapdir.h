@@ -1,20 +1,30 @@
 /*
  * The directory of a job's snapshots: which is the newest that is whole, and
- * how a new one comes to be. Files are named by the last entry in them. Paths
- * are relative: the job's directory is the current one.
+ * how a new one comes to be. Paths are relative: the job's directory is the
+ * current one. The names are those of common/snapfile.h.
  */
 #ifndef WORKER_SNAPDIR_H
 #define WORKER_SNAPDIR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/snapfile.h"
 #include "worker/snapshot.h"
+
+/*
+ * How many the API may list. Its own retention leaves fewer: eight of the last
+ * day, and one for each of nine days before. What is opened and closed all day
+ * must not fill the disk before that comes round.
+ */
+#define SNAPDIR_LISTED_MAX 100
 
 /* One that was found whole, mapped until snapdir_close. */
 struct snapdir_file {
 	uint64_t seq; /* 0: none */
+	enum snapfile kind;
 	struct snapshot_reader *reader;
 	void *map;
 	size_t maplen;
@@ -24,7 +34,8 @@ struct snapdir_file {
 void snapdir_clean(void);
 
 /*
- * Find the newest whole snapshot of this job with a number below limit. What
+ * Find the newest whole snapshot of this job, or base of a revert, with a
+ * number below limit. What
  * is damaged or another job's is set aside in quarantine/ and logged. Returns
  * 1: *f is set; 0: there is none; -1 with errno (EPROTONOSUPPORT, logged: it is
  * of a format that this program does not read, and stays where it is).
@@ -53,7 +64,16 @@ int snapdir_fill(int fd, const struct snapshot_head *,
 int snapdir_finish(uint64_t seq) MUST_CHECK;
 void snapdir_give_up(void);
 
-/* Remove all that are older than this one. */
-void snapdir_keep_from(uint64_t seq);
+/* The API lists this one: it is no base. */
+bool snapdir_is_listed(uint64_t seq);
+/* When the newest that is listed was made; TIME_UNSET: none is, or unknown. */
+int64_t snapdir_newest_ms(void);
+
+/*
+ * Nobody starts from a state before this one any more. Remove the bases of
+ * reverts before it, and the oldest snapshots before it when there are more
+ * than SNAPDIR_LISTED_MAX, but none that a user keeps.
+ */
+void snapdir_bound(uint64_t seq);
 
 #endif

@@ -31,6 +31,12 @@
 #define STAGGER_S 3600	      /* jobs should not all do it at once */
 #define RETRY_US (60 * (int64_t)1000000)
 #define CHILD_LOOK_MS 20
+/*
+ * A child that takes longer hangs. It ends itself: the filter of system calls
+ * lets no worker send a signal to another process. A gigabyte of models takes
+ * seconds.
+ */
+#define CHILD_LIMIT_S 600
 
 struct snapper {
 	struct analysis *analysis; /* borrowed, like the next two */
@@ -43,10 +49,13 @@ struct snapper {
 	uint64_t bytes_at;     /* of the journal, at the last one */
 
 	pid_t child;		   /* 0: none */
+	int64_t look_us;	   /* at it, next */
 	struct snapshot_head head; /* of what it writes */
 	char description[SNAPHEAD_DESCRIPTION_MAX + 1];
 	struct model_size size;
 	uint64_t child_bytes_at;
+	bool asked;  /* one is wanted now */
+	bool listed; /* the newest; not the base of a revert */
 };
 
 /* The same for a job at every start, and not for all jobs. */
@@ -65,6 +74,7 @@ snapper_new(
     struct analysis *a, struct journal *j, const char *job_id, int lockfd)
 {
 	struct snapper *s = calloc(1, sizeof(*s));
+	int64_t newest_ms;
 
 	if (s == NULL)
 		return NULL;
@@ -74,6 +84,11 @@ snapper_new(
 	s->lockfd = lockfd;
 	s->interval_us = interval_us(a, job_id);
 	s->next_us = clock_mono_us() + s->interval_us;
+	s->listed = a->snapshot_seq != 0 && snapdir_is_listed(a->snapshot_seq);
+	/* After a revert the state is of one that is older than the newest. */
+	newest_ms = snapdir_newest_ms();
+	if (newest_ms > a->snapshot_ms)
+		a->snapshot_ms = newest_ms;
 	return s;
 }
 
@@ -83,8 +98,8 @@ snapper_free(struct snapper *s)
 	free(s);
 }
 
-static bool
-has_news(const struct snapper *s)
+bool
+snapper_has_news(const struct snapper *s)
 {
 	return s->analysis->data_seq > s->analysis->snapshot_seq;
 }
@@ -100,14 +115,42 @@ snapper_is_due(const struct snapper *s)
 {
 	int64_t now_us;
 
-	if (s->child != 0 || !has_news(s))
+	if (s->child != 0 || !snapper_has_news(s))
 		return false;
+	if (s->asked)
+		return true;
 	now_us = clock_mono_us();
 	if (now_us < s->not_before_us)
 		return false;
 	return now_us >= s->next_us ||
 	    journal_bytes(s->journal) - s->bytes_at >= JOURNAL_BYTES ||
 	    journal_segments(s->journal) >= JOURNAL_SEGMENTS;
+}
+
+bool
+snapper_is_listed(const struct snapper *s)
+{
+	return s->listed;
+}
+
+void
+snapper_ask(struct snapper *s, bool wanted)
+{
+	s->asked = wanted;
+}
+
+bool
+snapper_is_asked(const struct snapper *s)
+{
+	return s->asked;
+}
+
+bool
+snapper_wants_gap(const struct snapper *s)
+{
+	if (s->child != 0)
+		return clock_mono_us() >= s->look_us;
+	return snapper_is_due(s);
 }
 
 int64_t
@@ -123,8 +166,10 @@ snapper_timer_ms(const struct snapper *s)
 
 	if (s->child != 0)
 		return CHILD_LOOK_MS;
-	if (!has_news(s))
+	if (!snapper_has_news(s))
 		return -1;
+	if (s->asked)
+		return 0;
 	at_us = s->next_us > s->not_before_us ? s->next_us : s->not_before_us;
 	left_us = at_us - clock_mono_us();
 	if (left_us <= 0)
@@ -178,10 +223,12 @@ save(void *arg, struct snapshot_writer *w)
 	return analysis_save(arg, w);
 }
 
+/* It costs no more than a line in the log: the journal has it all still. */
 static void
 give_up(struct snapper *s)
 {
 	snapdir_give_up();
+	s->asked = false;
 	s->not_before_us = clock_mono_us() + RETRY_US;
 }
 
@@ -196,14 +243,18 @@ child_run(struct snapper *s, pid_t parent, int fd)
 	int high = fd < s->lockfd ? s->lockfd : fd;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
-		_exit(1);
+		_exit(ESRCH);
+	if (signal(SIGALRM, SIG_DFL) == SIG_ERR)
+		_exit(EINVAL);
+	alarm(CHILD_LIMIT_S);
 	if (low > 0)
 		close_range(0, (unsigned)low - 1, 0);
 	if (high > low + 1)
 		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
 	close_range((unsigned)high + 1, UINT_MAX, 0);
-	_exit(snapdir_fill(fd, &s->head, &s->size, save, s->analysis) == 0 ? 0
-									   : 1);
+	if (snapdir_fill(fd, &s->head, &s->size, save, s->analysis) == 0)
+		_exit(0);
+	_exit(errno > 0 && errno <= UCHAR_MAX ? errno : EIO);
 }
 
 int
@@ -217,7 +268,9 @@ snapper_begin(struct snapper *s)
 		give_up(s);
 		return -1;
 	}
-	describe(s, "Periodic background persist");
+	describe(s,
+	    s->asked ? "State persisted on request"
+		     : "Periodic background persist");
 	s->child_bytes_at = journal_bytes(s->journal);
 	pid = fork();
 	if (pid == 0)
@@ -229,6 +282,8 @@ snapper_begin(struct snapper *s)
 		return -1;
 	}
 	s->child = pid;
+	s->asked = false;
+	s->look_us = clock_mono_us() + CHILD_LOOK_MS * 1000;
 	return 0;
 }
 
@@ -239,19 +294,21 @@ finish(struct snapper *s)
 	struct analysis *a = s->analysis;
 	uint64_t before = a->snapshot_seq;
 
-	if (results_commit(a->results, a->applied_seq, true) == -1)
-		return -1;
-	if (snapdir_finish(s->head.applied_seq) == -1) {
+	/* Nothing is under way in them, so that a failure loses nothing. */
+	if (results_commit(a->results, a->applied_seq, true) == -1 ||
+	    snapdir_finish(s->head.applied_seq) == -1) {
 		give_up(s);
 		return 0;
 	}
+	s->listed = true;
+	s->not_before_us = 0;
 	a->snapshot_seq = s->head.applied_seq;
 	a->snapshot_ms = s->head.created_ms;
 	s->next_us = clock_mono_us() + s->interval_us;
 	s->bytes_at = s->child_bytes_at;
 	log_debug("snapshot %" PRIu64 " is written", a->snapshot_seq);
 	if (before != 0) {
-		snapdir_keep_from(before);
+		snapdir_bound(before);
 		journal_trim(s->journal, before);
 	}
 	return 1;
@@ -265,6 +322,7 @@ snapper_step(struct snapper *s)
 
 	if (s->child == 0)
 		return 0;
+	s->look_us = clock_mono_us() + CHILD_LOOK_MS * 1000;
 	pid = waitpid(s->child, &status, WNOHANG);
 	if (pid == 0 || (pid == -1 && errno == EINTR))
 		return 0;
@@ -273,11 +331,11 @@ snapper_step(struct snapper *s)
 		log_warn("snapshot");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return finish(s);
+	else if (WIFSIGNALED(status))
+		log_warnx("snapshot: its process was ended by signal %d",
+		    WTERMSIG(status));
 	else
-		log_warnx("snapshot: its process ended with %s %d",
-		    WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status));
+		log_warnx("snapshot: %s", strerror(WEXITSTATUS(status)));
 	give_up(s);
 	return 0;
 }
@@ -287,7 +345,7 @@ snapper_close(struct snapper *s)
 {
 	int fd, rc;
 
-	if (!has_news(s))
+	if (!snapper_has_news(s))
 		return 0;
 	fd = snapdir_begin();
 	describe(s, "State persisted due to job close");

@@ -5,8 +5,8 @@
  *
  * A snapshot must not know more than the results do: before it gets its name
  * they are committed so that they last. Then what it makes superfluous goes:
- * snapshots older than the one before it, and the journal up to that one, so
- * that one bad snapshot is no loss.
+ * the journal up to the one before it, so that one bad snapshot is no loss, and
+ * what snapdir_bound says.
  */
 #ifndef WORKER_SNAPPER_H
 #define WORKER_SNAPPER_H
@@ -35,6 +35,21 @@ void snapper_free(struct snapper *);
  */
 bool snapper_is_due(const struct snapper *);
 
+/* Something was processed since the last one. */
+bool snapper_has_news(const struct snapper *);
+
+/* One is wanted as soon as it can be, or not any more; snapper_begin is it. */
+void snapper_ask(struct snapper *, bool wanted);
+bool snapper_is_asked(const struct snapper *);
+/* There is one, and the API lists it: no base of a revert. */
+bool snapper_is_listed(const struct snapper *);
+
+/*
+ * It is time for snapper_step or snapper_begin: who has many entries to
+ * process should leave a gap after this one.
+ */
+bool snapper_wants_gap(const struct snapper *);
+
 /*
  * Fork the child. Nothing may be under way in the analysis. Returns 0; or -1:
  * it cannot be now (logged), and is tried again later.
@@ -45,7 +60,7 @@ bool snapper_is_running(const struct snapper *);
 /*
  * See whether the child has ended, and finish what it has begun; between two
  * entries. Returns 1: there is a new snapshot; 0: not (yet), which was logged
- * if it failed; -1 with errno: results could not be kept.
+ * if it failed.
  */
 int snapper_step(struct snapper *) MUST_CHECK;
 
