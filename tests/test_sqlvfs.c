@@ -126,8 +126,7 @@ byte_put(const char *path, size_t at, uint8_t byte)
 static const char *const ways[] = {
 	"SELECT * FROM bucket ORDER BY timestamp",
 	"SELECT timestamp, anomaly_score FROM bucket ORDER BY anomaly_score",
-	"SELECT timestamp, record_count FROM bucket WHERE record_count > 0"
-	" ORDER BY timestamp",
+	"SELECT timestamp, record_count FROM bucket WHERE record_count > 0",
 	"SELECT * FROM record ORDER BY id",
 	"SELECT id FROM record ORDER BY timestamp",
 	"SELECT count(*) FROM record WHERE is_interim = 1",
