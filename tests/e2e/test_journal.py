@@ -45,10 +45,10 @@ def test_damage_is_said_and_what_is_behind_it_printed():
         first = sorted(glob.glob(path + "/journal/*.seg"))[0]
         size = os.path.getsize(first)
         with open(first, "r+b") as f:
-            f.seek(150)
+            f.seek(160)
             f.write(b"\xff")
         done = ctl(None, "journal", path)
-        assert done.status == 1 and "damaged at byte 118" in done.err, done
+        assert done.status == 1 and "damaged at byte 150" in done.err, done
         assert os.path.getsize(first) == size
         ctl(None, "journal", path + "/none").failed("No such file")
         ctl(None, "journal", "-e", "0", path).failed("from 1 on", status=2)
