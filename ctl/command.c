@@ -56,7 +56,7 @@ static const struct args_form key_revoke_options[] = {
 };
 
 static const struct args_form backup_options[] = {
-	{ 's', "state-dir", "DIR", "what is copied; default " LOCALSTATEDIR "/lib/anomd", false },
+	{ 's', "state-dir", "DIR", "what is copied, if not the usual one", false },
 	END,
 };
 static const struct args_form restore_options[] = {
