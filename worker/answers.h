@@ -64,4 +64,7 @@ int answers_read_row(struct sqlite3_stmt *, struct kept_answer *a) MUST_CHECK;
  */
 int answers_put(struct answers *, const struct kept_answer *) MUST_CHECK;
 
+/* Forget those of entries first to last. 0, or -1 with errno (logged). */
+int answers_forget(struct answers *, uint64_t first, uint64_t last) MUST_CHECK;
+
 #endif

@@ -400,6 +400,18 @@ results_find_answer(struct results *r, const struct retry *retry,
 }
 
 int
+results_forget_answers(struct results *r, uint64_t first, uint64_t last)
+{
+	if (file_open(r, false) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (answers_of(r) != NULL &&
+	    answers_forget(r->answers, first, last) == 0)
+		return 0;
+	note_damage();
+	return -1;
+}
+
+int
 results_applied_seq(struct results *r, uint64_t *seq)
 {
 	*seq = 0;
