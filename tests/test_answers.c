@@ -172,7 +172,7 @@ Test(answers, a_row_that_was_changed_is_not_believed)
 		cr_assert_eq(sqlx_exec(db, sql), 0);
 		errno = 0;
 		cr_expect_eq(find(7, NOW, &a), -1, "%s", changes[i]);
-		cr_expect_eq(errno, EBADMSG);
+		cr_expect_eq(errno, EILSEQ);
 		cr_assert_eq(sqlx_exec(db, "DELETE FROM answer"), 0);
 	}
 }

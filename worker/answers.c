@@ -141,7 +141,7 @@ take_row(struct answers *t, struct kept_answer *a)
 	if (answers_read_row(t->st[ST_FIND], a) == -1) {
 		log_warnx("%s: answer %ju: checksum mismatch",
 		    sqlite3_db_filename(t->db, "main"), (uintmax_t)a->seq);
-		errno = EBADMSG;
+		errno = EILSEQ;
 		return -1;
 	}
 	return take_body(t, a);

@@ -392,11 +392,15 @@ int
 results_find_answer(struct results *r, const struct retry *retry,
     int64_t now_ms, struct kept_answer *a)
 {
+	int rc;
+
 	if (r->db == NULL && file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (answers_of(r) == NULL)
-		return -1;
-	return answers_find(r->answers, retry, now_ms, a);
+	rc = answers_of(r) == NULL ? -1
+				   : answers_find(r->answers, retry, now_ms, a);
+	if (rc == -1)
+		note_damage();
+	return rc;
 }
 
 int

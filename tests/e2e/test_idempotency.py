@@ -285,3 +285,30 @@ def test_what_is_damaged_in_the_journal_can_be_sent_again():
         assert again.status == 202 and REPLAYED not in again.headers, again
         assert d.stats("j")["data_counts"]["input_record_count"] == 180
         assert post(d, "2", records(120)).headers.get(REPLAYED) == "true"
+
+
+def test_a_damaged_page_of_the_answers_is_salvaged():
+    with Daemon() as d:
+        d.make_job("j", job())
+        first = post(d, "0", records(0))
+        d.close_job("j")
+        jobs = os.path.join(d.state_dir, "jobs")
+        path = os.path.join(jobs, os.listdir(jobs)[0], "results", "results.db")
+        db = sqlite3.connect("file:%s?immutable=1" % path, uri=True)
+        page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name ="
+            " 'answer_by_key'").fetchone()
+        size, = db.execute("PRAGMA page_size").fetchone()
+        db.close()
+        with open(path, "r+b") as f:
+            f.seek(page * size - 40)
+            byte = f.read(1)
+            f.seek(page * size - 40)
+            f.write(bytes([byte[0] ^ 1]))
+        d.open_job("j")
+        again = post(d, "0", records(0))
+        assert again.status == 503 and "cannot be read" in again.error[
+            "reason"], again
+        wait_until(lambda: "rows kept" in d.log(), 20, "the salvage")
+        same(first, post(d, "0", records(0)))
+        assert post(d, "1", records(60)).status == 202
+        assert counted(d) == 120
