@@ -172,7 +172,7 @@ Test(answers, a_row_that_was_changed_is_not_believed)
 		cr_assert_eq(sqlx_exec(db, sql), 0);
 		errno = 0;
 		cr_expect_eq(find(7, NOW, &a), -1, "%s", changes[i]);
-		cr_expect_eq(errno, EBADMSG);
+		cr_expect_eq(errno, EILSEQ);
 		cr_assert_eq(sqlx_exec(db, "DELETE FROM answer"), 0);
 	}
 }
@@ -193,4 +193,16 @@ Test(answers, salvage_keeps_those_that_are_whole)
 	expect_found(7, 3, "error");
 	expect_found(8, 4, "counts");
 	cr_expect_eq(find(9, NOW, &a), 0);
+}
+
+Test(answers, a_range_of_entries_is_forgotten)
+{
+	struct kept_answer a;
+
+	for (uint64_t i = 1; i <= 5; i++)
+		put(i, 10 + i, NOW, "counts");
+	cr_expect_eq(answers_forget(table, 2, 3), 0);
+	cr_expect_eq(answers_forget(table, 5, UINT64_MAX), 0);
+	for (uint64_t i = 1; i <= 5; i++)
+		cr_expect_eq(find(10 + i, NOW, &a), i == 1 || i == 4);
 }

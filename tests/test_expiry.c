@@ -332,6 +332,36 @@ Test(expiring, it_has_its_turn_among_uploads)
 	worker_close(w, true);
 }
 
+/*
+ * What ends a snapshot commits the results, which it must not do in the midst
+ * of a removal: that has a transaction open from slice to slice.
+ */
+Test(expiring, a_snapshot_that_is_ready_waits_for_its_end)
+{
+	struct msg_expire m = { .retention_days = 0, .max_rows = 1000000 };
+	struct msg_snapshot ask = { 0 };
+	struct worker *w = worker_open();
+	bool expired = false, snapshotted = false;
+	struct msg_flushed flushed;
+	struct frame_header f;
+
+	post(w, 1, 0, 60);
+	flush(w, 2, BASE_TIME + 20000 * SPAN);
+	expect_msg(w, MSG_FLUSHED, 2, &flushed);
+	send_msg(w, MSG_SNAPSHOT, 3, &ask);
+	send_msg(w, MSG_EXPIRE, 4, &m);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(recv_frame(w, &f), "the worker has died");
+		expired |= f.type == MSG_EXPIRED && f.request == 4;
+		snapshotted |= f.type == MSG_SNAPSHOTTED && f.request == 3;
+	}
+	cr_expect(expired);
+	cr_expect(snapshotted);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 1);
+	cr_expect_eq(tmpdir_count("snapshots"), 1);
+	worker_close(w, false);
+}
+
 /* Replay writes nothing that was removed. */
 Test(expiring, what_went_does_not_come_back_with_a_replay)
 {

@@ -15,7 +15,7 @@
 #define HASH_BYTES 16
 #define EVICT_ROWS 8 /* at each new one: bounded, and faster than they come */
 
-enum stmt { ST_FIND, ST_PUT, ST_OLDEST, ST_REMOVE, ST_MAX };
+enum stmt { ST_FIND, ST_PUT, ST_OLDEST, ST_REMOVE, ST_FORGET, ST_MAX };
 
 static const char *const stmt_sql[ST_MAX] = {
 	[ST_FIND] = "SELECT " ANSWER_COLUMNS " FROM answer WHERE key = ?1",
@@ -23,6 +23,7 @@ static const char *const stmt_sql[ST_MAX] = {
 		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ST_OLDEST] = "SELECT seq, receipt_ms FROM answer ORDER BY seq LIMIT 1",
 	[ST_REMOVE] = "DELETE FROM answer WHERE seq = ?1",
+	[ST_FORGET] = "DELETE FROM answer WHERE seq BETWEEN ?1 AND ?2",
 };
 
 struct answers {
@@ -140,7 +141,7 @@ take_row(struct answers *t, struct kept_answer *a)
 	if (answers_read_row(t->st[ST_FIND], a) == -1) {
 		log_warnx("%s: answer %ju: checksum mismatch",
 		    sqlite3_db_filename(t->db, "main"), (uintmax_t)a->seq);
-		errno = EBADMSG;
+		errno = EILSEQ;
 		return -1;
 	}
 	return take_body(t, a);
@@ -226,4 +227,21 @@ answers_put(struct answers *t, const struct kept_answer *a)
 	for (int i = 0; i < EVICT_ROWS && rc == 1; i++)
 		rc = evict_one(t, a);
 	return rc == -1 ? -1 : 0;
+}
+
+/* The numbers of SQLite end earlier than ours. */
+static sqlite3_int64
+number_of(uint64_t seq)
+{
+	return seq > INT64_MAX ? INT64_MAX : (sqlite3_int64)seq;
+}
+
+int
+answers_forget(struct answers *t, uint64_t first, uint64_t last)
+{
+	sqlite3_stmt *st = t->st[ST_FORGET];
+
+	sqlite3_bind_int64(st, 1, number_of(first));
+	sqlite3_bind_int64(st, 2, number_of(last));
+	return sqlx_run(st);
 }

@@ -46,7 +46,8 @@ void answers_free(struct answers *);
 /*
  * The answer to this key, if there is one that is not too old at now_ms.
  * Returns 1: *a is set, its body lives until the next call; 0: there is none;
- * -1 with errno (logged), EBADMSG for a row with a wrong checksum.
+ * -1 with errno (logged), EILSEQ: a row with a wrong checksum; EBADMSG: the
+ * file is damaged.
  */
 int answers_find(struct answers *, const struct retry *, int64_t now_ms,
     struct kept_answer *a) MUST_CHECK;
@@ -63,5 +64,8 @@ int answers_read_row(struct sqlite3_stmt *, struct kept_answer *a) MUST_CHECK;
  * first. 0, or -1 with errno (logged).
  */
 int answers_put(struct answers *, const struct kept_answer *) MUST_CHECK;
+
+/* Forget those of entries first to last. 0, or -1 with errno (logged). */
+int answers_forget(struct answers *, uint64_t first, uint64_t last) MUST_CHECK;
 
 #endif

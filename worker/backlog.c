@@ -42,6 +42,7 @@ struct backlog {
 	TAILQ_HEAD(, task) tasks;
 	unsigned n;
 	struct entry_run *run; /* owned: the first task's; NULL: not begun */
+	bool expiring;	       /* the first task has borrowed the results */
 	bool closed;
 };
 
@@ -216,7 +217,7 @@ backlog_is_busy(const struct backlog *b)
 bool
 backlog_is_between(const struct backlog *b)
 {
-	return b->run == NULL;
+	return b->run == NULL && !b->expiring;
 }
 
 bool
@@ -469,6 +470,7 @@ task_expire(
 	struct apierr e;
 	int rc = expiry_step(t->expiry, deadline_us, progress, &m);
 
+	b->expiring = rc == 1;
 	if (rc == 1)
 		return 1;
 	if (rc == -1) {
@@ -532,7 +534,7 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	    t->stage == TASK_KEPT) {
 		rc = task_run(b, t, deadline_us, progress);
 		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b) ||
-		    (b->run == NULL && snapper_wants_gap(b->snapper)))
+		    (backlog_is_between(b) && snapper_wants_gap(b->snapper)))
 			break;
 	}
 	return rc == -1 ? -1 : 0;

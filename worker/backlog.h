@@ -39,7 +39,7 @@ int backlog_add_close(struct backlog *) MUST_CHECK;
 
 /* Something waits or is under way. */
 bool backlog_is_busy(const struct backlog *);
-/* No entry is half done. */
+/* No entry is half done, and no transaction of an expiry is open. */
 bool backlog_is_between(const struct backlog *);
 /* All that is left is a close, which waits for a snapshot under way. */
 bool backlog_is_waiting(const struct backlog *);

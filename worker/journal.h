@@ -106,6 +106,8 @@ uint64_t journal_read_bytes(const struct journal *);
 uint64_t journal_last_seq(const struct journal *);
 /* No entry was read, or the last one is JOURNAL_CLOSE. */
 bool journal_is_closed(const struct journal *);
+/* Something could not be read: more than half an entry at the very end. */
+bool journal_is_damaged(const struct journal *);
 /* Entries up to seq are known from elsewhere: never use these numbers again. */
 void journal_skip_to(struct journal *, uint64_t seq);
 

@@ -47,6 +47,7 @@ segment_quarantine(struct journal *j)
 
 	quarantine_move(
 	    segment_file(path, seg), "journal", seg->first_seq, j->cursor.why);
+	j->damaged = true;
 	segment_close(j);
 	segments_drop(j, --j->reading);
 }
@@ -161,6 +162,7 @@ segment_tear(struct journal *j)
 	log_warnx("%s: torn at byte %zu of %zu%s: %s%s", path, j->cursor.at,
 	    j->cursor.len, seg->packed ? ", unpacked" : "", j->cursor.why,
 	    cut ? ": cut there" : "");
+	j->damaged = j->damaged || !cut;
 	if (cut && truncate(path, (off_t)j->cursor.at) == -1)
 		log_warn("%s", path);
 	else if (cut)

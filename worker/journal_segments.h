@@ -46,6 +46,7 @@ struct journal {
 	struct journal_cursor cursor;
 	uint64_t last_seq;
 	bool closed;
+	bool damaged;
 
 	/* Writing. */
 	int fd;		    /* of the last segment; -1: the next starts one */

@@ -28,6 +28,7 @@ struct restore {
 	struct aside aside;   /* entries that killed */
 	unsigned condemned;   /* signal: the one in hand is being put aside */
 	uint64_t replayed;    /* entries */
+	uint64_t last_seq;    /* of the entry that was read last */
 	uint64_t all_bytes;   /* of the journal, to be read */
 	int64_t told_us;      /* how far it is */
 	bool asked;	      /* results_seq is known */
@@ -82,6 +83,7 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
 		r->journal = journal_open(a->applied_seq, policy);
 	if (r->journal != NULL)
 		r->all_bytes = journal_unread_bytes(r->journal);
+	r->last_seq = a->applied_seq;
 	if (r->journal == NULL) {
 		int saved = errno;
 
@@ -113,6 +115,18 @@ ask_results(struct restore *r)
 		return -1;
 	r->asked = true;
 	return 0;
+}
+
+/*
+ * Entries that are not in the models, though they may have been answered: what
+ * was said of them must not be said again to whoever sends them once more.
+ */
+static int
+forget_answers(struct restore *r, uint64_t first, uint64_t last)
+{
+	if (ask_results(r) == -1)
+		return -1;
+	return results_forget_answers(r->analysis->results, first, last);
 }
 
 /* The supervisor shows it. */
@@ -150,6 +164,8 @@ pass_over(struct restore *r, const struct journal_entry *e, unsigned signal)
 
 	aside_reason(reason, e->seq, signal);
 	log_warnx("entry %" PRIu64 " is passed over: %s", e->seq, reason);
+	if (forget_answers(r, e->seq, e->seq) == -1)
+		return -1;
 	apierr_set(&error, 500, E_EXCEPTION, "%s", reason);
 	return awaiting_fail(r->awaiting, r->peer, e->token, &error);
 }
@@ -206,7 +222,12 @@ static int
 begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 {
 	const struct aside_record *rec = aside_find(&r->aside, e);
+	uint64_t before = r->last_seq;
 
+	r->last_seq = e->seq;
+	if (e->seq > before + 1 &&
+	    forget_answers(r, before + 1, e->seq - 1) == -1)
+		return -1;
 	if (rec != NULL)
 		return pass_over(r, e, rec->signal);
 	r->condemned = mark_condemns(r->analysis->mark, e->seq, e->token);
@@ -245,8 +266,13 @@ finish(struct restore *r, uint64_t *progress)
 	analysis_mute(r->analysis, false);
 	r->analysis->applied_seq = last;
 	/* Where the journal may lag behind the results, or was cut. */
-	if ((!closed || r->policy != SYNC_ALWAYS || salvage_is_marked()) &&
+	if ((!closed || r->policy != SYNC_ALWAYS || salvage_is_marked() ||
+		journal_is_damaged(r->journal)) &&
 	    ask_results(r) == -1)
+		return -1;
+	/* 0: of a salvaged one nobody knows how far it was. */
+	if (r->asked && (r->results_seq > last || r->results_seq == 0) &&
+	    forget_answers(r, last + 1, UINT64_MAX) == -1)
 		return -1;
 	if (r->asked && r->results_seq > last) {
 		log_warnx("journal: results are there up to entry %" PRIu64

@@ -392,11 +392,27 @@ int
 results_find_answer(struct results *r, const struct retry *retry,
     int64_t now_ms, struct kept_answer *a)
 {
+	int rc;
+
 	if (r->db == NULL && file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : -1;
-	if (answers_of(r) == NULL)
-		return -1;
-	return answers_find(r->answers, retry, now_ms, a);
+	rc = answers_of(r) == NULL ? -1
+				   : answers_find(r->answers, retry, now_ms, a);
+	if (rc == -1)
+		note_damage();
+	return rc;
+}
+
+int
+results_forget_answers(struct results *r, uint64_t first, uint64_t last)
+{
+	if (file_open(r, false) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (answers_of(r) != NULL &&
+	    answers_forget(r->answers, first, last) == 0)
+		return 0;
+	note_damage();
+	return -1;
 }
 
 int

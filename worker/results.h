@@ -45,6 +45,12 @@ int results_put_answer(struct results *, const struct kept_answer *) MUST_CHECK;
 /* Returns as answers_find; without a file there is none. */
 int results_find_answer(struct results *, const struct retry *, int64_t now_ms,
     struct kept_answer *) MUST_CHECK;
+/*
+ * Entries first to last do not count after all: who repeats one of them must
+ * not hear that it does. Between two entries; 0, or -1 with errno (logged).
+ */
+int results_forget_answers(
+    struct results *, uint64_t first, uint64_t last) MUST_CHECK;
 
 /*
  * Commit what came since the last commit, and seq with it. With nothing to

@@ -1,10 +1,12 @@
 /* Owns what is told to uploads that repeat one. */
 #include "common/compat.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/msg.h"
 #include "worker/retrying.h"
+#include "worker/salvage.h"
 
 #define RETRY_AFTER_S 10 /* as long as when the journal has no room */
 
@@ -117,7 +119,10 @@ retrying_refuse(struct peer *peer, uint32_t request)
 	return peer_fail(peer, request, &e);
 }
 
-/* Unknown is not new: what might have been counted is not counted again. */
+/*
+ * Unknown is not new: what might have been counted is not counted again. If it
+ * is the file that is damaged this worker ends, for the next one salvages it.
+ */
 static int
 cannot_tell(struct peer *peer, uint32_t request)
 {
@@ -127,7 +132,12 @@ cannot_tell(struct peer *peer, uint32_t request)
 	    "the answers to earlier uploads cannot be read, so it is not known "
 	    "whether this one is a repeat; nothing of it was kept");
 	e.retry_after_s = RETRY_AFTER_S;
-	return peer_fail(peer, request, &e);
+	if (peer_fail(peer, request, &e) == -1)
+		return -1;
+	if (!salvage_is_marked())
+		return 0;
+	errno = EIO;
+	return -1;
 }
 
 int

@@ -93,11 +93,11 @@ session_fail(struct session *s, const char *what)
 }
 
 /*
- * What is journaled cannot be worked on, for the disk is full: nothing to fail
- * a job for. It ends, and a successor does it again when it can. Returns -1.
+ * The disk is full, or a predecessor still hangs in it: nothing to fail a job
+ * for. It ends, and a successor does it again when it can. Returns -1.
  */
 static int
-session_out_of_room(const char *what)
+session_give_way(const char *what)
 {
 	int saved = errno;
 
@@ -222,9 +222,10 @@ work_locking(struct session *s)
 	struct sandbox_path home = { .path = s->path, .writable = true };
 
 	if (flock(s->lockfd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno != EWOULDBLOCK ||
-		    clock_mono_us() >= s->lock_deadline_us)
+		if (errno != EWOULDBLOCK)
 			return session_fail(s, "lock of the job's directory");
+		if (clock_mono_us() >= s->lock_deadline_us)
+			return session_give_way("lock of the job's directory");
 		s->progress++; /* it waits within bounds of its own */
 		return 0;
 	}
@@ -297,7 +298,7 @@ work_restoring(struct session *s, int64_t deadline_us)
 		    "the journal was written by another version, which the "
 		    "log names: open the job with that one");
 	if (rc == -1 && is_out_of_room())
-		return session_out_of_room("replay");
+		return session_give_way("replay");
 	if (rc == -1)
 		return session_fail(
 		    s, "what the journal has cannot be done again");
@@ -343,7 +344,7 @@ work_open(struct session *s, int64_t deadline_us)
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
 	    work_snapshot(s) == -1)
 		return is_out_of_room()
-		    ? session_out_of_room("a request waits for room")
+		    ? session_give_way("a request waits for room")
 		    : session_fail(s, "a request cannot be finished");
 	if (backlog_is_closed(s->backlog))
 		s->ended = true;

@@ -3,6 +3,7 @@
 Whoever waits for an answer gets it later, from the worker that took over.
 """
 
+import fcntl
 import threading
 
 from harness import *
@@ -127,3 +128,23 @@ def test_delete_of_a_job_that_recovers():
                 another_worker(d, "j", pid)
         d.delete_job("j", query="?force=true")
         assert d.get(ML + "/anomaly_detectors/j").status == 404
+
+
+def test_lock_that_is_held_for_long_fails_no_job():
+    # What a process that was killed leaves may hang in a sync on a slow disk.
+    with Daemon() as d:
+        d.make_job("j", job())
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)
+        pid = d.worker_pid("j")
+        directory, = os.listdir(os.path.join(d.state_dir, "jobs"))
+        with open(os.path.join(d.state_dir, "jobs", directory, "lock")) as f:
+            held = in_background(fcntl.flock, f, fcntl.LOCK_EX)
+            time.sleep(0.5)     # it stands in the line by then
+            os.kill(pid, signal.SIGKILL)
+            held()
+            posted = in_background(d.post, "j", [at(60, v=2)])
+            wait_until(lambda: "lock of the job's directory" in d.log(), 20,
+                "a successor that has waited in vain")
+            assert d.stats("j")["state"] == "opened"
+        check_counts(posted(), processed_record_count=1)
+        check_counts(d.stats("j")["data_counts"], processed_record_count=2)

@@ -234,3 +234,81 @@ def test_a_damaged_answer_is_not_taken_for_a_new_upload():
         assert again.status == 503 and "cannot be read" in again.error[
             "reason"], again
         assert counted(d) == 60
+
+
+def segments(d):
+    """Of the one job, the oldest first."""
+    jobs = os.path.join(d.state_dir, "jobs")
+    journal = os.path.join(jobs, os.listdir(jobs)[0], "journal")
+    return [os.path.join(journal, f) for f in sorted(os.listdir(journal))]
+
+
+def start_again(d):
+    d.start()
+    wait_until(lambda: d.stats("j")["state"] == "opened", 20, "the replay")
+
+
+def test_what_a_loss_of_power_took_can_be_sent_again():
+    with Daemon(journal_sync="interval") as d:
+        d.make_job("j", job())
+        for i in range(3):
+            assert post(d, str(i), records(60 * i)).status == 202
+        d.kill()
+        last = segments(d)[-1]
+        os.truncate(last, os.path.getsize(last) - 100)
+        start_again(d)
+        assert counted(d) == 120
+        assert post(d, "1", records(60)).headers.get(REPLAYED) == "true"
+        again = post(d, "2", records(120))
+        assert again.status == 202 and REPLAYED not in again.headers, again
+        assert counted(d) == 180
+        same(again, post(d, "2", records(120)))
+
+
+def test_what_is_damaged_in_the_journal_can_be_sent_again():
+    with Daemon() as d:
+        d.make_job("j", job())
+        assert post(d, "0", records(0)).status == 202
+        assert post(d, "1", records(60)).status == 202
+        os.kill(d.worker_pid("j"), signal.SIGKILL)
+        assert post(d, "2", records(120)).status == 202
+        d.kill()
+        first, _ = segments(d)
+        with open(first, "r+b") as f:
+            f.seek(-50, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-50, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+        start_again(d)
+        assert counted(d) == 120
+        again = post(d, "1", records(60))
+        assert again.status == 202 and REPLAYED not in again.headers, again
+        assert d.stats("j")["data_counts"]["input_record_count"] == 180
+        assert post(d, "2", records(120)).headers.get(REPLAYED) == "true"
+
+
+def test_a_damaged_page_of_the_answers_is_salvaged():
+    with Daemon() as d:
+        d.make_job("j", job())
+        first = post(d, "0", records(0))
+        d.close_job("j")
+        jobs = os.path.join(d.state_dir, "jobs")
+        path = os.path.join(jobs, os.listdir(jobs)[0], "results", "results.db")
+        db = sqlite3.connect("file:%s?immutable=1" % path, uri=True)
+        page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name ="
+            " 'answer_by_key'").fetchone()
+        size, = db.execute("PRAGMA page_size").fetchone()
+        db.close()
+        with open(path, "r+b") as f:
+            f.seek(page * size - 40)
+            byte = f.read(1)
+            f.seek(page * size - 40)
+            f.write(bytes([byte[0] ^ 1]))
+        d.open_job("j")
+        again = post(d, "0", records(0))
+        assert again.status == 503 and "cannot be read" in again.error[
+            "reason"], again
+        wait_until(lambda: "rows kept" in d.log(), 20, "the salvage")
+        same(first, post(d, "0", records(0)))
+        assert post(d, "1", records(60)).status == 202
+        assert counted(d) == 120
