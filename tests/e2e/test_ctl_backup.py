@@ -174,6 +174,53 @@ def test_a_backup_while_clients_post_and_jobs_come_and_go():
                 assert "belongs to no job" not in e.log(), e.log()
 
 
+def stopped_at(state_dir, directory, name):
+    """A backup that is stopped while it copies a large file of this name."""
+    process = subprocess.Popen([ANOMCTL, "-q", "backup", "-s", state_dir,
+        directory], env=environment())
+    at = os.path.join(directory, name)
+    while process.poll() is None and not os.path.exists(at):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGSTOP)
+    return process
+
+
+def test_snapshots_that_come_while_those_before_them_are_copied():
+    """What the journal has no more is in a snapshot that is copied, too."""
+    with Daemon() as d, tempfile.TemporaryDirectory() as temp:
+        copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")
+        d.make_job("a", job("5m"))
+        posted = 0
+
+        def another_snapshot():
+            nonlocal posted
+            d.post("a", records(posted, 100))
+            posted += 100
+            d.close_job("a")
+            d.open_job("a")
+
+        for _ in range(3):
+            another_snapshot()
+        # The copying of it gives the time to be stopped.
+        with open(os.path.join(d.state_dir, "jobs", "a.1", "snapshots",
+                "large"), "wb") as f:
+            f.truncate(256 << 20)
+        process = stopped_at(d.state_dir, copy, "jobs/a.1/snapshots/large")
+        try:
+            assert not os.path.exists(os.path.join(copy, "jobs/a.1/journal"))
+            for _ in range(3):
+                another_snapshot()
+        finally:
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(60 * SCALE) == 0
+        restore(copy, state).ok()
+        with Daemon(state_dir=state) as e:
+            assert count(e, "a") == posted
+            assert "are lost" not in e.log(), e.log()
+            e.post("a", records(posted, 100))
+            assert count(e, "a") == posted + 100
+
+
 def test_directories_that_are_refused():
     with Daemon() as d, tempfile.TemporaryDirectory() as temp:
         copy = os.path.join(temp, "copy")
