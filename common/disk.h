@@ -13,6 +13,12 @@
 #include "common/compat.h"
 
 /*
+ * In a state directory: what is being restored, until all of it is there. With
+ * it and without a catalogue the directory is not one yet.
+ */
+#define DISK_RESTORE_STAGE "restore.new"
+
+/*
  * Write all of len bytes at an offset, in bytes. Returns 0, or -1 with errno;
  * how much was written then is not known.
  */

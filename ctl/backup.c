@@ -24,6 +24,7 @@
 #define PATH_BYTES 256
 #define NUMBER_DIGITS 20 /* that names of segments and snapshots begin with */
 #define JOURNAL "journal"
+#define SNAPSHOTS "snapshots"
 #define UNFINISHED "new" /* what a worker calls a file that is being made */
 
 /* What became of a job. */
@@ -241,14 +242,52 @@ is_gapless(const struct range *before, const struct range *after)
 	return after->first != 0 && after->first <= before->last;
 }
 
+/* The numbers that a directory of the job has now. */
+static int
+look_again(struct jobcopy *c, const char *dir, struct range *range)
+{
+	int fd = copy_open_dir(c->from, dir), n;
+	char **names = NULL;
+
+	*range = (struct range){ 0 };
+	if (fd == -1)
+		return -1;
+	n = copy_names(fd, &names);
+	close(fd);
+	for (int i = 0; i < n; i++)
+		widen(range, names[i]);
+	copy_free_names(names, n == -1 ? 0 : n);
+	return n == -1 ? -1 : 0;
+}
+
+/*
+ * Does the copied journal go on where the newest copied snapshot ends? Newer
+ * ones that came in between have let the worker remove what lies between the
+ * two. A job that has lost it and has no newer one is copied as it is.
+ */
+static int
+is_superseded(struct jobcopy *c, const struct range *snapshots,
+    const struct range *journal, bool *superseded)
+{
+	struct range now = { 0 };
+
+	if (journal->first > snapshots->last + 1 &&
+	    look_again(c, SNAPSHOTS, &now) == -1)
+		return -1;
+	*superseded = now.last > snapshots->last;
+	return 0;
+}
+
 static enum outcome
 copy_contents(struct jobcopy *c)
 {
-	struct range ignored, before, after;
+	struct range snapshots, ignored, before, after;
+	bool superseded;
 
-	if (copy_dir(c, "snapshots", &ignored) == -1 ||
-	    copy_dir(c, JOURNAL, &before) == -1 || copy_results(c) == -1 ||
-	    copy_dir(c, JOURNAL, &after) == -1 ||
+	if (copy_dir(c, SNAPSHOTS, &snapshots) == -1 ||
+	    copy_dir(c, JOURNAL, &before) == -1 ||
+	    is_superseded(c, &snapshots, &before, &superseded) == -1 ||
+	    copy_results(c) == -1 || copy_dir(c, JOURNAL, &after) == -1 ||
 	    copy_dir(c, "quarantine", &ignored) == -1 ||
 	    make_empty_dir(c, "spool") == -1 || fsync(c->to) == -1) {
 		if (errno == ENOENT)
@@ -257,7 +296,8 @@ copy_contents(struct jobcopy *c)
 		return errno == EBADMSG || errno == EIO ? JOB_DAMAGED
 							: JOB_FAILED;
 	}
-	return is_gapless(&before, &after) ? JOB_COPIED : JOB_CHANGED;
+	return !superseded && is_gapless(&before, &after) ? JOB_COPIED
+							  : JOB_CHANGED;
 }
 
 static enum outcome

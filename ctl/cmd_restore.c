@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/disk.h"
 #include "ctl/backup.h"
 #include "ctl/command.h"
 #include "ctl/dbcopy.h"
@@ -18,15 +19,18 @@
 #include "ctl/say.h"
 #include "ctl/show.h"
 
-#define STAGE "restore.new" /* until all of it is there */
+#define STAGE DISK_RESTORE_STAGE
 #define LOCK "lock"
 
 struct restore {
 	struct ctl *ctl;
 	const char *dir, *state_dir; /* borrowed */
+	char real[PATH_MAX];	     /* of state_dir, when it is there */
 	int from;
-	int to;	  /* the state directory; -1: none yet */
-	int lock; /* of it */
+	int to;	      /* the state directory; -1: none yet */
+	int lock;     /* of it */
+	int new_lock; /* of the one that takes its place; -1: none */
+	bool replaces;
 	struct manifest manifest;
 	char why[PLACE_WHY_BYTES];
 };
@@ -73,42 +77,71 @@ check_backup(struct restore *r)
 
 /* ---- the state directory ---- */
 
-/* The old one keeps owner and mode, and the new one gets them. */
+/* A rename cannot move what another file system is mounted on. */
 static int
-move_aside(struct restore *r)
+check_movable(struct restore *r)
 {
-	char path[PATH_MAX];
-	struct tm tm;
-	time_t now = time(NULL);
-	size_t n;
-	int fd;
+	struct stat at, above;
 
-	n = strlcpy(path, r->state_dir, sizeof(path));
-	while (n > 1 && n < sizeof(path) && path[n - 1] == '/')
-		path[--n] = '\0';
-	if (n + 32 >= sizeof(path) || gmtime_r(&now, &tm) == NULL) {
+	if (fstat(r->to, &at) == -1 || fstatat(r->to, "..", &above, 0) == -1)
+		return fail(r, r->state_dir);
+	if (at.st_dev == above.st_dev)
+		return 0;
+	snprintf(r->why, sizeof(r->why),
+	    "%.400s is not empty, and is a mount point, which cannot be moved "
+	    "aside: move what is in it to another place",
+	    r->state_dir);
+	return -1;
+}
+
+static int
+aside_path(struct restore *r, char path[PATH_MAX])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	size_t n = strlcpy(path, r->state_dir, PATH_MAX);
+
+	if (n + 32 >= PATH_MAX || gmtime_r(&now, &tm) == NULL) {
 		errno = ENAMETOOLONG;
 		return fail(r, r->state_dir);
 	}
-	strftime(path + n, sizeof(path) - n, ".before-%Y%m%dT%H%M%SZ", &tm);
+	strftime(path + n, PATH_MAX - n, ".before-%Y%m%dT%H%M%SZ", &tm);
+	return 0;
+}
+
+static int
+sync_parent(struct restore *r)
+{
+	int fd = openat(r->to, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd == -1 ? -1 : fsync(fd);
+
+	if (rc == -1)
+		fail(r, r->state_dir);
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+/* What is complete takes the place of what is there, by two renames. */
+static int
+change_places(struct restore *r, int stage)
+{
+	char path[PATH_MAX];
+
+	r->new_lock = backup_lock(stage);
+	if (r->new_lock == -1)
+		return fail(r, LOCK);
+	if (aside_path(r, path) == -1)
+		return -1;
 	if (rename(r->state_dir, path) == -1)
 		return fail(r, "it cannot be moved aside");
-	say_note("what was there is in %s now", path);
-	if (mkdir(r->state_dir, 0700) == -1)
-		return fail(r, r->state_dir);
-	fd = place_open(r->state_dir, r->why, sizeof(r->why));
-	if (fd == -1)
-		return -1;
-	if (copy_owner(fd, r->to) == -1) {
+	if (renameat(r->to, STAGE, AT_FDCWD, r->state_dir) == -1) {
 		fail(r, r->state_dir);
-		close(fd);
+		(void)rename(path, r->state_dir);
 		return -1;
 	}
-	close(r->to);
-	close(r->lock);
-	r->to = fd;
-	r->lock = backup_lock(fd);
-	return r->lock == -1 ? fail(r, LOCK) : 0;
+	say_note("what was there is in %s now", path);
+	return sync_parent(r);
 }
 
 /* The backup itself may be anybody's; what is in it is the daemon's. */
@@ -132,6 +165,10 @@ take_place(struct restore *r)
 
 	if (!made && errno != EEXIST)
 		return fail(r, r->state_dir);
+	/* It is the directory that is moved aside, not a link to it. */
+	if (realpath(r->state_dir, r->real) == NULL)
+		return fail(r, r->state_dir);
+	r->state_dir = r->real;
 	r->to = place_open(r->state_dir, r->why, sizeof(r->why));
 	if (r->to == -1)
 		return -1;
@@ -147,8 +184,9 @@ take_place(struct restore *r)
 		return fail(r, LOCK);
 	if (place_is_empty(r->to, ours))
 		return 0;
-	if (args_has(r->ctl->args, "replace"))
-		return move_aside(r);
+	r->replaces = args_has(r->ctl->args, "replace");
+	if (r->replaces)
+		return check_movable(r);
 	snprintf(r->why, sizeof(r->why),
 	    "%s is not empty; --replace moves aside what is there",
 	    r->state_dir);
@@ -268,10 +306,34 @@ publish(struct restore *r, int stage)
 	return 0;
 }
 
+/* The daemon's user must be able to take it. */
+static int
+own_lock(struct restore *r)
+{
+	int lock = r->replaces ? r->new_lock : r->lock;
+
+	if (copy_owner(lock, r->to) == 0 && fchmod(lock, 0600) == -1)
+		return fail(r, LOCK);
+	return 0;
+}
+
+static int
+fill_stage(struct restore *r, int stage)
+{
+	const struct manifest *m = &r->manifest;
+	int rc = restore_dirs(r, r->from, stage, 3);
+
+	for (size_t i = 0; rc == 0 && i < m->nfiles; i++)
+		rc = restore_file(r, stage, &m->file[i]);
+	if (rc == 0 && fsync(stage) == -1)
+		rc = fail(r, STAGE);
+	return rc;
+}
+
+/* Until all of it is there, nothing else in the directory is touched. */
 static int
 restore_all(struct restore *r)
 {
-	const struct manifest *m = &r->manifest;
 	int stage, rc;
 
 	if (copy_remove_tree(r->to, STAGE) == -1)
@@ -279,15 +341,13 @@ restore_all(struct restore *r)
 	stage = copy_make_dir(r->to, STAGE, r->to);
 	if (stage == -1)
 		return fail(r, STAGE);
-	rc = restore_dirs(r, r->from, stage, 3);
-	for (size_t i = 0; rc == 0 && i < m->nfiles; i++)
-		rc = restore_file(r, stage, &m->file[i]);
+	rc = fill_stage(r, stage);
+	if (rc == -1 && copy_remove_tree(r->to, STAGE) == -1)
+		say_error("restore: remove %s/" STAGE, r->state_dir);
 	if (rc == 0)
-		rc = publish(r, stage);
-	/* The daemon's user must be able to take it. */
-	if (rc == 0 && copy_owner(r->lock, r->to) == 0 &&
-	    fchmod(r->lock, 0600) == -1)
-		rc = fail(r, LOCK);
+		rc = r->replaces ? change_places(r, stage) : publish(r, stage);
+	if (rc == 0)
+		rc = own_lock(r);
 	close(stage);
 	return rc;
 }
@@ -302,7 +362,8 @@ cmd_restore(struct ctl *ctl)
 		    place_state_dir(a->noperands > 1 ? a->operand[1] : NULL),
 		.from = -1,
 		.to = -1,
-		.lock = -1 };
+		.lock = -1,
+		.new_lock = -1 };
 	int status = CTL_FAILED;
 
 	if (check_backup(&r) == 0 && take_place(&r) == 0 &&
@@ -317,6 +378,8 @@ cmd_restore(struct ctl *ctl)
 		show_failure(ctl, r.why);
 	}
 	manifest_clear(&r.manifest);
+	if (r.new_lock != -1)
+		close(r.new_lock);
 	if (r.lock != -1)
 		close(r.lock);
 	if (r.to != -1)

@@ -200,5 +200,6 @@ pieces_position(const struct pieces *p)
 {
 	z_off_t at = gzoffset(p->file);
 
-	return at < 0 ? 0 : (uint64_t)at;
+	/* A pipe has no place: then what came out of it. */
+	return at < 0 ? p->offset + p->len : (uint64_t)at;
 }

@@ -48,7 +48,7 @@ int pieces_next(
 
 /* The input is packed: what is sent should be as well. */
 bool pieces_is_gzip(const struct pieces *);
-/* Bytes of the file itself that were read. */
+/* Bytes of the file itself that were read; of a pipe, unpacked. */
 uint64_t pieces_position(const struct pieces *);
 
 #endif

@@ -81,6 +81,20 @@ state_enter(struct keeper *k, const char *dir)
 	return lock_take(k->lock, dir);
 }
 
+/* What is half there must not be taken for a new directory without jobs. */
+static int
+check_restored(const char *dir)
+{
+	if (faccessat(AT_FDCWD, DISK_RESTORE_STAGE, F_OK,
+		AT_SYMLINK_NOFOLLOW) == -1 ||
+	    faccessat(AT_FDCWD, CATALOG_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	log_warnx("state directory %s: the restore of a backup was not "
+		  "finished: do it again, with --replace",
+	    dir);
+	return -1;
+}
+
 /* A job without its directory: deleted half-way, or lost. */
 static int
 check_row(void *arg, const struct msg_keep_job *job, bool deleted)
@@ -191,7 +205,8 @@ keeper_start(void *arg, const struct msg_hello *hello)
 	log_init("anomd-keeper", (enum log_level)hello->log_level);
 	dir = span_dup(hello->path);
 	k->secrets = secrets_start(k->serve);
-	if (dir == NULL || k->secrets == NULL || state_enter(k, dir) == -1)
+	if (dir == NULL || k->secrets == NULL || state_enter(k, dir) == -1 ||
+	    check_restored(dir) == -1)
 		goto out;
 	umask(077);
 	/* Before all else that needs some, for the disk may be full. */

@@ -376,6 +376,7 @@ answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
 	int rc = -1;
 
 	e->status = 0;
+	sqlvfs_forget_damage(); /* of an earlier answer, of another job */
 	a.dir = dir;
 	a.give_up_us = clock_mono_us() + ANSWER_MAX_MS * (int64_t)1000;
 	if (snprintf(dir, sizeof(dir), "%s/%s/results", jobs_dir,

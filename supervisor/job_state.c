@@ -306,12 +306,30 @@ act_abort(struct job *job)
 	job_process_kill(job, true, "closed before it was open");
 }
 
+/* The client is not at fault, and may well come again. */
+static void
+line_fail_stopped(struct job *job)
+{
+	struct apierr e;
+
+	not_open_error(job, &e);
+	arriving_fail(job, &e);
+	apierr_set(&e, 503, E_STATUS,
+	    "anomd ends before job [%s] could answer; an upload may have been "
+	    "kept all the same: send it again with the same Idempotency-Key",
+	    job->id);
+	e.retry_after_s = 1;
+	line_fail(job, &e);
+}
+
 static void
 act_force(struct job *job)
 {
 	struct apierr e;
 
 	note_close(job);
+	if (job->srv->stopping)
+		line_fail_stopped(job);
 	apierr_set(&e, 409, E_STATUS,
 	    "[%s] Could not submit operation to process as it has been "
 	    "killed",
@@ -382,6 +400,8 @@ line_fail_closed(struct job *job)
 {
 	struct apierr e;
 
+	if (job->srv->stopping)
+		line_fail_stopped(job);
 	not_open_error(job, &e);
 	line_fail(job, &e);
 }

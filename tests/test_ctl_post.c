@@ -172,6 +172,25 @@ packed(char *dst, size_t room, const char *text)
 	return (size_t)n;
 }
 
+Test(ctl_post, a_pipe_has_a_position_too)
+{
+	struct pieces_form form = { .name = "-", .max_bytes = 4 };
+	struct piece piece;
+	struct pieces *p;
+	int fd[2];
+
+	cr_assert_eq(pipe(fd), 0);
+	cr_assert_eq(write(fd[1], "aaa\nbbb\n", 8), 8);
+	close(fd[1]);
+	p = pieces_new(fd[0], &form, why, sizeof(why));
+	cr_assert_not_null(p, "%s", why);
+	expect_piece(p, &piece, "aaa\n");
+	cr_expect_eq(pieces_position(p), 4);
+	expect_piece(p, &piece, "bbb\n");
+	cr_expect_eq(pieces_position(p), 8);
+	expect_end(p);
+}
+
 Test(ctl_post, gzip_is_cut_like_what_is_in_it_and_wherever_it_breaks_off_said)
 {
 	struct pieces_form form = { .name = "f", .max_bytes = 4 };

@@ -148,3 +148,31 @@ def test_lock_that_is_held_for_long_fails_no_job():
             assert d.stats("j")["state"] == "opened"
         check_counts(posted(), processed_record_count=1)
         check_counts(d.stats("j")["data_counts"], processed_record_count=2)
+
+
+def test_the_end_of_the_daemon_while_a_job_recovers_is_no_fault_of_clients():
+    with Daemon() as d:
+        d.make_job("j", job())
+        for n in range(3):
+            pid = d.worker_pid("j")
+            os.kill(pid, signal.SIGKILL)
+            if n < 2:
+                another_worker(d, "j", pid)
+        wait_until(lambda: d.stats("j")["recovery"]["recovering"], 10,
+            "a pause")
+        sealed = in_background(d.try_post, "j", [at(0, v=1)])
+        with d.socket() as s:
+            s.sendall(b"POST /_ml/anomaly_detectors/j/_data HTTP/1.1\r\n"
+                b"Host: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 1000000\r\n\r\n" + b" " * 500000)
+            time.sleep(0.5 * SCALE)
+            os.kill(d.pid, signal.SIGTERM)
+            answer = sealed()
+            assert answer.status == 503, answer
+            assert answer.headers["retry-after"] == "1", answer.headers
+            assert "same Idempotency-Key" in answer.error["reason"], answer
+            arriving = read_all(s)
+            assert arriving.startswith(b"HTTP/1.1 409"), arriving
+        assert d.wait() == 0
+        d.start()
+        check_counts(d.post("j", [at(0, v=1)]), processed_record_count=1)

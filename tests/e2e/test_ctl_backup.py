@@ -174,6 +174,53 @@ def test_a_backup_while_clients_post_and_jobs_come_and_go():
                 assert "belongs to no job" not in e.log(), e.log()
 
 
+def stopped_at(state_dir, directory, name):
+    """A backup that is stopped while it copies a large file of this name."""
+    process = subprocess.Popen([ANOMCTL, "-q", "backup", "-s", state_dir,
+        directory], env=environment())
+    at = os.path.join(directory, name)
+    while process.poll() is None and not os.path.exists(at):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGSTOP)
+    return process
+
+
+def test_snapshots_that_come_while_those_before_them_are_copied():
+    """What the journal has no more is in a snapshot that is copied, too."""
+    with Daemon() as d, tempfile.TemporaryDirectory() as temp:
+        copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")
+        d.make_job("a", job("5m"))
+        posted = 0
+
+        def another_snapshot():
+            nonlocal posted
+            d.post("a", records(posted, 100))
+            posted += 100
+            d.close_job("a")
+            d.open_job("a")
+
+        for _ in range(3):
+            another_snapshot()
+        # The copying of it gives the time to be stopped.
+        with open(os.path.join(d.state_dir, "jobs", "a.1", "snapshots",
+                "large"), "wb") as f:
+            f.truncate(256 << 20)
+        process = stopped_at(d.state_dir, copy, "jobs/a.1/snapshots/large")
+        try:
+            assert not os.path.exists(os.path.join(copy, "jobs/a.1/journal"))
+            for _ in range(3):
+                another_snapshot()
+        finally:
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(60 * SCALE) == 0
+        restore(copy, state).ok()
+        with Daemon(state_dir=state) as e:
+            assert count(e, "a") == posted
+            assert "are lost" not in e.log(), e.log()
+            e.post("a", records(posted, 100))
+            assert count(e, "a") == posted + 100
+
+
 def test_directories_that_are_refused():
     with Daemon() as d, tempfile.TemporaryDirectory() as temp:
         copy = os.path.join(temp, "copy")
@@ -223,3 +270,71 @@ def test_a_damaged_backup_changes_nothing():
             with open(path, "wb") as f:
                 f.write(data)
         restore(copy, state).ok()
+
+
+def saved(temp, n=500):
+    """A stopped daemon's state directory with a job, and a backup of it."""
+    state, copy = os.path.join(temp, "state"), os.path.join(temp, "copy")
+    with Daemon(state_dir=state) as d:
+        d.make_job("a", job())
+        d.post("a", records(0, n))
+        backup(state, copy).ok()
+    return state, copy
+
+
+def test_what_a_link_leads_to_is_moved_aside_and_not_the_link():
+    with tempfile.TemporaryDirectory() as temp:
+        state, copy = saved(temp)
+        disk, link = os.path.join(temp, "disk"), os.path.join(temp, "link")
+        os.mkdir(disk)
+        os.rename(state, os.path.join(disk, "state"))
+        os.symlink(os.path.join(disk, "state"), link)
+        restore(copy, "--replace", link).ok()
+        assert os.path.islink(link)
+        assert len(os.listdir(disk)) == 2, os.listdir(disk)
+        assert len(os.listdir(temp)) == 3, os.listdir(temp)
+        with Daemon(state_dir=link) as e:
+            assert count(e, "a") == 500
+
+
+def test_a_restore_that_fails_leaves_what_was_there():
+    with tempfile.TemporaryDirectory() as temp:
+        state, copy = saved(temp)
+        before = sorted(os.listdir(state))
+        # No file may have more than these bytes.
+        done = subprocess.run(["prlimit", "--fsize=50000", "sh", "-c",
+            "trap '' XFSZ; exec \"$@\"", "sh", ANOMCTL, "restore",
+            "--replace", copy, state], env=environment(), text=True,
+            stderr=subprocess.PIPE)
+        assert done.returncode == 1 and "too large" in done.stderr, done
+        assert sorted(os.listdir(temp)) == ["copy", "state"]
+        assert sorted(os.listdir(state)) == before
+        # The same when it is cut off and cannot clear away.
+        subprocess.run(["prlimit", "--fsize=50000", ANOMCTL, "restore",
+            "--replace", copy, state], env=environment())
+        assert "restore.new" in os.listdir(state), os.listdir(state)
+        with Daemon(state_dir=state) as e:
+            assert count(e, "a") == 500
+        restore(copy, "--replace", state).ok()
+        assert "restore.new" not in os.listdir(state)
+
+
+def test_a_half_restored_directory_is_not_taken_for_a_new_one():
+    with tempfile.TemporaryDirectory() as temp:
+        state, copy = saved(temp)
+        other = os.path.join(temp, "other")
+        restore(copy, other).ok()
+        # As it is when the last of the renames has not come.
+        os.mkdir(os.path.join(other, "restore.new"))
+        os.rename(os.path.join(other, "catalog.db"),
+            os.path.join(other, "restore.new", "catalog.db"))
+        d = Daemon(state_dir=other)
+        try:
+            d.start(wait=False)
+            assert d.wait() == 1
+            assert "was not finished: do it again" in d.log(), d.log()
+        finally:
+            d.kill()
+        restore(copy, "--replace", other).ok()
+        with Daemon(state_dir=other) as e:
+            assert count(e, "a") == 500

@@ -39,9 +39,9 @@ def flip(path, offset):
         f.write(bytes([byte[0] ^ 0x20]))
 
 
-def results_file(d):
-    [path] = glob.glob(os.path.join(d.state_dir, "jobs", "j.*", "results",
-        "results.db"))
+def results_file(d, job_id="j"):
+    [path] = glob.glob(os.path.join(d.state_dir, "jobs", job_id + ".*",
+        "results", "results.db"))
     return path
 
 
@@ -76,3 +76,23 @@ def test_flipped_bits_in_results_are_named_and_then_made_good():
         for row in want:
             assert row in now, row
         assert "results.db was damaged: rows kept" in d.log(), d.log()
+
+
+def test_damage_of_one_job_is_not_told_of_another():
+    """The same process answers for both, and keeps where it met some."""
+    with Daemon(max_query_processes=1) as d:
+        for name in ("j", "k"):
+            d.make_job(name, job())
+            d.post(name, records())
+            d.close_job(name)
+        path = results_file(d)
+        for offset in range(4095, os.path.getsize(path), 4096):
+            flip(path, offset)
+        with open(results_file(d, "k"), "r+b") as f:
+            f.truncate(os.path.getsize(f.name) // 2 // 4096 * 4096)
+        for name, has_place in (("j", True), ("k", False)):
+            answer = d.get(ML + "/anomaly_detectors/%s/results/buckets" % name)
+            assert answer.status == 500, answer
+            reason = answer.error["reason"]
+            assert "of job [%s] are damaged" % name in reason, reason
+            assert (", byte " in reason) == has_place, reason

@@ -10,7 +10,8 @@ from harness import *
 PAGE = os.path.join(TOP, "man", "anomd.8.in")
 # Begins of commands that a test cannot run.
 ELSEWHERE = ("journalctl ", "systemctl ", "chown ", "df ", "du ", "runuser ",
-    "kill %1", "rm -r ", "anomctl -u ")
+    "kill %1", "rm -r ", "cd ", "anomctl -u ")
+DRILL = "@localstatedir@/lib/anomd-drill"
 
 
 def chapter():
@@ -44,7 +45,7 @@ def test_every_command_runs_or_is_known_to_need_more():
             command = re.sub(r"(anomctl restore --replace \S+.*)$",
                 r"\1 " + state, command)
             command = command.replace("/backup/", temp + "/").replace(
-                "/tmp/drill", temp + "/drill")
+                DRILL, temp + "/drill")
             done = subprocess.run(["bash", "-c", command], env=env,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             assert done.returncode == 0, (command, done.stdout)
@@ -55,16 +56,29 @@ def test_every_command_runs_or_is_known_to_need_more():
 
 
 def test_the_steps_of_a_drill_with_a_second_daemon():
-    """What the manual starts with runuser, by the harness."""
-    assert any(c.startswith("runuser -u anomd -- anomd -o listen=")
-        for c in commands())
+    """All of them in one shell, beside a daemon whose listeners are taken."""
+    text = chapter().split(".Ss Drill\n")[1].split(".Ss ")[0]
+    steps = re.findall(r"^# (.*(?:\n    .*)*)$", text, re.MULTILINE)
+    assert len(steps) == 8, steps
     with tempfile.TemporaryDirectory() as temp:
-        copy, drill = os.path.join(temp, "copy"), os.path.join(temp, "drill")
+        script = "\n".join(steps).replace(DRILL, temp + "/drill")
+        script = script.replace("/backup/", temp + "/")
+        # Whom the test runs as, programs where they were built, and a person
+        # who looks whether it has started.
+        begins = "runuser -u anomd -- anomd -f /dev/null "
+        assert begins in script, script
+        script = script.replace(begins, "anomd -f /dev/null -o libexec_dir=%s "
+            % BUILD).replace(" &\n",
+            " &\nuntil [ -S socket ]; do sleep 0.05; done\n", 1)
+        script = script.replace("kill %1\n", "kill %1\nwait %1\n")
         with Daemon() as d:
             d.make_job("a", job())
-            ctl(None, "backup", "-s", d.state_dir, copy).ok()
-            ctl(None, "restore", copy, drill).ok()
-            with Daemon(state_dir=drill) as e:
-                listing = ctl("http://127.0.0.1:%d" % e.port, "jobs").ok()
-                assert "opened" in listing, listing
-                ctl("http://127.0.0.1:%d" % e.port, "status").ok()
+            ctl(None, "backup", "-s", d.state_dir, os.path.join(temp,
+                "anomd-" + time.strftime("%F"))).ok()
+            done = subprocess.run(["bash", "-e", "-c", script],
+                env=environment({"PATH": BUILD + ":" + os.environ["PATH"]}),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                timeout=30 * SCALE)
+            assert done.returncode == 0, done
+            assert re.search(r"^a +open", done.stdout, re.MULTILINE), done
+            assert not os.path.exists(os.path.join(temp, "drill"))
