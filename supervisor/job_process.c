@@ -382,10 +382,12 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {
-		if (op == NULL)
+		if (op == NULL) {
 			trimmer_answered(job, false);
-		else
+		} else {
+			recovery_step(job);
 			(void)op_finish(op);
+		}
 		retention_failed(job, &e);
 		return;
 	}

@@ -216,7 +216,7 @@ line_await(struct job *job)
 	TAILQ_FOREACH (op, &job->line, entry) {
 		struct msg_await m = { .seq = op->kept_seq };
 
-		if (op->sent && op->kind != OP_EXPIRE && op->kind != OP_DROP &&
+		if (op->sent && op->kind != OP_DROP &&
 		    chan_send(job->chan, MSG_AWAIT, op->request, &m) == -1)
 			return -1;
 	}

@@ -482,8 +482,11 @@ task_expire(
 {
 	struct msg_expired m;
 	struct apierr e;
-	int rc = expiry_step(t->expiry, deadline_us, progress, &m);
+	int rc;
 
+	mark_take(b->analysis->mark, 0, t->entry.token);
+	rc = expiry_step(t->expiry, deadline_us, progress, &m);
+	mark_drop(b->analysis->mark);
 	if (rc == 1)
 		return 1;
 	if (rc == -1) {
