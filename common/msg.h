@@ -203,6 +203,26 @@ SCHEMA_STRUCT(msg_disk, MSG_DISK_FIELDS);
 	F(S, BYTES, error, 0, 65536) /* apierr_encode */
 SCHEMA_STRUCT(msg_repeated, MSG_REPEATED_FIELDS);
 
+/*
+ * Post an entry of the quarantine again: answered as an upload is, COUNTS or
+ * FAILED.
+ */
+#define MSG_QUARANTINE_POST_FIELDS(F, S)                                       \
+	F(S, U64, entry, 1, INFINITY)                                          \
+	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */
+SCHEMA_STRUCT(msg_quarantine_post, MSG_QUARANTINE_POST_FIELDS);
+
+/* Remove one; the answer is QUARANTINE_GONE or FAILED. */
+#define MSG_QUARANTINE_DROP_FIELDS(F, S) F(S, U64, entry, 1, INFINITY)
+SCHEMA_STRUCT(msg_quarantine_drop, MSG_QUARANTINE_DROP_FIELDS);
+
+/*
+ * An entry is not in quarantine any more. With request 0: it is in the journal
+ * again.
+ */
+#define MSG_QUARANTINE_GONE_FIELDS(F, S) F(S, U64, entry, 1, INFINITY)
+SCHEMA_STRUCT(msg_quarantine_gone, MSG_QUARANTINE_GONE_FIELDS);
+
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
 SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
@@ -217,10 +237,10 @@ SCHEMA_STRUCT(msg_closed, MSG_CLOSED_FIELDS);
 
 /* ---- query ---- */
 
-enum query_kind { QUERY_BUCKETS, QUERY_RECORDS };
+enum query_kind { QUERY_BUCKETS, QUERY_RECORDS, QUERY_QUARANTINE };
 
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_RECORDS)                                       \
+	F(S, U8, kind, 0, QUERY_QUARANTINE)                                    \
 	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
 	F(S, STR, directory, 1, 256) /* below "jobs" */                        \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \
@@ -396,6 +416,9 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(REPEATED, repeated, 41, FROM_WRK, IN_OPEN | IN_CLOSING)              \
 	X(DISK, disk, 43, FROM_KPR, IN_OPEN)                                   \
+	X(QUARANTINE_POST, quarantine_post, 47, FROM_SUP, IN_OPEN)             \
+	X(QUARANTINE_DROP, quarantine_drop, 48, FROM_SUP, IN_OPEN)             \
+	X(QUARANTINE_GONE, quarantine_gone, 49, FROM_WRK, IN_ANY)              \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
 	X(QUERY, query, 60, FROM_SUP, IN_OPEN)                                 \

@@ -8,6 +8,7 @@
 #include "common/sandbox.h"
 #include "common/serve.h"
 #include "query/answer.h"
+#include "query/quarantine.h"
 #include "query/query.h"
 
 struct query {
@@ -56,7 +57,9 @@ query_answer(struct query *q, const struct request *req)
 	int rc;
 
 	out_init(&o, OUT_HOLD_MAX, query_send, q);
-	rc = answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
+	rc = req->kind == QUERY_QUARANTINE
+	    ? quarantine_answer(req, q->jobs_dir, &o, &e)
+	    : answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
 	if (rc == 0) {
 		struct msg_query_end end = { .bytes = o.bytes };
 

@@ -25,6 +25,7 @@ is_plain_name(const char *name)
 static const char *const default_sort[] = {
 	[QUERY_BUCKETS] = "timestamp",
 	[QUERY_RECORDS] = "record_score",
+	[QUERY_QUARANTINE] = "entry",
 };
 
 int

@@ -74,6 +74,11 @@ void api_job_data(struct call *);
 void api_buckets(struct call *);
 void api_records(struct call *);
 
+/* api_quarantine.c */
+void api_quarantine_get(struct call *);
+void api_quarantine_post(struct call *);
+void api_quarantine_drop(struct call *);
+
 /* api_security.c, api_keys*.c: called only while security is on. */
 void api_authenticate(struct call *);
 void api_user_get(struct call *);

@@ -65,7 +65,7 @@ enum job_event {
 	JOB_NEVENTS
 };
 
-enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE };
+enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE, OP_DROP };
 
 /* An operation that the worker owes an answer. */
 struct op {
@@ -76,11 +76,15 @@ struct op {
 	enum op_kind kind;
 	bool in_line;	   /* sealed: it counts, and is never dropped */
 	bool sent;	   /* to a worker, which may have died */
+	bool repeated;	   /* and then to another one */
 	uint64_t kept_seq; /* its entry of the journal; 0: none is known */
 	/* What is needed to send it again, until it is kept. */
 	struct upload *upload; /* owned; of OP_UPLOAD */
 	struct msg_flush flush;
 	struct msg_expire expire;
+	/* Of OP_DROP, and of an OP_UPLOAD out of the quarantine; else 0. */
+	uint64_t aside_entry;
+	int64_t receipt_ms;
 };
 TAILQ_HEAD(op_list, op);
 
@@ -369,6 +373,11 @@ void arriving_fail(struct job *, const struct apierr *e);
 int line_expire(struct job *, const struct msg_expire *) MUST_CHECK;
 /* Queue a flush. Answers the call sooner or later. */
 void line_flush(struct job *, struct call *, const struct msg_flush *);
+
+/* ---- api_quarantine.c ---- */
+
+/* An entry is gone, as was asked: answers, and ends the operation. */
+void quarantine_dropped(struct op *);
 
 /* ---- api_update.c ---- */
 

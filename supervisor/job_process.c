@@ -259,6 +259,19 @@ on_quarantined(struct job *job, uint32_t request, const void *msg)
 }
 
 static void
+on_quarantine_gone(struct job *job, uint32_t request, const void *msg)
+{
+	const struct msg_quarantine_gone *m = msg;
+	struct op *op = NULL;
+
+	if (request != 0 && (op = answered_op(job, request, OP_DROP)) == NULL)
+		return;
+	quarantined_remove(job, m->entry);
+	if (op != NULL)
+		quarantine_dropped(op);
+}
+
+static void
 on_counts(struct job *job, uint32_t request, const void *msg)
 {
 	const struct msg_counts *m = msg;
@@ -369,10 +382,12 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {
-		if (op == NULL)
+		if (op == NULL) {
 			trimmer_answered(job, false);
-		else
+		} else {
+			recovery_step(job);
 			(void)op_finish(op);
+		}
 		retention_failed(job, &e);
 		return;
 	}
@@ -381,6 +396,11 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	if (op->in_line)
 		recovery_step(job);
+	/* The one before has died with the answer, not with the deed. */
+	if (op->kind == OP_DROP && op->repeated && e.status == 404) {
+		quarantine_dropped(op);
+		return;
+	}
 	call = op_finish(op);
 	if (call != NULL)
 		call_error(call, &e);
@@ -443,6 +463,7 @@ static const struct {
 	{ MSG_KEPT, on_kept },
 	{ MSG_PROGRESS, on_progress },
 	{ MSG_QUARANTINED, on_quarantined },
+	{ MSG_QUARANTINE_GONE, on_quarantine_gone },
 	{ MSG_REPEATED, on_repeated },
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
@@ -464,6 +485,7 @@ worker_frame(
 		struct msg_kept kept;
 		struct msg_progress progress;
 		struct msg_quarantined quarantined;
+		struct msg_quarantine_gone quarantine_gone;
 		struct msg_repeated repeated;
 		struct msg_flushed flushed;
 		struct msg_expired expired;

@@ -509,6 +509,7 @@ paused_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 static void
 act_paused(struct job *job)
 {
+	recovery_cancel(job);
 	line_fail_closed(job);
 	job_store(job, paused_stored_cb);
 	job_wake(job, WAIT_PAUSED, NULL);

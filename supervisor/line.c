@@ -110,6 +110,8 @@ op_finish(struct op *op)
 int
 op_send(struct op *op)
 {
+	struct msg_quarantine_post post = { op->aside_entry, op->receipt_ms };
+	struct msg_quarantine_drop drop = { op->aside_entry };
 	struct chan *chan = op->job->chan;
 	int rc = -1;
 
@@ -120,15 +122,21 @@ op_send(struct op *op)
 	 * entry has its token, and a worker that dies of it is known to have
 	 * been there before.
 	 */
+	op->repeated = op->sent;
 	switch (op->kind) {
 	case OP_UPLOAD:
-		rc = upload_send_whole(op);
+		rc = op->aside_entry == 0
+		    ? upload_send_whole(op)
+		    : chan_send(chan, MSG_QUARANTINE_POST, op->request, &post);
 		break;
 	case OP_FLUSH:
 		rc = chan_send(chan, MSG_FLUSH, op->request, &op->flush);
 		break;
 	case OP_EXPIRE:
 		rc = chan_send(chan, MSG_EXPIRE, op->request, &op->expire);
+		break;
+	case OP_DROP:
+		rc = chan_send(chan, MSG_QUARANTINE_DROP, op->request, &drop);
 		break;
 	}
 	op->sent = rc == 0;
@@ -208,7 +216,7 @@ line_await(struct job *job)
 	TAILQ_FOREACH (op, &job->line, entry) {
 		struct msg_await m = { .seq = op->kept_seq };
 
-		if (op->sent && op->kind != OP_EXPIRE &&
+		if (op->sent && op->kind != OP_DROP &&
 		    chan_send(job->chan, MSG_AWAIT, op->request, &m) == -1)
 			return -1;
 	}
@@ -224,7 +232,7 @@ line_resume(struct job *job)
 	not_kept(&e);
 	apierr_set(&memory, 503, E_STATUS, "out of memory");
 	TAILQ_FOREACH_SAFE (op, &job->line, entry, next) {
-		if (op->kind == OP_UPLOAD &&
+		if (op->kind == OP_UPLOAD && op->aside_entry == 0 &&
 		    (op->upload == NULL || !upload_is_whole(op->upload)))
 			op_fail(op, &e);
 		else if (op_send(op) == -1)

@@ -91,6 +91,15 @@ quarantined_add(struct job *job, const struct msg_quarantined *m)
 	return 1;
 }
 
+void
+quarantined_remove(struct job *job, uint64_t entry)
+{
+	struct quarantined *q = find(job, entry);
+
+	if (q != NULL)
+		drop(job, q);
+}
+
 static struct json_object *
 entry_json(const struct quarantined *q)
 {

@@ -43,6 +43,9 @@ void quarantined_end(struct job *);
  */
 int quarantined_add(struct job *, const struct msg_quarantined *) MUST_CHECK;
 
+/* One is there no more. */
+void quarantined_remove(struct job *, uint64_t entry);
+
 /* {"health":"red","count":1,"entries":[...]}; NULL: there are none. */
 struct json_object *quarantined_json(const struct job *);
 

@@ -27,6 +27,13 @@
  */
 #define BARREN_MAX 10
 
+/*
+ * The same without coming to an end that is asked of it: to be closed, to rest,
+ * or to have removed old results. Answers on the way there are no step towards
+ * it: each worker may give some, and die at the same place.
+ */
+#define STUCK_MAX 10
+
 /* 0, 1, 2, 4 ... seconds before the start that follows this many. */
 static int64_t
 pause_us(const struct job *job)
@@ -55,6 +62,36 @@ recovery_died(struct job *job, int status)
 			job->recovery.crash = (unsigned)own_hand[i];
 }
 
+/* An end is asked of it, as STUCK_MAX has it. */
+static bool
+has_end(const struct job *job)
+{
+	const struct op *op;
+
+	if (job->close_asked || job->resumes == JOB_CLOSING ||
+	    job->srv->upgrade_mode)
+		return true;
+	TAILQ_FOREACH (op, &job->line, entry)
+		if (op->kind == OP_EXPIRE && op->sent)
+			return true;
+	return false;
+}
+
+static void
+count_death(struct job *job)
+{
+	struct recovery *r = &job->recovery;
+
+	if (!has_end(job))
+		r->stuck = 0;
+	/* What a full disk kills is not hopeless: it goes on with room. */
+	if (job->srv->disk_low)
+		return;
+	r->barren++;
+	if (has_end(job))
+		r->stuck++;
+}
+
 void
 recovery_begin(struct job *job)
 {
@@ -65,9 +102,7 @@ recovery_begin(struct job *job)
 		r->streak = 0;
 	r->ready_us = 0;
 	r->replays = false;
-	/* What a full disk kills is not hopeless: it goes on with room. */
-	if (!job->srv->disk_low)
-		r->barren++;
+	count_death(job);
 	log_escape(r->death, sizeof(r->death), job->death, strlen(job->death));
 	r->death_ms = clock_wall_ms();
 	pause = pause_us(job);
@@ -109,7 +144,8 @@ recovery_step(struct job *job)
 bool
 recovery_is_hopeless(const struct job *job)
 {
-	return job->recovery.barren >= BARREN_MAX;
+	return job->recovery.barren >= BARREN_MAX ||
+	    job->recovery.stuck >= STUCK_MAX;
 }
 
 void
@@ -118,6 +154,7 @@ recovery_cancel(struct job *job)
 	job->recovery.waits = false;
 	job->recovery.streak = 0;
 	job->recovery.barren = 0;
+	job->recovery.stuck = 0;
 	job->recovery.replays = false;
 }
 

@@ -22,6 +22,7 @@ struct recovery {
 	unsigned restarts; /* in this life of the daemon */
 	unsigned streak;   /* of those, since it last lived well */
 	unsigned barren;   /* deaths in a row without a step */
+	unsigned stuck;	   /* in a row before the end that it was to reach */
 	unsigned crash;	   /* signal that it died of by its own hand */
 	char death[200];   /* the last one */
 	int64_t death_ms;  /* wall clock */

@@ -58,6 +58,10 @@ static const struct route routes[] = {
 	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data/{job_id}", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
+	/* Ours. */
+	{ "anomd.get_quarantine", READ, "/_ml/anomaly_detectors/{job_id}/_quarantine", "", PRIV_MONITOR_ML, MONITOR "job/quarantine/get", ROUTE_NO_BODY, api_quarantine_get },
+	{ "anomd.drop_quarantined", HTTP_DELETE, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/drop", ROUTE_NO_BODY, api_quarantine_drop },
+	{ "anomd.post_quarantined", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}/_post", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/post", ROUTE_NO_BODY, api_quarantine_post },
 	{ "security.authenticate", READ, "/_security/_authenticate", "", PRIV_AUTHENTICATED, SECURITY "user/authenticate", ROUTE_NO_BODY, api_authenticate },
 	{ "security.get_user", READ, USER, "with_profile_uid", PRIV_SECURITY, SECURITY "user/get", ROUTE_NO_BODY, api_user_get },
 	{ "security.change_password", HTTP_PUT | HTTP_POST, USER "/_password", "refresh", PRIV_AUTHENTICATED, SECURITY "user/change_password", ROUTE_JSON_NEEDED, api_user_password },

@@ -1,14 +1,20 @@
 /*
  * The worker, but for three inputs of which it dies: a record, an interval of
- * interim results, and an upload that names an interval to be reset. So a test
- * can have the real program crash at a known place.
+ * interim results, and an upload that names an interval to be reset; and for
+ * three places where it does, when a file in the job's directory says so. So a
+ * test can have the real program crash at a known place.
  */
 #include "common/compat.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "worker/arrival.h"
+#include "worker/closing.h"
 #include "worker/engine.h"
+#include "worker/expiry.h"
+#include "worker/restore.h"
 
 #define DEADLY_S 1403999999 /* seconds since the epoch, of all three */
 
@@ -21,6 +27,52 @@ int __real_arrival_decode(
     struct arrival *, int64_t, uint64_t *, struct apierr *);
 int __wrap_arrival_decode(
     struct arrival *, int64_t, uint64_t *, struct apierr *);
+int __real_closing_write(
+    struct analysis *, struct journal *, struct snapper *, char *);
+int __wrap_closing_write(
+    struct analysis *, struct journal *, struct snapper *, char *);
+int __real_expiry_step(
+    struct expiry *, int64_t, uint64_t *, struct msg_expired *);
+int __wrap_expiry_step(
+    struct expiry *, int64_t, uint64_t *, struct msg_expired *);
+struct restore *__real_restore_new(struct analysis *, const char *,
+    enum sync_policy, struct peer *, struct awaiting *);
+struct restore *__wrap_restore_new(struct analysis *, const char *,
+    enum sync_policy, struct peer *, struct awaiting *);
+
+/* "abort-at-<place>", or "kill-at-<place>", which is no crash of its own. */
+static void
+die_if_told(const char *abort_file, const char *kill_file)
+{
+	if (access(abort_file, F_OK) == 0)
+		abort();
+	if (access(kill_file, F_OK) == 0)
+		raise(SIGKILL);
+}
+
+int
+__wrap_closing_write(
+    struct analysis *a, struct journal *j, struct snapper *s, char *id)
+{
+	die_if_told("abort-at-close", "kill-at-close");
+	return __real_closing_write(a, j, s, id);
+}
+
+int
+__wrap_expiry_step(struct expiry *e, int64_t deadline_us, uint64_t *progress,
+    struct msg_expired *m)
+{
+	die_if_told("abort-at-expire", "kill-at-expire");
+	return __real_expiry_step(e, deadline_us, progress, m);
+}
+
+struct restore *
+__wrap_restore_new(struct analysis *a, const char *job_id,
+    enum sync_policy policy, struct peer *peer, struct awaiting *aw)
+{
+	die_if_told("abort-at-start", "kill-at-start");
+	return __real_restore_new(a, job_id, policy, peer, aw);
+}
 
 int
 __wrap_engine_add(struct engine *e, int64_t time_s, const struct record *rec)

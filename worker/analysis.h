@@ -18,11 +18,13 @@
 #include "worker/results.h"
 #include "worker/snapshot.h"
 
+struct aside;
 struct mark;
 
-/* All owned, but for mark. */
+/* All owned, but for the first two. */
 struct analysis {
-	struct mark *mark; /* NULL: what is in hand is not noted */
+	struct mark *mark;   /* NULL: what is in hand is not noted */
+	struct aside *aside; /* once the job is open */
 	struct jobconf *conf;
 	struct reader *reader; /* NULL: no upload yet; an idle job has none */
 	struct intake *intake;

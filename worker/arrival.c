@@ -10,6 +10,7 @@
 #include "common/crc32c.h"
 #include "common/log.h"
 #include "worker/arrival.h"
+#include "worker/repost.h"
 
 #define DECODE_BYTES (64 * 1024) /* decoded at once: well below a slice */
 #define RETRY_AFTER_S 10	 /* time for somebody to make room */
@@ -56,6 +57,7 @@ arrival_free(struct arrival *a)
 		return;
 	spool_free(a->spool);
 	decoder_free(a->decoder);
+	repost_free(a->repost);
 	wbuf_clear(&a->pending);
 	free(a);
 }
@@ -100,7 +102,8 @@ arrival_pending(const struct arrival *a)
 bool
 arrival_is_busy(const struct arrival *a)
 {
-	return a->more || arrival_pending(a) > 0;
+	return a->more || arrival_pending(a) > 0 ||
+	    (a->repost != NULL && !repost_is_over(a->repost));
 }
 
 static int
@@ -132,6 +135,21 @@ decode_some(struct arrival *a, uint8_t *room, struct apierr *e)
 	return 0;
 }
 
+/* Its file in place of what is pending. */
+static int
+copy_repost(struct arrival *a, int64_t deadline_us, uint64_t *progress,
+    struct apierr *e)
+{
+	while (!repost_is_over(a->repost)) {
+		if (repost_copy(a->repost, a->spool, DECODE_BYTES) == -1)
+			return spool_error(a, e);
+		(*progress)++;
+		if (clock_mono_us() >= deadline_us)
+			break;
+	}
+	return repost_is_over(a->repost) ? 0 : 1;
+}
+
 int
 arrival_decode(struct arrival *a, int64_t deadline_us, uint64_t *progress,
     struct apierr *e)
@@ -141,6 +159,8 @@ arrival_decode(struct arrival *a, int64_t deadline_us, uint64_t *progress,
 
 	if (!arrival_is_busy(a))
 		return 0;
+	if (a->repost != NULL)
+		return copy_repost(a, deadline_us, progress, e);
 	room = malloc(DECODE_BYTES);
 	if (room == NULL) {
 		errno = ENOMEM;
@@ -177,6 +197,12 @@ arrival_finish(struct arrival *a, struct apierr *e)
 {
 	bool whole = a->decoder == NULL || decoder_is_whole(a->decoder);
 
+	if (a->repost != NULL && !repost_is_right(a->repost, a->spool))
+		return apierr_set(e, 500, E_EXCEPTION,
+		    "the file of this entry is damaged: it is not posted "
+		    "again, and can only be dropped");
+	repost_free(a->repost);
+	a->repost = NULL;
 	/* Its window may be large, and the line long. */
 	decoder_free(a->decoder);
 	a->decoder = NULL;

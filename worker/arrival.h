@@ -16,6 +16,8 @@
 #include "worker/retry.h"
 #include "worker/spool.h"
 
+struct repost;
+
 struct arrival {
 	TAILQ_ENTRY(arrival) link; /* of whoever keeps it */
 	uint32_t request;
@@ -27,6 +29,7 @@ struct arrival {
 	uint64_t wire_bytes;
 	uint32_t wire_crc;
 	struct spool *spool;	 /* owned */
+	struct repost *repost;	 /* owned; NULL: frames bring it */
 	struct decoder *decoder; /* owned; NULL: identity */
 	struct wbuf pending;	 /* not yet decoded, from pending_at on */
 	size_t pending_at;

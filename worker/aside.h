@@ -13,30 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/asidelist.h"
 #include "common/compat.h"
-#include "common/schema.h"
 #include "worker/journal.h"
 
-#define ASIDE_LIST "put-aside"
-#define ASIDE_FORMAT 1
-/* An entry that is forgotten kills twice again, and is put aside anew. */
-#define ASIDE_MAX 4096
-#define ASIDE_PATH_BYTES 64
-#define ASIDE_REASON_BYTES 200
-
-#define ASIDE_RECORD_FIELDS(F, S)                                              \
-	F(S, U64, seq, 1, INFINITY)                                            \
-	F(S, U64, token, 0, INFINITY)                                          \
-	F(S, U8, type, JOURNAL_OPEN, JOURNAL_CLOSE)                            \
-	F(S, U64, bytes, 0, INFINITY) /* of its data */                        \
-	F(S, I64, receipt_ms, -INFINITY, INFINITY)                             \
-	F(S, I64, aside_ms, -INFINITY, INFINITY) /* when, wall clock */        \
-	F(S, U8, signal, 1, 255)
-SCHEMA_STRUCT(aside_record, ASIDE_RECORD_FIELDS);
-
 struct aside {
-	size_t n;
-	struct aside_record *record; /* owned */
+	struct asidelist list;
 
 	/* The file that is being made. */
 	int fd; /* -1: none */
@@ -45,6 +27,7 @@ struct aside {
 	uint64_t written; /* of data */
 };
 
+void aside_init(struct aside *);
 /*
  * Read the list. 0, or -1 with errno (logged); a damaged one goes to
  * quarantine/, and is as an empty one.
@@ -74,8 +57,21 @@ int aside_begin(
     struct aside *, const struct journal_entry *, const char *data) MUST_CHECK;
 int aside_step(struct aside *, unsigned signal, int64_t deadline_us) MUST_CHECK;
 
-/* Why, for whoever waits for its answer or looks. */
-const char *aside_reason(
-    char dst[ASIDE_REASON_BYTES], uint64_t seq, unsigned signal);
+/*
+ * An entry that is there, to be posted again or dropped; newest of its number.
+ * NULL: there is none.
+ */
+struct aside_record *aside_find_kept(struct aside *, uint64_t seq);
+/*
+ * It is about to be journaled again, with this token: from now on whoever
+ * finds an entry with it has to remove the file. 0, or -1 with errno (logged).
+ */
+int aside_post(
+    struct aside *, struct aside_record *, uint64_t token) MUST_CHECK;
+/* What was posted with this token, and is still there; NULL: nothing is. */
+const struct aside_record *aside_find_posted(
+    const struct aside *, uint64_t token);
+/* Remove its file, for good. 0, or -1 with errno (logged). */
+int aside_remove(const struct aside_record *) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "worker/entry.h"
 #include "worker/expiry.h"
 #include "worker/mark.h"
+#include "worker/repost.h"
 #include "worker/retrying.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
@@ -209,6 +210,17 @@ backlog_add_close(struct backlog *b)
 }
 
 bool
+backlog_has_token(const struct backlog *b, uint64_t token)
+{
+	const struct task *t;
+
+	TAILQ_FOREACH (t, &b->tasks, link)
+		if (token != 0 && t->entry.token == token)
+			return true;
+	return false;
+}
+
+bool
 backlog_is_busy(const struct backlog *b)
 {
 	return !TAILQ_EMPTY(&b->tasks);
@@ -339,6 +351,9 @@ task_kept(struct backlog *b, struct task *t)
 	struct msg_kept m = { .seq = t->entry.seq };
 
 	t->stage = TASK_KEPT;
+	if (repost_kept(
+		b->analysis->aside, b->peer, b->journal, t->entry.token) == -1)
+		return -1;
 	return peer_send(b->peer, MSG_KEPT, t->request, &m);
 }
 
@@ -468,8 +483,11 @@ task_expire(
 {
 	struct msg_expired m;
 	struct apierr e;
-	int rc = expiry_step(t->expiry, deadline_us, progress, &m);
+	int rc;
 
+	mark_take(b->analysis->mark, 0, t->entry.token);
+	rc = expiry_step(t->expiry, deadline_us, progress, &m);
+	mark_drop(b->analysis->mark);
 	b->expiring = rc == 1;
 	if (rc == 1)
 		return 1;

@@ -37,6 +37,8 @@ int backlog_add_expire(
     struct backlog *, uint32_t request, const struct msg_expire *) MUST_CHECK;
 int backlog_add_close(struct backlog *) MUST_CHECK;
 
+/* What has this token waits, or is under way. 0: nothing has. */
+bool backlog_has_token(const struct backlog *, uint64_t token);
 /* Something waits or is under way. */
 bool backlog_is_busy(const struct backlog *);
 /* No entry is half done, and no transaction of an expiry is open. */

@@ -277,6 +277,18 @@ journal_commit(struct journal *j)
 	return -1;
 }
 
+int
+journal_sync(struct journal *j)
+{
+	if (j->policy == SYNC_ALWAYS)
+		return 0;
+	j->dir_dirty = true; /* under "never" nobody has kept account */
+	if (sync_now(j) == 0)
+		return 0;
+	log_warn("journal: sync");
+	return -1;
+}
+
 /* Write what goes before the data, and make both last. */
 static int
 adopt_fill(struct journal *j, const struct journal_entry *e, int fd)

@@ -126,6 +126,12 @@ void journal_append(
 int journal_commit(struct journal *) MUST_CHECK;
 
 /*
+ * Make what was committed last, whatever the policy. 0, or -1 with errno
+ * (logged): the worker must end.
+ */
+int journal_sync(struct journal *) MUST_CHECK;
+
+/*
  * Make a sealed spool file a segment by renaming it, at once and alone:
  * nothing may be queued. e as for journal_append; its data is in the file from
  * JOURNAL_DATA_OFFSET on. Returns 0: fd is owned now; or -1 with errno: the

@@ -15,6 +15,7 @@
 #include "common/msg.h"
 #include "worker/answer.h"
 #include "worker/loop.h"
+#include "worker/repost.h"
 #include "worker/session.h"
 
 #define STACK_BYTES (96 * 1024) /* of the 132 kB that every process has */
@@ -141,6 +142,26 @@ on_snapshot(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_quarantine_post(struct session *s, const struct peer_frame *f)
+{
+	struct msg_quarantine_post m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return repost_post(s, f->request, &m);
+}
+
+static int
+on_quarantine_drop(struct session *s, const struct peer_frame *f)
+{
+	struct msg_quarantine_drop m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return repost_drop(s, f->request, &m);
+}
+
+static int
 on_close(struct session *s, const struct peer_frame *f)
 {
 	struct msg_close m;
@@ -169,6 +190,8 @@ static handler *const handlers[] = {
 	[MSG_FLUSH] = on_flush,
 	[MSG_EXPIRE] = on_expire,
 	[MSG_SNAPSHOT] = on_snapshot,
+	[MSG_QUARANTINE_POST] = on_quarantine_post,
+	[MSG_QUARANTINE_DROP] = on_quarantine_drop,
 	[MSG_CLOSE] = on_close,
 };
 

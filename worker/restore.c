@@ -7,8 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "worker/aside.h"
 #include "worker/mark.h"
+#include "worker/repost.h"
 #include "worker/restore.h"
 #include "worker/salvage.h"
 #include "worker/snapdir.h"
@@ -142,15 +142,15 @@ tell_aside(struct restore *r, const struct aside_record *rec)
 
 	if (!aside_has_file(rec))
 		return 0;
-	m.reason = span_of(aside_reason(reason, rec->seq, rec->signal));
+	m.reason = span_of(asidelist_reason(reason, rec->seq, rec->signal));
 	return peer_send(r->peer, MSG_QUARANTINED, 0, &m);
 }
 
 static int
 tell_all_aside(struct restore *r)
 {
-	for (size_t i = 0; i < r->aside.n; i++)
-		if (tell_aside(r, &r->aside.record[i]) == -1)
+	for (size_t i = 0; i < r->aside.list.n; i++)
+		if (tell_aside(r, &r->aside.list.record[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -162,7 +162,7 @@ pass_over(struct restore *r, const struct journal_entry *e, unsigned signal)
 	char reason[ASIDE_REASON_BYTES];
 	struct apierr error;
 
-	aside_reason(reason, e->seq, signal);
+	asidelist_reason(reason, e->seq, signal);
 	log_warnx("entry %" PRIu64 " is passed over: %s", e->seq, reason);
 	if (forget_answers(r, e->seq, e->seq) == -1)
 		return -1;
@@ -207,7 +207,7 @@ fail_condemned(struct restore *r)
 		signal = mark_condemns(r->analysis->mark, 0, token);
 		if (signal == 0 || aw->list[i].seq != 0)
 			continue;
-		aside_reason(reason, 0, signal);
+		asidelist_reason(reason, 0, signal);
 		log_warnx("%s", reason);
 		apierr_set(&error, 500, E_EXCEPTION, "%s", reason);
 		if (mark_forget(r->analysis->mark, 0, token) == -1)
@@ -227,6 +227,8 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	r->last_seq = e->seq;
 	if (e->seq > before + 1 &&
 	    forget_answers(r, before + 1, e->seq - 1) == -1)
+		return -1;
+	if (repost_kept(&r->aside, r->peer, NULL, e->token) == -1)
 		return -1;
 	if (rec != NULL)
 		return pass_over(r, e, rec->signal);
@@ -344,4 +346,11 @@ restore_take_journal(struct restore *r)
 
 	r->journal = NULL;
 	return j;
+}
+
+void
+restore_take_aside(struct restore *r, struct aside *a)
+{
+	*a = r->aside;
+	aside_init(&r->aside);
 }

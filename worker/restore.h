@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/peer.h"
 #include "worker/analysis.h"
+#include "worker/aside.h"
 #include "worker/awaiting.h"
 #include "worker/entry.h"
 #include "worker/journal.h"
@@ -35,5 +36,7 @@ int restore_step(
 
 /* After the end: the journal, ready to be written; the caller's now. */
 struct journal *restore_take_journal(struct restore *);
+/* The entries that are put aside, which are to be cleared. */
+void restore_take_aside(struct restore *, struct aside *);
 
 #endif

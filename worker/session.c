@@ -33,6 +33,7 @@ session_new(int fd)
 	if (s == NULL)
 		return NULL;
 	s->lockfd = -1;
+	aside_init(&s->aside);
 	s->state = IN_START;
 	s->peer = peer_new(fd, FROM_WRK);
 	if (s->peer == NULL) {
@@ -54,6 +55,7 @@ session_free(struct session *s)
 	restore_free(s->restore);
 	journal_free(s->journal);
 	analysis_free(s->analysis);
+	aside_clear(&s->aside);
 	mark_free(s->mark);
 	peer_free(s->peer);
 	if (s->lockfd != -1)
@@ -270,6 +272,8 @@ session_ready(struct session *s)
 	struct msg_ready m = { .version = MSG_VERSION };
 
 	s->journal = restore_take_journal(s->restore);
+	restore_take_aside(s->restore, &s->aside);
+	s->analysis->aside = &s->aside;
 	restore_free(s->restore);
 	s->restore = NULL;
 	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);

@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/peer.h"
 #include "worker/analysis.h"
+#include "worker/aside.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
 #include "worker/expiry.h"
@@ -59,6 +60,7 @@ struct session {
 	struct snapper *snapper;
 	struct persist persist; /* from then on */
 	struct backlog *backlog;
+	struct aside aside; /* entries that are put aside */
 
 	bool trims; /* EXPIRE came in place of the configuration */
 	bool asked; /* one is to be answered */

@@ -27,6 +27,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import zlib
 
@@ -36,6 +37,8 @@ BUILD = os.path.abspath(os.environ.get("ANOMD_BUILD_DIR",
     os.path.join(TOP, "build")))
 # Sanitizer builds are several times slower; only deadlines depend on this.
 SCALE = float(os.environ.get("ANOMD_TIMEOUT_SCALE", "1"))
+
+T0 = 1403481600     # an hour's beginning, in seconds
 
 ML = "/_ml"
 XPACK = "/_xpack/ml"
@@ -109,6 +112,38 @@ def job(span="1h", function="mean", field="v", time_field="time",
             "time_format": time_format,
         },
     }
+
+
+def at(seconds, **values):
+    """A record at T0 + seconds."""
+    return dict({"time": T0 + seconds}, **values)
+
+
+def in_background(function, *args, **more):
+    """Run it in a thread.
+
+    Returns a call that waits for its result: it returns that, or raises what
+    the function has raised.
+    """
+    box = []
+
+    def run():
+        try:
+            box.append((function(*args, **more), None))
+        except BaseException as e:
+            box.append((None, e))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result(seconds=60):
+        thread.join(seconds * SCALE)
+        assert box, "no result in %g s" % seconds
+        value, error = box[0]
+        if error is not None:
+            raise error
+        return value
+    return result
 
 
 def ndjson(records):
@@ -486,8 +521,9 @@ def chunked(parts, trailer=b""):
     return b"".join(out) + b"0\r\n" + trailer + b"\r\n"
 
 
-__all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "TOP",
-    "XPACK", "base64", "check_counts", "chunked", "compressed", "expect",
-    "expect_error", "gzip", "http", "is_alive", "job", "json", "ndjson", "os",
-    "process_name", "re", "read_all", "shutil", "signal", "socket", "subprocess",
-    "tempfile", "time", "timeout", "wait_until", "zlib"]
+__all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "T0", "TOP",
+    "XPACK", "at", "base64", "check_counts", "chunked", "compressed",
+    "expect", "expect_error", "gzip", "http", "in_background", "is_alive",
+    "job", "json", "ndjson", "os", "process_name", "re", "read_all", "shutil",
+    "signal", "socket", "subprocess", "tempfile", "time", "timeout",
+    "wait_until", "zlib"]

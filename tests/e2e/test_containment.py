@@ -4,37 +4,8 @@ Whoever waits for an answer gets it later, from the worker that took over.
 """
 
 import fcntl
-import threading
 
 from harness import *
-
-T0 = 1403481600
-
-
-def at(seconds, **values):
-    return dict({"time": T0 + seconds}, **values)
-
-
-def in_background(function, *args, **more):
-    """Run it in a thread; the returned call waits, and gives its result."""
-    box = []
-
-    def run():
-        try:
-            box.append(function(*args, **more))
-        except Exception as e:      # the caller judges it
-            box.append(e)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-
-    def result(seconds=60):
-        thread.join(seconds * SCALE)
-        assert box, "no result in %g s" % seconds
-        if isinstance(box[0], Exception):
-            raise box[0]
-        return box[0]
-    return result
 
 
 def another_worker(d, job_id, pid):

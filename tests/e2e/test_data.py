@@ -4,13 +4,6 @@ import contextlib
 
 from harness import *
 
-T0 = 1403481600     # an hour's beginning, in seconds
-
-
-def at(seconds, **values):
-    """A record at T0 + seconds."""
-    return dict({"time": T0 + seconds}, **values)
-
 
 def minute_job(**more):
     """Two analysis fields, a and b; buckets of a minute."""

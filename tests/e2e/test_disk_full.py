@@ -12,7 +12,6 @@ import threading
 from harness import *
 
 MB = 1 << 20
-T0 = 1403481600
 FULL = "the file system of the state directory is full"
 
 
@@ -70,10 +69,6 @@ class Filler:
 def disk_daemon(directory, **options):
     options = dict({"min_free_size": "8mb", "reserve_size": "8mb"}, **options)
     return Daemon(state_dir=os.path.join(directory, "state"), **options)
-
-
-def at(seconds, **values):
-    return dict({"time": T0 + seconds}, **values)
 
 
 def reserve_bytes(d):

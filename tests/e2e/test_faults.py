@@ -8,41 +8,14 @@ import glob
 import shutil
 import socket
 import tempfile
-import threading
 
 from harness import *
-
-T0 = 1403481600
-
-
-def at(seconds, **values):
-    return dict({"time": T0 + seconds}, **values)
 
 
 def large_upload(records=400000, span=1):
     """About 24 bytes a record; the time goes on by span every 100."""
     return b"".join(b'{"time":%d,"v":%d}\n' % (T0 + i // 100 * span, i % 97)
         for i in range(records))
-
-
-def in_background(function, *args, **more):
-    """Run it in a thread; the returned call waits, and gives its result."""
-    box = []
-
-    def run():
-        try:
-            box.append(function(*args, **more))
-        except Exception as e:      # the caller judges it
-            box.append(e)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-
-    def result(seconds=60):
-        thread.join(seconds * SCALE)
-        assert box, "no result in %g s" % seconds
-        return box[0]
-    return result
 
 
 def kill_worker(d, job_id):
@@ -79,7 +52,7 @@ def test_worker_killed_while_it_reads_a_large_upload():
             after = d.stats("j")["data_counts"]["input_record_count"]
             # All or nothing; and never nothing after an answer of 202.
             allowed = [count + 400000]
-            if not isinstance(response, Response) or response.status != 202:
+            if response.status != 202:
                 allowed.append(count)
             assert after in allowed, (delay, after, allowed, response)
             assert d.get("/").status == 200
@@ -220,7 +193,8 @@ def test_supervisor_killed_during_an_upload():
         answer = in_background(d.try_post, "j", large_upload())
         time.sleep(0.2 * SCALE)
         d.kill()
-        answer()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer()
         d.start()
         wait_until(lambda: d.stats("j")["state"] == "opened", 20,
             "the job to be opened again")
@@ -591,8 +565,6 @@ def test_large_post_takes_little_memory_of_the_supervisor():
                 break
             except AssertionError:
                 continue
-        if isinstance(response, Exception):
-            raise response
         assert response.status == 202, response
         check_counts(response.json, processed_record_count=860000)
         waits.sort()

@@ -8,7 +8,6 @@ import contextlib
 import glob
 
 from harness import *
-from test_containment import at, in_background, T0
 
 DEADLY = 1403999999
 
