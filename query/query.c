@@ -9,6 +9,7 @@
 #include "common/serve.h"
 #include "query/answer.h"
 #include "query/query.h"
+#include "query/snapshots.h"
 
 struct query {
 	char *jobs_dir; /* owned */
@@ -56,7 +57,9 @@ query_answer(struct query *q, const struct request *req)
 	int rc;
 
 	out_init(&o, OUT_HOLD_MAX, query_send, q);
-	rc = answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
+	rc = req->kind == QUERY_SNAPSHOTS
+	    ? snapshots_answer(req, q->jobs_dir, &o, &e)
+	    : answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
 	if (rc == 0) {
 		struct msg_query_end end = { .bytes = o.bytes };
 

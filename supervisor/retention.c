@@ -189,12 +189,12 @@ item_turn(struct retention_item *item, struct server *srv)
 	case JOB_CLOSED:
 		job->retention = item;
 		item->state = ITEM_ACTIVE;
-		job_event(job, EV_TRIM, "old results are to be removed");
-		if (job->state == JOB_TRIMMING)
+		job_event(job, EV_TEND, "old results are to be removed");
+		if (job->state == JOB_TENDING)
 			item_ask(item, job, days);
 		break;
 	case JOB_OPENED:
-	case JOB_TRIMMING:
+	case JOB_TENDING:
 		item_ask(item, job, days);
 		break;
 	case JOB_OPENING:
@@ -294,7 +294,7 @@ retention_answered(struct job *job, const struct msg_expired *m)
 		run->pause_us += us < 1e15 ? (int64_t)us : INT64_C(1) << 50;
 	}
 	/* One that trims ends now; the job is closed when it has. */
-	if (item->whole && job->trims)
+	if (item->whole && job->tends)
 		item->state = ITEM_ASKED;
 	else if (item->whole)
 		item_done(item, job);
@@ -319,7 +319,7 @@ retention_failed(struct job *job, const struct apierr *e)
 }
 
 void
-retention_trimmer_ended(struct job *job, const struct apierr *e)
+retention_tender_ended(struct job *job, const struct apierr *e)
 {
 	struct retention_item *item = job->retention;
 
@@ -383,7 +383,7 @@ run_cut(struct retention *ret, struct run *run)
 		if (job == NULL || job->retention != &run->item[i])
 			continue;
 		job->retention = NULL;
-		if (job->state == JOB_TRIMMING)
+		if (job->state == JOB_TENDING)
 			job_process_kill(job, true, "its time is over");
 	}
 	run_end(ret, run, false);

@@ -45,7 +45,7 @@ void retention_stop(struct retention *);
 void retention_answered(struct job *, const struct msg_expired *);
 void retention_failed(struct job *, const struct apierr *);
 /* The process of one that trims has gone; e NULL: it was to. */
-void retention_trimmer_ended(struct job *, const struct apierr *e);
+void retention_tender_ended(struct job *, const struct apierr *e);
 /* The job goes away. */
 void retention_forget(struct job *);
 

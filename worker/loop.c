@@ -141,6 +141,16 @@ on_snapshot(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_chore(struct session *s, const struct peer_frame *f)
+{
+	struct msg_chore m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return session_chore(s, f->request, &m);
+}
+
+static int
 on_close(struct session *s, const struct peer_frame *f)
 {
 	struct msg_close m;
@@ -169,6 +179,7 @@ static handler *const handlers[] = {
 	[MSG_FLUSH] = on_flush,
 	[MSG_EXPIRE] = on_expire,
 	[MSG_SNAPSHOT] = on_snapshot,
+	[MSG_CHORE] = on_chore,
 	[MSG_CLOSE] = on_close,
 };
 

@@ -47,6 +47,7 @@ void
 session_free(struct session *s)
 {
 	uploads_free(&s->uploads);
+	chore_free(s->chore);
 	expiry_free(s->expiry);
 	results_free(s->results);
 	backlog_free(s->backlog);
@@ -177,7 +178,7 @@ int
 session_config(struct session *s, const uint8_t *text, size_t len)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
-	    s->config != NULL || s->trims) {
+	    s->config != NULL || s->tends) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -193,7 +194,7 @@ int
 session_await(struct session *s, uint32_t request, const struct msg_await *m)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
-	    s->config != NULL || s->trims) {
+	    s->config != NULL || s->tends) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -210,9 +211,26 @@ session_expire(struct session *s, uint32_t request, const struct msg_expire *m)
 		errno = EBADMSG;
 		return -1;
 	}
-	s->trims = s->asked = true;
+	s->tends = s->asked = true;
 	s->ask = *m;
 	s->ask_request = request;
+	return 0;
+}
+
+int
+session_chore(struct session *s, uint32_t request, const struct msg_chore *m)
+{
+	if (s->stage == SESSION_OPEN && m->kind != CHORE_REVERT)
+		return backlog_add_chore(s->backlog, request, m, s->job_id);
+	if (s->stage == SESSION_GREETING || s->stage == SESSION_RESTORING ||
+	    s->stage == SESSION_OPEN || s->config != NULL || s->asked) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->chore = chore_new(m, s->job_id, request);
+	if (s->chore == NULL)
+		return -1;
+	s->tends = s->asked = true;
 	return 0;
 }
 
@@ -240,8 +258,8 @@ work_sandboxed(struct session *s)
 	struct jobconf *conf;
 	struct apierr e;
 
-	if (s->trims)
-		s->stage = SESSION_TRIMMING;
+	if (s->tends)
+		s->stage = SESSION_TENDING;
 	if (s->config == NULL)
 		return 0;
 	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
@@ -354,12 +372,26 @@ work_open(struct session *s, int64_t deadline_us)
 	return 0;
 }
 
+static int
+work_chore(struct session *s, int64_t deadline_us)
+{
+	int rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
+
+	if (rc == 1)
+		return 0;
+	chore_free(s->chore);
+	s->chore = NULL;
+	s->asked = false;
+	s->ended = true;
+	return rc;
+}
+
 /*
- * The job stays closed: its results are opened, and nothing else. It ends when
- * there is no more to do, for nobody will ask again.
+ * The job stays closed: what is asked for is opened, and nothing else. It ends
+ * when there is no more to do, for nobody will ask again.
  */
 static int
-work_trimming(struct session *s, int64_t deadline_us)
+work_tending(struct session *s, int64_t deadline_us)
 {
 	struct msg_expired m;
 	struct apierr e;
@@ -367,6 +399,8 @@ work_trimming(struct session *s, int64_t deadline_us)
 
 	if (!s->asked)
 		return 0;
+	if (s->chore != NULL)
+		return work_chore(s, deadline_us);
 	if (s->results == NULL && (s->results = results_new()) == NULL)
 		return -1;
 	if (s->expiry == NULL &&
@@ -401,8 +435,8 @@ session_work(struct session *s, int64_t deadline_us)
 		return work_restoring(s, deadline_us);
 	case SESSION_OPEN:
 		return work_open(s, deadline_us);
-	case SESSION_TRIMMING:
-		return work_trimming(s, deadline_us);
+	case SESSION_TENDING:
+		return work_tending(s, deadline_us);
 	}
 	return 0;
 }
@@ -415,14 +449,14 @@ session_is_runnable(const struct session *s)
 	case SESSION_LOCKING:
 		return false;
 	case SESSION_SANDBOXED:
-		return s->config != NULL || s->trims;
+		return s->config != NULL || s->tends;
 	case SESSION_RESTORING:
 		return true;
 	case SESSION_OPEN:
 		return (backlog_is_busy(s->backlog) &&
 			   !backlog_is_waiting(s->backlog)) ||
 		    uploads_is_busy(&s->uploads);
-	case SESSION_TRIMMING:
+	case SESSION_TENDING:
 		return s->asked;
 	}
 	return false;

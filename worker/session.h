@@ -13,6 +13,7 @@
 #include "worker/analysis.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
+#include "worker/chore.h"
 #include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/mark.h"
@@ -27,7 +28,7 @@ enum session_stage {
 	SESSION_SANDBOXED, /* the configuration is to come */
 	SESSION_RESTORING,
 	SESSION_OPEN,
-	SESSION_TRIMMING /* started to remove old results, and no more */
+	SESSION_TENDING /* started for one task of a closed job, and no more */
 };
 
 struct session {
@@ -60,12 +61,13 @@ struct session {
 	struct persist persist; /* from then on */
 	struct backlog *backlog;
 
-	bool trims; /* EXPIRE came in place of the configuration */
+	bool tends; /* EXPIRE or CHORE came in place of the configuration */
 	bool asked; /* one is to be answered */
 	struct msg_expire ask;
 	uint32_t ask_request;
-	struct results *results; /* of one that trims */
+	struct results *results; /* of one that tends */
 	struct expiry *expiry;	 /* of the one that is asked for, once begun */
+	struct chore *chore;	 /* in place of that */
 };
 
 /* fd: the channel, owned. NULL with errno. */
@@ -83,6 +85,8 @@ int session_await(
 
 int session_expire(
     struct session *, uint32_t request, const struct msg_expire *) MUST_CHECK;
+int session_chore(
+    struct session *, uint32_t request, const struct msg_chore *) MUST_CHECK;
 
 /*
  * There is work that can go on without a frame or a timer; so it should make

@@ -199,11 +199,11 @@ snapdir_fill(int fd, const struct snapshot_head *head,
 }
 
 int
-snapdir_finish(uint64_t seq)
+snapdir_finish(uint64_t seq, enum snapfile kind)
 {
 	char path[SNAPFILE_PATH_BYTES];
 
-	snapfile_path(path, NULL, seq, SNAPFILE_SNAP);
+	snapfile_path(path, NULL, seq, kind);
 	if (rename(NEW_FILE, path) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
 		return 0;
 	log_warn("%s", path);
@@ -316,4 +316,15 @@ snapdir_bound(uint64_t seq)
 		remove_file(l.oldest, SNAPFILE_SNAP);
 		remove_file(l.oldest, SNAPFILE_META);
 	}
+}
+
+int
+snapdir_remove(uint64_t seq)
+{
+	char path[SNAPFILE_PATH_BYTES];
+
+	if (unlink(snapfile_path(path, NULL, seq, SNAPFILE_SNAP)) == -1)
+		return -1;
+	remove_file(seq, SNAPFILE_META);
+	return disk_sync_dir(SNAPFILE_DIR);
 }

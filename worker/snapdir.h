@@ -61,8 +61,11 @@ typedef int snapdir_save(void *arg, struct snapshot_writer *);
 int snapdir_begin(void) MUST_CHECK;
 int snapdir_fill(int fd, const struct snapshot_head *,
     const struct model_size *, snapdir_save *, void *arg) MUST_CHECK;
-int snapdir_finish(uint64_t seq) MUST_CHECK;
+int snapdir_finish(uint64_t seq, enum snapfile) MUST_CHECK;
 void snapdir_give_up(void);
+
+/* Remove one that is listed, so that it is gone. 0, or -1 with errno. */
+int snapdir_remove(uint64_t seq) MUST_CHECK;
 
 /* The API lists this one: it is no base. */
 bool snapdir_is_listed(uint64_t seq);

@@ -296,7 +296,7 @@ finish(struct snapper *s)
 
 	/* Nothing is under way in them, so that a failure loses nothing. */
 	if (results_commit(a->results, a->applied_seq, true) == -1 ||
-	    snapdir_finish(s->head.applied_seq) == -1) {
+	    snapdir_finish(s->head.applied_seq, SNAPFILE_SNAP) == -1) {
 		give_up(s);
 		return 0;
 	}
