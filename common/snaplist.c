@@ -64,8 +64,7 @@ list_add(struct reading *r, const struct snaphead_file *f)
 	if (snapmeta_read(r->dir, f->head.applied_seq, &meta) == -1)
 		log_warn("what a user says of snapshot %" PRIu64 " of job %s",
 		    f->head.applied_seq, r->job_id);
-	if (snapinfo_init(
-		&item[list->n], &f->head, &f->size, &meta.meta) == -1)
+	if (snapinfo_init(&item[list->n], &f->head, &f->size, &meta.meta) == -1)
 		return -1;
 	list->n++;
 	return 0;

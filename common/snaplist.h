@@ -45,8 +45,8 @@ void snapinfo_clear(struct snapinfo *);
 
 /*
  * Read the heads of all snapshots of the job in job_dir; NULL: the current
- * directory. What cannot be read or is of another job is left out and logged. Returns 0, or -1 with errno (logged).
- * snaplist_clear in both cases.
+ * directory. What cannot be read or is of another job is left out and logged.
+ * Returns 0, or -1 with errno (logged). snaplist_clear in both cases.
  */
 int snaplist_read(
     struct snaplist *, const char *job_dir, const char *job_id) MUST_CHECK;

@@ -106,7 +106,9 @@ verify_numbered(struct verify *v, int job, const char *name, const char *dir)
 		if (strcmp(dir, "journal") == 0)
 			rc = inspect_segment(fd, names[i], path,
 			    next_number(names, n, i), report_cb, v);
-		else if (len > 5 && strcmp(names[i] + len - 5, ".snap") == 0)
+		else if (len > 5 &&
+		    (strcmp(names[i] + len - 5, ".snap") == 0 ||
+			strcmp(names[i] + len - 5, ".base") == 0))
 			rc = inspect_snapshot(fd, names[i], path, report_cb, v);
 		else
 			continue;

@@ -405,9 +405,9 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 static void
 take_snapshot_id(struct job *job, struct span text)
 {
-	char *id = span_dup(text);
+	char *id = text.len == 0 ? NULL : span_dup(text);
 
-	if (id == NULL) {
+	if (id == NULL && text.len > 0) {
 		log_warn(
 		    "job %s: the id of its snapshot is not shown", job->id);
 		return;
@@ -421,11 +421,13 @@ on_snapshotted(struct job *job, uint32_t request, const void *msg)
 {
 	const struct msg_snapshotted *m = msg;
 
-	(void)request;
+	if (request != 0) {
+		worker_bad(job, "answered what was not asked: ", "SNAPSHOTTED");
+		return;
+	}
 	/* Known already: nothing to store at every start of a worker. */
-	if (m->model_snapshot_id.len == 0 ||
-	    (job->model_snapshot_id != NULL &&
-		span_eq(m->model_snapshot_id, job->model_snapshot_id)))
+	if (span_eq(m->model_snapshot_id,
+		job->model_snapshot_id == NULL ? "" : job->model_snapshot_id))
 		return;
 	take_snapshot_id(job, m->model_snapshot_id);
 	job_store_snapshot(job);

@@ -2,11 +2,8 @@
  * What is done with a job's snapshots at somebody's request: what users say of
  * one, its removal, a return to it. In slices.
  *
- * None of it is an entry of the journal. A revert writes what the models then
- * are as a base with a number above all others: from the moment that it has its
- * name nothing before it counts. The results after the snapshot go behind that;
- * a death in between leaves results that what comes next overwrites, and the
- * request may be repeated.
+ * None of it is an entry of the journal. What becomes of a revert that is cut
+ * off: revert.h.
  */
 #ifndef WORKER_CHORE_H
 #define WORKER_CHORE_H

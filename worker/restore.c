@@ -11,6 +11,7 @@
 #include "worker/mark.h"
 #include "worker/restore.h"
 #include "worker/salvage.h"
+#include "worker/settle.h"
 #include "worker/snapdir.h"
 #include "worker/spool.h"
 
@@ -53,7 +54,8 @@ load_snapshot(struct analysis *a, const char *job_id)
 			return -1;
 		}
 		limit = f.seq;
-		snapdir_refuse(&f);
+		if (snapdir_refuse(&f) == -1)
+			return -1;
 	}
 	return rc;
 }
@@ -78,7 +80,7 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
 	if (spool_clean() == -1)
 		log_warn("spool");
 	snapdir_clean();
-	if (load_snapshot(a, job_id) == 0)
+	if (settle_reverts(a->results) == 0 && load_snapshot(a, job_id) == 0)
 		r->journal = journal_open(a->applied_seq, policy);
 	if (r->journal != NULL)
 		r->all_bytes = journal_unread_bytes(r->journal);

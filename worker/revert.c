@@ -9,14 +9,31 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/resultsdb.h"
 #include "common/sqlx.h"
 #include "worker/analysis.h"
 #include "worker/answer.h"
 #include "worker/journal.h"
 #include "worker/revert.h"
+#include "worker/settle.h"
 #include "worker/snapdir.h"
 
 #define TURN_ROWS 64 /* removed between two looks at the clock */
+
+enum stmt { ST_ANSWERS, ST_RECORDS, ST_BUCKETS, ST_MAX };
+
+/* ?1: what stays, ?2: rows at a time. */
+static const char *const stmt_sql[ST_MAX] = {
+	/* Their uploads are taken back, and may come again. */
+	[ST_ANSWERS] = "DELETE FROM answer WHERE seq IN (SELECT seq FROM answer"
+		       " WHERE seq > ?1 LIMIT ?2)",
+	[ST_RECORDS] = "DELETE FROM record WHERE id IN (SELECT id FROM record"
+		       " INDEXED BY record_by_time WHERE timestamp > ?1"
+		       " LIMIT ?2)",
+	[ST_BUCKETS] = "DELETE FROM bucket WHERE timestamp IN (SELECT timestamp"
+		       " FROM bucket NOT INDEXED WHERE timestamp > ?1"
+		       " LIMIT ?2)",
+};
 
 struct revert {
 	const struct msg_chore *want; /* borrowed */
@@ -29,8 +46,9 @@ struct revert {
 	struct job_totals totals; /* of now */
 	struct analysis *analysis;
 	struct journal *journal;
-	sqlite3 *db; /* borrowed from the analysis' results */
-	sqlite3_stmt *st[2];
+	bool pending; /* its file is there, and does not count yet */
+	sqlite3 *db;  /* borrowed from the analysis' results */
+	sqlite3_stmt *st[ST_MAX];
 	/* What comes next; NULL: the end. Each returns 0, or -1 with errno. */
 	int (*phase)(struct revert *);
 };
@@ -49,12 +67,9 @@ revert_new(const struct msg_chore *m, const char *job_id,
 	r->job_id = job_id;
 	r->created_ms = TIME_UNSET;
 	r->after_ms = TIME_UNSET;
-	for (size_t i = 0; i < list->n; i++) {
+	for (size_t i = 0; i < list->n; i++)
 		if (list->item[i].created_ms > r->created_ms)
 			r->created_ms = list->item[i].created_ms;
-		if (list->item[i].seq > r->base_seq)
-			r->base_seq = list->item[i].seq;
-	}
 	if (to != NULL) {
 		r->to_seq = to->seq;
 		r->after_ms = to->latest_result_ms;
@@ -98,18 +113,21 @@ raise(uint64_t *seq, uint64_t n)
 
 static int phase_number(struct revert *);
 static int phase_load(struct revert *);
-static int phase_base(struct revert *);
-static int phase_results_open(struct revert *);
-static int phase_results(struct revert *);
+static int phase_file(struct revert *);
+static int phase_begin(struct revert *);
+static int phase_remove(struct revert *);
+static int phase_commit(struct revert *);
+static int phase_name(struct revert *);
 
-/* All that has a number: snapshots, bases, entries, results. */
+/*
+ * All that has a number: snapshots, bases, entries, results. Of files their
+ * names are enough: a damaged base is what a revert may cure.
+ */
 static int
 phase_look(struct revert *r)
 {
 	struct jobconf *conf;
-	struct snapdir_file f;
 	struct apierr e;
-	int rc;
 
 	conf = jobconf_restore(
 	    r->job_id, r->want->config.p, r->want->config.len, &e);
@@ -119,17 +137,11 @@ phase_look(struct revert *r)
 		return -1;
 	}
 	r->analysis = analysis_new(conf);
-	if (r->analysis == NULL)
+	if (r->analysis == NULL || settle_reverts(r->analysis->results) == -1 ||
+	    snapdir_greatest(&r->base_seq) == -1)
 		return -1;
-	rc = snapdir_newest(&f, r->job_id, UINT64_MAX);
-	if (rc == -1)
-		return -1;
-	raise(&r->base_seq, f.seq);
-	if (rc == 1 &&
-	    snapshot_reader_head(f.reader)->created_ms > r->created_ms)
-		r->created_ms = snapshot_reader_head(f.reader)->created_ms;
-	r->journal = journal_open(rc == 1 ? f.seq : 0, SYNC_ALWAYS);
-	snapdir_close(&f);
+	snapdir_clean();
+	r->journal = journal_open(r->base_seq, SYNC_ALWAYS);
 	r->phase = phase_number;
 	return r->journal == NULL ? -1 : 0;
 }
@@ -153,7 +165,7 @@ phase_number(struct revert *r)
 	return 0;
 }
 
-/* The one that was asked for, or none: not its neighbour if it is damaged. */
+/* The one that was asked for: not its neighbour if it is damaged. */
 static int
 load(struct revert *r)
 {
@@ -184,7 +196,7 @@ phase_load(struct revert *r)
 	if (r->to_seq != 0 && load(r) == -1)
 		return -1;
 	intake_keep_counts(r->analysis->intake, &present.counts);
-	r->phase = phase_base;
+	r->phase = phase_file;
 	return 0;
 }
 
@@ -195,12 +207,13 @@ save(void *arg, struct snapshot_writer *w)
 }
 
 static int
-phase_base(struct revert *r)
+phase_file(struct revert *r)
 {
+	const char *id = r->want->snapshot_id.p;
 	struct snapshot_head head = { .applied_seq = r->base_seq,
 		.created_ms = r->created_ms,
 		.job_id = span_of(r->job_id),
-		.description = span_of("Base of a revert"),
+		.description = span_of(r->to_seq == 0 ? "" : id),
 		.min_version = span_of(SNAPHEAD_MIN_VERSION),
 		.latest_result_ms = r->after_ms };
 	int fd = snapdir_begin(), rc = -1;
@@ -210,73 +223,105 @@ phase_base(struct revert *r)
 	analysis_totals(r->analysis, &r->totals);
 	head.latest_record_ms = r->totals.counts.latest_record_timestamp;
 	if (snapdir_fill(fd, &head, &r->totals.size, save, r->analysis) == 0 &&
-	    snapdir_finish(r->base_seq, SNAPFILE_BASE) == 0)
+	    snapdir_finish(r->base_seq, SNAPFILE_REVERT) == 0)
 		rc = 0;
 	else
 		snapdir_give_up();
 	close(fd);
+	r->pending = true;
 	if (rc == -1)
 		return -1;
-	log_info("models were set back to snapshot %.*s",
-	    (int)r->want->snapshot_id.len, r->want->snapshot_id.p);
 	head.description = span_of("No model");
-	r->phase = r->want->delete_results ? phase_results_open : NULL;
+	r->phase = phase_begin;
 	return snapinfo_init(&r->empty, &head, &r->totals.size, NULL);
 }
 
-/* Records first: a bucket without them would be a lie, the reverse is none. */
-static const char *const sql[2] = {
-	"DELETE FROM record WHERE id IN (SELECT id FROM record"
-	" INDEXED BY record_by_time WHERE timestamp > ?1 LIMIT ?2)",
-	"DELETE FROM bucket WHERE timestamp IN (SELECT timestamp FROM bucket"
-	" NOT INDEXED WHERE timestamp > ?1 LIMIT ?2)",
-};
-
 static int
-phase_results_open(struct revert *r)
+phase_begin(struct revert *r)
 {
-	r->phase = NULL;
 	r->db = results_borrow(r->analysis->results);
+	if (r->db == NULL && errno == ENOENT) {
+		r->phase = phase_name;
+		return 0;
+	}
 	if (r->db == NULL)
-		return errno == ENOENT ? 0 : -1;
-	for (size_t i = 0; i < NELEM(sql); i++) {
-		r->st[i] = sqlx_prepare(r->db, sql[i]);
+		return -1;
+	for (size_t i = 0; i < ST_MAX; i++) {
+		r->st[i] = sqlx_prepare(r->db, stmt_sql[i]);
 		if (r->st[i] == NULL)
 			return -1;
-		sqlite3_bind_int64(r->st[i], 1,
-		    r->after_ms == TIME_UNSET ? INT64_MIN : r->after_ms);
+		sqlite3_bind_int64(r->st[i], 1, r->after_ms);
 		sqlite3_bind_int(r->st[i], 2, TURN_ROWS);
 	}
-	r->phase = phase_results;
-	return 0;
+	sqlite3_bind_int64(r->st[ST_ANSWERS], 1, (int64_t)r->to_seq);
+	r->phase = phase_remove;
+	return sqlx_exec(r->db, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE");
 }
 
 static int
-phase_results(struct revert *r)
+phase_remove(struct revert *r)
 {
-	for (size_t i = 0; i < NELEM(r->st); i++) {
+	for (size_t i = 0; i < ST_MAX; i++) {
+		if (i != ST_ANSWERS && !r->want->delete_results)
+			continue;
 		if (sqlx_run(r->st[i]) == -1)
 			return -1;
 		if (sqlite3_changes(r->db) > 0)
 			return 0;
 	}
-	give_back_results(r, false);
-	r->phase = NULL;
+	r->phase = phase_commit;
+	return 0;
+}
+
+/* From here on it has happened: settle.h. */
+static int
+phase_commit(struct revert *r)
+{
+	if (resultsdb_put_seq(r->db, r->base_seq) == -1 ||
+	    sqlx_exec(r->db, "COMMIT") == -1)
+		return -1;
+	give_back_results(r, true);
+	r->phase = phase_name;
 	return 0;
 }
 
 static int
-fail(const struct revert *r, struct apierr *e)
+phase_name(struct revert *r)
+{
+	r->phase = NULL;
+	if (snapdir_decide(r->base_seq) == -1)
+		return -1;
+	r->pending = false;
+	log_info("models were set back to snapshot %s", r->want->snapshot_id.p);
+	return 0;
+}
+
+/* What was begun is undone; a commit that failed may have happened, though. */
+static void
+undo(struct revert *r)
+{
+	int saved = errno;
+
+	give_back_results(r, true);
+	if (r->pending && settle_reverts(r->analysis->results) == -1)
+		log_warnx("the next start of the job settles its revert");
+	r->pending = false;
+	errno = saved;
+}
+
+static int
+fail(struct revert *r, struct apierr *e)
 {
 	const char *id = r->want->snapshot_id.p;
 
 	log_warn("revert to snapshot %s", id);
+	undo(r);
 	if (errno == ENOSPC || errno == EDQUOT)
 		return apierr_set(e, 503, E_STATUS,
 		    "job [%s] cannot be reverted to model snapshot [%s]: no "
 		    "space left on the disk",
 		    r->job_id, id);
-	if (errno == EBADMSG && r->phase == phase_load)
+	if ((errno == EBADMSG || errno == EUCLEAN) && r->phase == phase_load)
 		return apierr_set(e, 500, E_EXCEPTION,
 		    "job [%s] cannot be reverted to model snapshot [%s]: it is "
 		    "damaged",

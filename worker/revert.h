@@ -1,6 +1,11 @@
 /*
- * Setting the models of a closed job back to a snapshot, or to nothing. See
- * chore.h for what a death leaves.
+ * Setting the models of a closed job back to a snapshot, or to nothing.
+ *
+ * It happens in one moment. What the models then are is written to a file with
+ * a number above all that were given out, <number>.revert, which nobody loads.
+ * One transaction removes results and answers, and sets applied_seq to that
+ * number: this is the moment. Then the file becomes <number>.base, and nothing
+ * older counts. settle.h sees to what a death leaves in between.
  */
 #ifndef WORKER_REVERT_H
 #define WORKER_REVERT_H

@@ -275,6 +275,10 @@ work_sandboxed(struct session *s)
 	s->analysis->mark = s->mark;
 	s->restore = restore_new(
 	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
+	if (s->restore == NULL && errno == EUCLEAN)
+		return session_fail(s,
+		    "the state after a revert is damaged, which the log names: "
+		    "revert to a model snapshot again, or reset the job");
 	if (s->restore == NULL)
 		return session_fail(s, "state of the job");
 	s->stage = SESSION_RESTORING;

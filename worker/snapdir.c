@@ -59,13 +59,20 @@ file_before(uint64_t limit, struct snapdir_file *f)
 	return 0;
 }
 
-static void
+/* Returns 0; or -1 with EUCLEAN: nothing older may take its place. */
+static int
 set_aside(const struct snapdir_file *f, const char *why)
 {
 	char path[SNAPFILE_PATH_BYTES];
 
-	quarantine_move(snapfile_path(path, NULL, f->seq, f->kind), "snapshot",
-	    f->seq, why);
+	snapfile_path(path, NULL, f->seq, f->kind);
+	if (f->kind == SNAPFILE_BASE) {
+		log_warnx("%s: the state after a revert: %s", path, why);
+		errno = EUCLEAN;
+		return -1;
+	}
+	quarantine_move(path, "snapshot", f->seq, why);
+	return 0;
 }
 
 /*
@@ -131,6 +138,7 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 	memset(f, 0, sizeof(*f));
 	for (;;) {
 		const char *why;
+		int rc;
 
 		if (file_before(limit, f) == -1)
 			return -1;
@@ -154,8 +162,12 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 		if (why == NULL)
 			return 1;
 		limit = f->seq;
-		set_aside(f, why);
+		rc = set_aside(f, why);
 		snapdir_close(f);
+		if (rc == -1) {
+			errno = EUCLEAN;
+			return -1;
+		}
 	}
 }
 
@@ -168,11 +180,15 @@ snapdir_close(struct snapdir_file *f)
 	memset(f, 0, sizeof(*f));
 }
 
-void
+int
 snapdir_refuse(struct snapdir_file *f)
 {
-	set_aside(f, "its content was refused");
+	int rc = set_aside(f, "its content was refused");
+
 	snapdir_close(f);
+	if (rc == -1)
+		errno = EUCLEAN;
+	return rc;
 }
 
 int
@@ -327,4 +343,91 @@ snapdir_remove(uint64_t seq)
 		return -1;
 	remove_file(seq, SNAPFILE_META);
 	return disk_sync_dir(SNAPFILE_DIR);
+}
+
+static int
+undecided_name(void *arg, const char *name)
+{
+	uint64_t seq = snapfile_number(name, SNAPFILE_REVERT), *found = arg;
+
+	if (seq != 0)
+		*found = seq;
+	return 0;
+}
+
+int
+snapdir_undecided(uint64_t *seq)
+{
+	*seq = 0;
+	if (disk_each(SNAPFILE_DIR, undecided_name, seq) == 0)
+		return *seq != 0;
+	log_warn(SNAPFILE_DIR);
+	return -1;
+}
+
+int
+snapdir_decide(uint64_t seq)
+{
+	char from[SNAPFILE_PATH_BYTES], to[SNAPFILE_PATH_BYTES];
+
+	snapfile_path(from, NULL, seq, SNAPFILE_REVERT);
+	snapfile_path(to, NULL, seq, SNAPFILE_BASE);
+	if (rename(from, to) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
+		return 0;
+	log_warn("%s", to);
+	return -1;
+}
+
+int
+snapdir_undo(uint64_t seq)
+{
+	char path[SNAPFILE_PATH_BYTES];
+
+	snapfile_path(path, NULL, seq, SNAPFILE_REVERT);
+	if (unlink(path) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
+		return 0;
+	log_warn("%s", path);
+	return -1;
+}
+
+int
+snapdir_base_id(uint64_t seq, char dst[SNAPHEAD_ID_BYTES])
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct snaphead_file f;
+
+	snapfile_path(path, NULL, seq, SNAPFILE_BASE);
+	if (snaphead_read(path, &f) == -1)
+		return -1;
+	if (f.head.description.len >= SNAPHEAD_ID_BYTES) {
+		errno = EBADMSG;
+		return -1;
+	}
+	memcpy(dst, f.head.description.p, f.head.description.len);
+	dst[f.head.description.len] = '\0';
+	return 0;
+}
+
+static int
+greatest_name(void *arg, const char *name)
+{
+	uint64_t *greatest = arg;
+
+	for (int kind = 0; kind < SNAPFILE_NKINDS; kind++) {
+		uint64_t seq = snapfile_number(name, (enum snapfile)kind);
+
+		if (seq > *greatest)
+			*greatest = seq;
+	}
+	return 0;
+}
+
+int
+snapdir_greatest(uint64_t *seq)
+{
+	*seq = 0;
+	if (disk_each(SNAPFILE_DIR, greatest_name, seq) == 0)
+		return 0;
+	log_warn(SNAPFILE_DIR);
+	return -1;
 }
