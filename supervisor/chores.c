@@ -21,6 +21,7 @@ struct chore {
 	char *id;	    /* owned */
 	char *description;  /* owned */
 	bool old_path;
+	bool again; /* a process has died of it, or with it */
 };
 
 void
@@ -371,6 +372,18 @@ chore_failed(struct job *job, uint32_t request, const struct apierr *e)
 	return true;
 }
 
+/* What may be done twice is: then it is known what has become of it. */
+static bool
+is_tried_again(const struct job *job, struct chore *c)
+{
+	bool again = !c->again && c->m.kind != CHORE_DELETE &&
+	    job->tend_request != 0 && !job->expect_exit &&
+	    !job->srv->stopping;
+
+	c->again = true;
+	return again;
+}
+
 void
 chore_tender_ended(struct job *job)
 {
@@ -380,6 +393,13 @@ chore_tender_ended(struct job *job)
 	if (op == NULL)
 		return;
 	job->tend_op = NULL;
+	if (is_tried_again(job, op->chore)) {
+		log_warnx("job %s: %s; its task is begun again", job->id,
+		    job->death);
+		TAILQ_INSERT_HEAD(&job->chores, op, entry);
+		job->nchores++;
+		return;
+	}
 	apierr_set(&e, 500, E_EXCEPTION,
 	    "[%s] it is not known whether model snapshot [%s] was changed: %s; "
 	    "ask again",

@@ -64,8 +64,8 @@ job_forget(struct job *job)
 
 	apierr_set(&e, 503, E_STATUS, "job [%s] is gone", job->id);
 	line_fail(job, &e);
-	chores_fail(job, &e);
 	chore_tender_ended(job);
+	chores_fail(job, &e);
 	updates_fail(job, &e);
 	retention_forget(job);
 	for (int kind = 0; kind < WAIT_NKINDS; kind++)
