@@ -162,12 +162,17 @@ SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
 
 /*
  * Remove results that are older than retention_days before the latest bucket,
- * whole buckets until max_rows are gone. In place of JOB_CONFIG it is all that
- * the worker is started for: then it ends when nothing is left to remove.
+ * whole buckets until max_rows are gone, and snapshots (snapexpiry.h). In place
+ * of JOB_CONFIG it is all that the worker is started for: then it ends when
+ * nothing is left to remove.
  */
 #define MSG_EXPIRE_FIELDS(F, S)                                                \
+	F(S, BOOL, results_stay, 0, 1)                                         \
 	F(S, U32, retention_days, 0, UINT32_MAX)                               \
-	F(S, U32, max_rows, 1, UINT32_MAX)
+	F(S, U32, max_rows, 1, UINT32_MAX)                                     \
+	F(S, BOOL, snapshots, 0, 1) /* some may go */                          \
+	F(S, U32, snapshot_days, 0, UINT32_MAX)                                \
+	F(S, U32, daily_days, 0, UINT32_MAX) /* then one of each day stays */
 SCHEMA_STRUCT(msg_expire, MSG_EXPIRE_FIELDS);
 
 #define MSG_EXPIRED_FIELDS(F, S)                                               \

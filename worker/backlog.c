@@ -190,14 +190,14 @@ backlog_add_flush(
 }
 
 int
-backlog_add_expire(
-    struct backlog *b, uint32_t request, const struct msg_expire *m)
+backlog_add_expire(struct backlog *b, uint32_t request,
+    const struct msg_expire *m, const char *job_id)
 {
 	struct task *t = task_add(b, request, JOURNAL_FLUSH);
 
 	if (t == NULL)
 		return -1;
-	t->expiry = expiry_new(b->analysis->results, m);
+	t->expiry = expiry_new(b->analysis->results, m, job_id);
 	if (t->expiry != NULL)
 		return 0;
 	task_remove(b, t);

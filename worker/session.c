@@ -205,7 +205,7 @@ int
 session_expire(struct session *s, uint32_t request, const struct msg_expire *m)
 {
 	if (s->stage == SESSION_OPEN)
-		return backlog_add_expire(s->backlog, request, m);
+		return backlog_add_expire(s->backlog, request, m, s->job_id);
 	if (s->stage == SESSION_GREETING || s->stage == SESSION_RESTORING ||
 	    s->config != NULL || s->asked) {
 		errno = EBADMSG;
@@ -408,7 +408,7 @@ work_tending(struct session *s, int64_t deadline_us)
 	if (s->results == NULL && (s->results = results_new()) == NULL)
 		return -1;
 	if (s->expiry == NULL &&
-	    (s->expiry = expiry_new(s->results, &s->ask)) == NULL)
+	    (s->expiry = expiry_new(s->results, &s->ask, s->job_id)) == NULL)
 		return -1;
 	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
 	if (rc == 1)

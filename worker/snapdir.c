@@ -29,7 +29,8 @@ struct search {
 static int
 search_name(void *arg, const char *name)
 {
-	static const enum snapfile kinds[] = { SNAPFILE_SNAP, SNAPFILE_BASE };
+	static const enum snapfile kinds[] = { SNAPFILE_SNAP, SNAPFILE_BASE,
+		SNAPFILE_PREV };
 	struct search *s = arg;
 
 	for (size_t i = 0; i < NELEM(kinds); i++) {
@@ -285,11 +286,14 @@ static int
 list_name(void *arg, const char *name)
 {
 	uint64_t base = snapfile_number(name, SNAPFILE_BASE);
+	uint64_t prev = snapfile_number(name, SNAPFILE_PREV);
 	uint64_t snap = snapfile_number(name, SNAPFILE_SNAP);
 	struct listing *l = arg;
 
 	if (base != 0 && base < l->below)
 		remove_file(base, SNAPFILE_BASE);
+	if (prev != 0 && prev < l->below)
+		remove_file(prev, SNAPFILE_PREV);
 	if (snap == 0)
 		return 0;
 	l->nlisted++;
@@ -334,12 +338,32 @@ snapdir_bound(uint64_t seq)
 	}
 }
 
+/* Is it the last but one that can be loaded, and behind no base? */
+static int
+is_needed(uint64_t seq, bool *needed)
+{
+	struct snapdir_file newest, second = { .seq = 0 };
+
+	if (file_before(UINT64_MAX, &newest) == -1 ||
+	    (newest.seq != 0 && file_before(newest.seq, &second) == -1))
+		return -1;
+	*needed = second.seq == seq && newest.kind != SNAPFILE_BASE;
+	return 0;
+}
+
 int
 snapdir_remove(uint64_t seq)
 {
-	char path[SNAPFILE_PATH_BYTES];
+	char path[SNAPFILE_PATH_BYTES], prev[SNAPFILE_PATH_BYTES];
+	bool needed;
+	int rc;
 
-	if (unlink(snapfile_path(path, NULL, seq, SNAPFILE_SNAP)) == -1)
+	if (is_needed(seq, &needed) == -1)
+		return -1;
+	snapfile_path(path, NULL, seq, SNAPFILE_SNAP);
+	snapfile_path(prev, NULL, seq, SNAPFILE_PREV);
+	rc = needed ? rename(path, prev) : unlink(path);
+	if (rc == -1)
 		return -1;
 	remove_file(seq, SNAPFILE_META);
 	return disk_sync_dir(SNAPFILE_DIR);
@@ -430,4 +454,27 @@ snapdir_greatest(uint64_t *seq)
 		return 0;
 	log_warn(SNAPFILE_DIR);
 	return -1;
+}
+
+static int
+base_name(void *arg, const char *name)
+{
+	uint64_t seq = snapfile_number(name, SNAPFILE_BASE), *newest = arg;
+
+	if (seq > *newest)
+		*newest = seq;
+	return 0;
+}
+
+int
+snapdir_reverted_id(char dst[SNAPHEAD_ID_BYTES])
+{
+	uint64_t seq = 0;
+
+	dst[0] = '\0';
+	if (disk_each(SNAPFILE_DIR, base_name, &seq) == -1) {
+		log_warn(SNAPFILE_DIR);
+		return -1;
+	}
+	return seq == 0 ? 0 : snapdir_base_id(seq, dst);
 }

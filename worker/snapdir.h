@@ -88,7 +88,14 @@ int snapdir_base_id(uint64_t seq, char dst[SNAPHEAD_ID_BYTES]) MUST_CHECK;
 /* The greatest number in any name; 0: none. 0, or -1 with errno (logged). */
 int snapdir_greatest(uint64_t *seq) MUST_CHECK;
 
-/* Remove one that is listed, so that it is gone. 0, or -1 with errno. */
+/* The id of what the newest base is a copy of; empty: there is no base. */
+int snapdir_reverted_id(char dst[SNAPHEAD_ID_BYTES]) MUST_CHECK;
+
+/*
+ * Remove one that is listed, so that it lasts. The last but one, where the
+ * journal begins, only gets another name, and goes with the next snapshot: one
+ * bad snapshot is to be no loss. 0, or -1 with errno.
+ */
 int snapdir_remove(uint64_t seq) MUST_CHECK;
 
 /* The API lists this one: it is no base. */

@@ -1,5 +1,9 @@
 """The API of model snapshots: list, update, delete, revert, upgrade."""
 
+import glob
+import json
+import re
+
 from harness import *
 
 T0 = 1403481600
@@ -225,3 +229,158 @@ def test_upgrade_has_nothing_to_do():
             "model_snapshot_upgrades": []}
         assert act(d, "j", stats + "?allow_no_match=false",
             method="GET").status == 404
+
+
+def base_path(d, job_id="j"):
+    """The file that the last revert has made."""
+    found = glob.glob(os.path.join(d.state_dir, "jobs", job_id + ".*",
+        "snapshots", "*.base"))
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_after_a_restart_a_reverted_job_goes_on():
+    """By signal and in order, before the job is opened and behind that."""
+    with Daemon() as d:
+        first, second = two_snapshots(d)
+        expect(200, act(d, "j", first +
+            "/_revert?delete_intervening_results=true"))
+        reverted = whole(d, "j")
+        counts = d.stats("j")["data_counts"]
+        d.kill()
+        d.start()
+        assert whole(d, "j") == reverted
+        assert d.stats("j")["data_counts"] == counts
+        assert d.get("/_ml/anomaly_detectors/j").json["jobs"][0][
+            "model_snapshot_id"] == first
+        d.open_job("j")
+        feed(d, "j", 60, 30, odd=(70,))
+        d.kill()
+        d.start()
+        wait_until(lambda: d.stats("j")["state"] == "opened", 10, "replay")
+        feed(d, "j", 90, 40, odd=(100,))
+        d.close_job("j")
+        d.make_job("pure", job())
+        feed(d, "pure", 0, 60)
+        d.close_job("pure")
+        d.open_job("pure")
+        feed(d, "pure", 60, 30, odd=(70,))
+        feed(d, "pure", 90, 40, odd=(100,))
+        d.close_job("pure")
+        same(d, "j", "pure")
+        assert len(whole(d, "j")[1]) > 0
+
+
+def test_what_was_taken_back_can_be_sent_again_with_its_key():
+    with Daemon() as d:
+        d.make_job("j", job())
+
+        def post(first, hours, key):
+            rows = [{"time": T0 + (first + i) * HOUR, "v": i % 5}
+                for i in range(hours)]
+            return expect(202, d.request("POST",
+                "/_ml/anomaly_detectors/j/_data",
+                "".join(json.dumps(r) + "\n" for r in rows).encode(),
+                {"Idempotency-Key": key,
+                "Content-Type": "application/x-ndjson"}))
+
+        def processed():
+            return d.stats("j")["data_counts"]["processed_record_count"]
+
+        before = post(0, 40, "before")
+        d.close_job("j")
+        d.open_job("j")
+        post(40, 20, "after")
+        d.close_job("j")
+        results = whole(d, "j")
+        first = snaps(d, "j", "?desc=false")["model_snapshots"][0][
+            "snapshot_id"]
+        expect(200, act(d, "j", first +
+            "/_revert?delete_intervening_results=true"))
+        d.open_job("j")
+        assert post(0, 40, "before") == before
+        assert processed() == 60, "known still: not done again"
+        post(40, 20, "after")
+        assert processed() == 80, "it was taken back: done again"
+        post(40, 20, "after")
+        assert processed() == 80
+        d.close_job("j")
+        assert whole(d, "j") == results
+
+
+def test_damage_does_not_undo_a_revert():
+    with Daemon() as d:
+        first, second = two_snapshots(d)
+        expect(200, act(d, "j", first +
+            "/_revert?delete_intervening_results=true"))
+        reverted = whole(d, "j")
+        path = base_path(d)
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_CUR)
+            f.write(bytes([byte[0] ^ 1]))
+        response = d.request("POST", "/_ml/anomaly_detectors/j/_open")
+        assert response.status >= 400, response
+        assert ("the state after a revert is damaged, which the log names: "
+            "revert to a model snapshot again, or reset the job") in \
+            response.error["reason"], response
+        assert re.search(r"%s: the state after a revert: damaged in the part "
+            r"that begins at byte \d+ of \d+" % os.path.basename(path),
+            d.log()), d.log()
+        assert os.path.exists(path)
+        assert d.stats("j")["state"] == "failed"
+        assert whole(d, "j") == reverted
+        d.close_job("j", query="?force=true")
+        expect(200, act(d, "j", first +
+            "/_revert?delete_intervening_results=true"))
+        d.open_job("j")
+        feed(d, "j", 60, 70, odd=(100,))
+        d.close_job("j")
+        d.make_job("pure", job())
+        feed(d, "pure", 0, 60)
+        d.close_job("pure")
+        d.open_job("pure")
+        feed(d, "pure", 60, 70, odd=(100,))
+        d.close_job("pure")
+        same(d, "j", "pure")
+
+
+def test_old_snapshots_expire():
+    """All are of today: with no days to keep, none but the newest is young."""
+    with Daemon() as d:
+        ids = {}
+        for name in ("open", "closed", "reverted", "keeps"):
+            config = job()
+            if name != "keeps":
+                config.update(model_snapshot_retention_days=0,
+                    daily_model_snapshot_retention_after_days=0)
+            d.make_job(name, config)
+            for i in range(4):
+                feed(d, name, i * 10, 10)
+                d.close_job(name)
+                if i < 3 or name == "open":
+                    d.open_job(name)
+            ids[name] = [s["snapshot_id"] for s in snaps(d, name,
+                "?desc=false")["model_snapshots"]]
+            assert len(ids[name]) == 4, ids
+        expect(200, act(d, "closed", ids["closed"][0] + "/_update",
+            {"retain": True}))
+        expect(200, act(d, "reverted", ids["reverted"][1] + "/_revert"))
+        assert expect(200, d.request("DELETE",
+            "/_ml/_delete_expired_data")) == {"deleted": True}
+        kept = {name: [s["snapshot_id"] for s in snaps(d, name,
+            "?desc=false")["model_snapshots"]] for name in ids}
+        assert kept == {"open": ids["open"][3:],
+            "closed": [ids["closed"][0], ids["closed"][3]],
+            "reverted": [ids["reverted"][1], ids["reverted"][3]],
+            "keeps": ids["keeps"]}, (kept, ids)
+        assert d.stats("closed")["state"] == "closed"
+        assert d.stats("open")["state"] == "opened"
+        for name in ("closed", "reverted"):
+            d.open_job(name)
+        for name in ids:
+            if name != "keeps":
+                feed(d, name, 40, 10)
+                d.close_job(name)
+                assert snaps(d, name)["count"] == len(kept[name]) + 1, name
