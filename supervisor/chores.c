@@ -170,6 +170,27 @@ begin_closed(struct job *job)
 		job_process_kill(job, false, "no memory for its channel");
 }
 
+static void
+unknown_error(const struct op *op, struct apierr *e)
+{
+	apierr_set(e, 500, E_EXCEPTION,
+	    "[%s] it is not known whether model snapshot [%s] was changed: %s; "
+	    "ask again",
+	    op->job->id, op->chore->id, op->job->death);
+}
+
+/* Of one that came behind an opening. */
+static void
+revert_error(const struct op *op, struct apierr *e)
+{
+	if (op->chore->again)
+		unknown_error(op, e);
+	else
+		apierr_set(e, 409, E_STATUS,
+		    "Can only revert to a model snapshot when the job is "
+		    "closed.");
+}
+
 /* In an open one they go where everything waits. */
 static void
 begin_open(struct job *job)
@@ -180,9 +201,7 @@ begin_open(struct job *job)
 		struct apierr e;
 
 		if (op->chore->m.kind == CHORE_REVERT) {
-			apierr_set(&e, 409, E_STATUS,
-			    "Can only revert to a model snapshot when the job "
-			    "is closed.");
+			revert_error(op, &e);
 			op_fail(op, &e);
 			continue;
 		}
@@ -400,9 +419,6 @@ chore_tender_ended(struct job *job)
 		job->nchores++;
 		return;
 	}
-	apierr_set(&e, 500, E_EXCEPTION,
-	    "[%s] it is not known whether model snapshot [%s] was changed: %s; "
-	    "ask again",
-	    job->id, op->chore->id, job->death);
+	unknown_error(op, &e);
 	op_fail(op, &e);
 }

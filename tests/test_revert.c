@@ -208,6 +208,29 @@ die_everywhere(const struct want *want)
 	state_clear(&after);
 }
 
+/* Files cannot grow past a limit, as on a full disk. */
+Test(revert, without_room_leaves_all_as_it_is)
+{
+	struct want want = { .delete_results = true };
+	struct job_totals totals = live();
+	struct state before, now;
+	struct msg_failed failed;
+	struct worker *w;
+
+	before = look();
+	worker_forget();
+	totals = live();
+	w = worker_spawn_limited(64);
+	ask(w, &want, &totals);
+	expect_msg(w, MSG_FAILED, 7, &failed);
+	expect_exit(w, 0);
+	cr_expect_eq(tmpdir_count("snapshots"), 2);
+	now = look();
+	cr_expect(same(&now, &before));
+	state_clear(&now);
+	state_clear(&before);
+}
+
 Test(revert, with_its_results_happens_wholly_or_not_at_all)
 {
 	die_everywhere(&(struct want){ .delete_results = true });

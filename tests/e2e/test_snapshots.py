@@ -4,6 +4,7 @@ import glob
 import json
 import re
 
+from ctltool import *
 from harness import *
 
 T0 = 1403481600
@@ -233,7 +234,11 @@ def test_upgrade_has_nothing_to_do():
 
 def base_path(d, job_id="j"):
     """The file that the last revert has made."""
-    found = glob.glob(os.path.join(d.state_dir, "jobs", job_id + ".*",
+    return base_path_in(d.state_dir, job_id)
+
+
+def base_path_in(state_dir, job_id="j"):
+    found = glob.glob(os.path.join(state_dir, "jobs", job_id + ".*",
         "snapshots", "*.base"))
     assert len(found) == 1, found
     return found[0]
@@ -384,3 +389,81 @@ def test_old_snapshots_expire():
                 feed(d, name, 40, 10)
                 d.close_job(name)
                 assert snaps(d, name)["count"] == len(kept[name]) + 1, name
+
+
+@timeout(120)
+def test_a_reverted_job_is_whole_and_comes_back_from_a_backup():
+    with tempfile.TemporaryDirectory() as temp:
+        copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")
+        with Daemon() as d:
+            first, second = two_snapshots(d)
+            expect(200, act(d, "j", first +
+                "/_revert?delete_intervening_results=true"))
+            d.open_job("j")
+            feed(d, "j", 60, 30, odd=(70,))
+            done = ctl(None, "verify", d.state_dir)
+            assert done.ok() == "" and "files are whole" in done.err, done
+            ctl(None, "backup", "-s", d.state_dir, copy).ok()
+            feed(d, "j", 90, 40, odd=(100,))
+            d.close_job("j")
+            wanted = whole(d, "j")
+        ctl(None, "verify", copy).ok()
+        with open(base_path_in(copy), "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-1, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 1]))
+            f.flush()
+            done = ctl(None, "verify", copy)
+            assert done.status != 0 and os.path.basename(f.name) in \
+                done.out + done.err, done
+            f.seek(-1, os.SEEK_END)
+            f.write(byte)
+        ctl(None, "restore", copy, state).ok()
+        with Daemon(state_dir=state) as d:
+            wait_until(lambda: d.stats("j")["state"] == "opened", 10, "replay")
+            feed(d, "j", 90, 40, odd=(100,))
+            d.close_job("j")
+            assert whole(d, "j") == wanted
+
+
+def test_an_opening_and_a_revert_do_not_meet():
+    """Whichever comes first, the other is refused or comes behind it."""
+    with Daemon() as d:
+        first, second = two_snapshots(d)
+        done = []
+        for i in range(10):
+            request = ("POST /_ml/anomaly_detectors/j/model_snapshots/%s"
+                "/_revert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0"
+                "\r\n\r\n" % first).encode()
+            with d.socket() as s:
+                s.sendall(request)
+                answer = d.request("POST", "/_ml/anomaly_detectors/j/_open")
+                s.settimeout(10 * SCALE)
+                done.append(int(s.recv(65536).split()[1]))
+            if answer.status == 409:
+                assert answer.error["reason"] == ("Cannot open job [j] "
+                    "because it is executing [revert]"), answer
+                assert done[-1] == 200, done
+                d.open_job("j")
+            assert done[-1] in (200, 409), done
+            feed(d, "j", 60 + i, 1)
+            d.close_job("j")
+        assert 200 in done, done
+
+
+def test_a_job_that_is_being_reverted_can_be_deleted():
+    with Daemon() as d:
+        first, second = two_snapshots(d)
+        request = ("POST /_ml/anomaly_detectors/j/model_snapshots/%s/_revert "
+            "HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+            % first).encode()
+        with d.socket() as s:
+            s.sendall(request)
+            assert d.delete_job("j") == {"acknowledged": True}
+            s.settimeout(10 * SCALE)
+            assert s.recv(65536).split()[1] in (b"200", b"500", b"404",
+                b"409", b"503")
+        assert d.get("/_ml/anomaly_detectors/j").status == 404
+        first, second = two_snapshots(d)
+        assert snaps(d, "j")["count"] == 2
