@@ -202,8 +202,8 @@ snapshots_answer(const struct request *q, const char *jobs_dir, struct out *o,
 	if (by == NULL)
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "No mapping found for [%s] in order to sort on", q->sort);
-	if (snprintf(dir, sizeof(dir), "%s/%s", jobs_dir,
-		q->directory) >= (int)sizeof(dir))
+	if (snprintf(dir, sizeof(dir), "%s/%s", jobs_dir, q->directory) >=
+	    (int)sizeof(dir))
 		return apierr_set(
 		    e, 500, E_EXCEPTION, "the path of the job is too long");
 	if (snaplist_read(&list, dir, q->job_id) == 0)

@@ -396,8 +396,7 @@ static bool
 is_tried_again(const struct job *job, struct chore *c)
 {
 	bool again = !c->again && c->m.kind != CHORE_DELETE &&
-	    job->tend_request != 0 && !job->expect_exit &&
-	    !job->srv->stopping;
+	    job->tend_request != 0 && !job->expect_exit && !job->srv->stopping;
 
 	c->again = true;
 	return again;
@@ -413,8 +412,8 @@ chore_tender_ended(struct job *job)
 		return;
 	job->tend_op = NULL;
 	if (is_tried_again(job, op->chore)) {
-		log_warnx("job %s: %s; its task is begun again", job->id,
-		    job->death);
+		log_warnx(
+		    "job %s: %s; its task is begun again", job->id, job->death);
 		TAILQ_INSERT_HEAD(&job->chores, op, entry);
 		job->nchores++;
 		return;

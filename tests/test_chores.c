@@ -108,6 +108,7 @@ Test(chores, a_revert_whose_process_dies_is_begun_again)
 {
 	struct child *worker;
 	struct msg_chore m;
+	uint32_t request;
 	struct job *job;
 	int fd;
 
@@ -124,7 +125,8 @@ Test(chores, a_revert_whose_process_dies_is_begun_again)
 	cr_expect_str_eq(fx_hear(fd), "");
 	cr_expect_eq(fake_count(SV_WORKER), 2);
 	cr_expect_str_eq(job_blocked(job), "revert");
-	say_done(worker, asked(&worker, &m));
+	request = asked(&worker, &m);
+	say_done(worker, request);
 	sv_expect(fx_hear(fd), 200, "\"snapshot_id\":\"1700000000\"");
 	cr_expect_str_eq(job->model_snapshot_id, "1700000000");
 	cr_expect_null(job_blocked(job));
