@@ -162,12 +162,17 @@ SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
 
 /*
  * Remove results that are older than retention_days before the latest bucket,
- * whole buckets until max_rows are gone. In place of JOB_CONFIG it is all that
- * the worker is started for: then it ends when nothing is left to remove.
+ * whole buckets until max_rows are gone, and snapshots (snapexpiry.h). In place
+ * of JOB_CONFIG it is all that the worker is started for: then it ends when
+ * nothing is left to remove.
  */
 #define MSG_EXPIRE_FIELDS(F, S)                                                \
+	F(S, BOOL, results_stay, 0, 1)                                         \
 	F(S, U32, retention_days, 0, UINT32_MAX)                               \
-	F(S, U32, max_rows, 1, UINT32_MAX)
+	F(S, U32, max_rows, 1, UINT32_MAX)                                     \
+	F(S, BOOL, snapshots, 0, 1) /* some may go */                          \
+	F(S, U32, snapshot_days, 0, UINT32_MAX)                                \
+	F(S, U32, daily_days, 0, UINT32_MAX) /* then one of each day stays */
 SCHEMA_STRUCT(msg_expire, MSG_EXPIRE_FIELDS);
 
 #define MSG_EXPIRED_FIELDS(F, S)                                               \
@@ -178,6 +183,33 @@ SCHEMA_STRUCT(msg_expired, MSG_EXPIRED_FIELDS);
 /* Write a snapshot as soon as no entry is under way. */
 #define MSG_SNAPSHOT_FIELDS(F, S) F(S, U8, what, 0, 0)
 SCHEMA_STRUCT(msg_snapshot, MSG_SNAPSHOT_FIELDS);
+
+/*
+ * Something to be done with the snapshots of a job. To an open one in its line,
+ * but for CHORE_REVERT. In place of JOB_CONFIG it is all that the worker is
+ * started for, as EXPIRE is.
+ */
+enum chore_kind { CHORE_UPDATE, CHORE_DELETE, CHORE_REVERT, CHORE_LOOK };
+enum chore_retain { CHORE_RETAIN_NOT, CHORE_RETAIN, CHORE_RETAIN_AS_IT_IS };
+
+#define MSG_CHORE_FIELDS(F, S)                                                 \
+	F(S, U8, kind, 0, CHORE_LOOK)                                          \
+	F(S, STR, snapshot_id, 1, 256) /* "empty": revert to no model */       \
+	F(S, BOOL, describe, 0, 1)     /* update: description is given */      \
+	F(S, STR, description, 0, 4096)                                        \
+	F(S, U8, retain, 0, CHORE_RETAIN_AS_IT_IS)                             \
+	F(S, BOOL, delete_results, 0, 1) /* revert: those after it */          \
+	/* Of revert: jobconf, printed; job_totals_encode, the present. */     \
+	F(S, STR, config, 0, MSG_JSON_MAX - 16384)                             \
+	F(S, BYTES, totals, 0, 8192)
+SCHEMA_STRUCT(msg_chore, MSG_CHORE_FIELDS);
+
+/* Failure is FAILED. What the snapshot is shown as; head empty: it is gone. */
+#define MSG_CHORE_DONE_FIELDS(F, S)                                            \
+	F(S, BYTES, head, 0, 4096) /* snaphead_put */                          \
+	F(S, STR, description, 0, 4096)                                        \
+	F(S, BOOL, retain, 0, 1)
+SCHEMA_STRUCT(msg_chore_done, MSG_CHORE_DONE_FIELDS);
 
 /*
  * The newest snapshot, which lasts: the answer to SNAPSHOT; or pushed with
@@ -237,10 +269,15 @@ SCHEMA_STRUCT(msg_closed, MSG_CLOSED_FIELDS);
 
 /* ---- query ---- */
 
-enum query_kind { QUERY_BUCKETS, QUERY_RECORDS, QUERY_QUARANTINE };
+enum query_kind {
+	QUERY_BUCKETS,
+	QUERY_RECORDS,
+	QUERY_QUARANTINE,
+	QUERY_SNAPSHOTS
+};
 
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_QUARANTINE)                                    \
+	F(S, U8, kind, 0, QUERY_SNAPSHOTS)                                     \
 	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
 	F(S, STR, directory, 1, 256) /* below "jobs" */                        \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \
@@ -257,7 +294,8 @@ enum query_kind { QUERY_BUCKETS, QUERY_RECORDS, QUERY_QUARANTINE };
 	F(S, BOOL, pretty, 0, 1)                                               \
 	F(S, BOOL, human, 0, 1)                                                \
 	F(S, BOOL, yaml, 0, 1)                                                 \
-	F(S, STR, filter_path, 0, 8192)
+	F(S, STR, filter_path, 0, 8192)                                        \
+	F(S, STR, ids, 0, 1024) /* of snapshots, a list; empty: all */
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 
 /* QUERY_PART* then QUERY_END, or FAILED before the first part. */
@@ -413,6 +451,8 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(EXPIRED, expired, 33, FROM_WRK, IN_ANY)                              \
 	X(SNAPSHOT, snapshot, 34, FROM_SUP, IN_OPEN)                           \
 	X(SNAPSHOTTED, snapshotted, 35, FROM_WRK, IN_OPEN | IN_CLOSING)        \
+	X(CHORE, chore, 36, FROM_SUP, IN_START | IN_OPEN)                      \
+	X(CHORE_DONE, chore_done, 37, FROM_WRK, IN_ANY)                        \
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(REPEATED, repeated, 41, FROM_WRK, IN_OPEN | IN_CLOSING)              \
 	X(DISK, disk, 43, FROM_KPR, IN_OPEN)                                   \

@@ -13,6 +13,8 @@
 static const char *const ending[SNAPFILE_NKINDS] = {
 	[SNAPFILE_SNAP] = ".snap",
 	[SNAPFILE_BASE] = ".base",
+	[SNAPFILE_PREV] = ".prev",
+	[SNAPFILE_REVERT] = ".revert",
 	[SNAPFILE_META] = ".meta",
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/resultsdb.h"
+#include "common/snapfile.h"
 #include "ctl/backup.h"
 #include "ctl/command.h"
 #include "ctl/inspect.h"
@@ -83,6 +84,15 @@ next_number(char **names, int n, int i)
 /* ---- a job ---- */
 
 /* One directory of a job; they have no other directories in them. */
+/* A state of the job that can be loaded. */
+static bool
+is_state(const char *name)
+{
+	return snapfile_number(name, SNAPFILE_SNAP) != 0 ||
+	    snapfile_number(name, SNAPFILE_BASE) != 0 ||
+	    snapfile_number(name, SNAPFILE_PREV) != 0;
+}
+
 static void
 verify_numbered(struct verify *v, int job, const char *name, const char *dir)
 {
@@ -97,8 +107,6 @@ verify_numbered(struct verify *v, int job, const char *name, const char *dir)
 		judge(v, path, -1);
 	}
 	for (int i = 0; i < n; i++) {
-		size_t len = strlen(names[i]);
-
 		if (number_of(names[i]) == 0)
 			continue;
 		snprintf(path, sizeof(path), BACKUP_JOBS "/%.100s/%s/%.100s",
@@ -106,7 +114,7 @@ verify_numbered(struct verify *v, int job, const char *name, const char *dir)
 		if (strcmp(dir, "journal") == 0)
 			rc = inspect_segment(fd, names[i], path,
 			    next_number(names, n, i), report_cb, v);
-		else if (len > 5 && strcmp(names[i] + len - 5, ".snap") == 0)
+		else if (is_state(names[i]))
 			rc = inspect_snapshot(fd, names[i], path, report_cb, v);
 		else
 			continue;

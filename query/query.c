@@ -10,6 +10,7 @@
 #include "query/answer.h"
 #include "query/quarantine.h"
 #include "query/query.h"
+#include "query/snapshots.h"
 
 struct query {
 	char *jobs_dir; /* owned */
@@ -59,6 +60,8 @@ query_answer(struct query *q, const struct request *req)
 	out_init(&o, OUT_HOLD_MAX, query_send, q);
 	rc = req->kind == QUERY_QUARANTINE
 	    ? quarantine_answer(req, q->jobs_dir, &o, &e)
+	    : req->kind == QUERY_SNAPSHOTS
+	    ? snapshots_answer(req, q->jobs_dir, &o, &e)
 	    : answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
 	if (rc == 0) {
 		struct msg_query_end end = { .bytes = o.bytes };

@@ -26,6 +26,7 @@ static const char *const default_sort[] = {
 	[QUERY_BUCKETS] = "timestamp",
 	[QUERY_RECORDS] = "record_score",
 	[QUERY_QUARANTINE] = "entry",
+	[QUERY_SNAPSHOTS] = "timestamp",
 };
 
 int
@@ -48,6 +49,7 @@ request_init(struct request *r, const struct msg_query *m)
 	};
 	copy(r->job_id, m->job_id);
 	copy(r->directory, m->directory);
+	copy(r->ids, m->ids);
 	if (!is_plain_name(r->directory)) {
 		errno = EBADMSG;
 		return -1;

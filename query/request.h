@@ -13,6 +13,7 @@ struct request {
 	char job_id[MSG_ID_MAX + 1];
 	char directory[256 + 1]; /* one name below "jobs" */
 	char sort[256 + 1];	 /* never empty */
+	char ids[1024 + 1];	 /* of snapshots; empty: all */
 	char *filter_path;	 /* owned; NULL: everything */
 	int64_t timestamp_ms;	 /* one bucket; TIME_UNSET: a list */
 	int64_t start_ms;	 /* included; INT64_MIN: from the first */

@@ -16,6 +16,7 @@ static const char *const rows_name[] = {
 	[QUERY_BUCKETS] = "buckets",
 	[QUERY_RECORDS] = "records",
 	[QUERY_QUARANTINE] = "entries",
+	[QUERY_SNAPSHOTS] = "model_snapshots",
 };
 
 void

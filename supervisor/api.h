@@ -70,6 +70,14 @@ void api_set_upgrade_mode(struct call *);
 /* api_data.c */
 void api_job_data(struct call *);
 
+/* api_snapshots.c */
+void api_snapshots(struct call *);
+void api_snapshot_update(struct call *);
+void api_snapshot_delete(struct call *);
+void api_snapshot_revert(struct call *);
+void api_snapshot_upgrade(struct call *);
+void api_snapshot_upgrade_stats(struct call *);
+
 /* api_results.c */
 void api_buckets(struct call *);
 void api_records(struct call *);

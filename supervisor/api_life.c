@@ -62,7 +62,7 @@ api_job_open(struct call *c)
 		call_error(c, &e);
 	} else if (job == NULL) {
 		call_no_such_job(c, c->job_id);
-	} else if (job->srv->stopping ||
+	} else if (job->srv->stopping || job_blocked(job) != NULL ||
 	    job_edge(job->state, EV_OPEN) == JOB_NSTATES) {
 		open_refused(c, job);
 	} else if (job->srv->upgrade_mode) {

@@ -23,6 +23,7 @@
 struct call;
 struct chan;
 struct child;
+struct chore;
 struct job;
 struct retention_item;
 struct server;
@@ -36,7 +37,7 @@ enum job_state {
 	JOB_FAILED,
 	JOB_DELETING,
 	JOB_RESETTING,	/* the keeper gives it a new incarnation */
-	JOB_TRIMMING,	/* closed; a worker removes old results, no more */
+	JOB_TENDING,	/* closed; a worker does one task, and no more */
 	JOB_PAUSING,	/* upgrade mode: its worker keeps its state and ends */
 	JOB_PAUSED,	/* opened, but for a worker, until upgrade mode ends */
 	JOB_RECOVERING, /* its worker died: another one is to take over */
@@ -58,14 +59,14 @@ enum job_event {
 	EV_RESET,
 	EV_RESET_DONE,
 	EV_RESET_FAILED,
-	EV_TRIM,
-	EV_TRIMMED, /* the process that trimmed is gone, as it may be */
+	EV_TEND,
+	EV_TENDED, /* the process that tended is gone, as it may be */
 	EV_PAUSE,
 	EV_RESUME,
 	JOB_NEVENTS
 };
 
-enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE, OP_DROP };
+enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE, OP_DROP, OP_CHORE };
 
 /* An operation that the worker owes an answer. */
 struct op {
@@ -80,6 +81,7 @@ struct op {
 	uint64_t kept_seq; /* its entry of the journal; 0: none is known */
 	/* What is needed to send it again, until it is kept. */
 	struct upload *upload; /* owned; of OP_UPLOAD */
+	struct chore *chore;   /* owned; of OP_CHORE */
 	struct msg_flush flush;
 	struct msg_expire expire;
 	/* Of OP_DROP, and of an OP_UPLOAD out of the quarantine; else 0. */
@@ -154,8 +156,11 @@ struct job {
 	bool gone;	     /* deleted, by a keeper that died of it */
 	struct watch watch;
 
-	bool trims;			  /* its process removes old results */
-	uint32_t trim_request;		  /* that it owes an answer; 0: none */
+	bool tends;	       /* its process does one task of a closed job */
+	uint32_t tend_request; /* that it owes an answer; 0: none */
+	struct op *tend_op;    /* owned: the chore it does */
+	struct op_list chores; /* that wait: chores.c */
+	unsigned nchores;
 	struct retention_item *retention; /* whose turn it is in; borrowed */
 
 	uint32_t next_request;
@@ -227,7 +232,7 @@ void job_create(struct jobs *, struct call *, struct jobconf *conf);
 /* Forget a job: it is deleted, or was never made. */
 void job_forget(struct job *);
 const char *job_state_name(const struct job *); /* as the API says it */
-/* "delete" or "reset" while that is under way, else NULL. */
+/* "delete", "reset" or "revert" while that is under way, else NULL. */
 const char *job_blocked(const struct job *);
 /* Why a job has no worker, or has one: of _stats; NULL: it is closed. */
 const char *job_explanation(const struct job *);
@@ -311,8 +316,8 @@ void gathers_free(struct jobs *);
 void job_process_start(struct job *);
 /* Ask it to keep its state and end. */
 void job_process_close(struct job *);
-/* Start a worker that removes old results; job_process_expire asks for it. */
-void job_process_trim(struct job *);
+/* Start a worker for one task of a closed job; who wants it asks it. */
+void job_process_tend(struct job *);
 /*
  * Have its worker remove old results: in the line of an open job, or by the one
  * that trims. retention.h hears of the answer. 0, or -1: it cannot be now.

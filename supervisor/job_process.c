@@ -14,6 +14,7 @@
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
+#include "supervisor/chores.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
 #include "supervisor/retention.h"
@@ -44,17 +45,18 @@ start_over(struct job *job)
 
 /* Whether it is over or was cut off: the job goes on. */
 static void
-trimmer_ended(struct job *job)
+tender_ended(struct job *job)
 {
 	bool expected = job->expect_exit;
 	struct apierr e;
 
 	apierr_set(&e, 500, E_EXCEPTION,
 	    "[%s] old results were not removed: %s", job->id, job->death);
-	job->trims = false;
-	job->trim_request = 0;
-	job_event(job, EV_TRIMMED, job->death);
-	retention_trimmer_ended(job, expected ? NULL : &e);
+	chore_tender_ended(job);
+	job->tends = false;
+	job->tend_request = 0;
+	job_event(job, EV_TENDED, job->death);
+	retention_tender_ended(job, expected ? NULL : &e);
 }
 
 /*
@@ -81,8 +83,8 @@ process_ended(struct job *job)
 
 	if (job->child != NULL || job->chan != NULL)
 		return;
-	if (job->trims) {
-		trimmer_ended(job);
+	if (job->tends) {
+		tender_ended(job);
 		return;
 	}
 	start_over(job);
@@ -100,7 +102,7 @@ worker_exited(void *arg, int status)
 	struct job *job = arg;
 
 	job->child = NULL;
-	if (!job->trims)
+	if (!job->tends)
 		recovery_died(job, status);
 	/* One that gives up by itself, in a job that was not open before. */
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0 &&
@@ -331,14 +333,14 @@ on_flushed(struct job *job, uint32_t request, const void *msg)
 
 /* A trimmer that has nothing more to do ends by itself. */
 static void
-trimmer_answered(struct job *job, bool more)
+tender_answered(struct job *job, bool more)
 {
-	job->trim_request = 0;
+	job->tend_request = 0;
 	if (more)
 		return;
 	job->expect_exit = true;
 	if (job->death[0] == '\0')
-		strlcpy(job->death, "trimmed", sizeof(job->death));
+		strlcpy(job->death, "tended", sizeof(job->death));
 }
 
 static void
@@ -347,8 +349,8 @@ on_expired(struct job *job, uint32_t request, const void *msg)
 	const struct msg_expired *m = msg;
 	struct op *op;
 
-	if (job->trims && request == job->trim_request && request != 0) {
-		trimmer_answered(job, m->more);
+	if (job->tends && request == job->tend_request && request != 0) {
+		tender_answered(job, m->more);
 	} else {
 		op = answered_op(job, request, OP_EXPIRE);
 		if (op == NULL)
@@ -356,6 +358,15 @@ on_expired(struct job *job, uint32_t request, const void *msg)
 		(void)op_finish(op);
 	}
 	retention_answered(job, m);
+}
+
+static void
+on_chore_done(struct job *job, uint32_t request, const void *msg)
+{
+	if (job->tends && request == job->tend_request)
+		tender_answered(job, false);
+	if (!chore_done(job, request, msg))
+		worker_bad(job, "answered what was not asked", "");
 }
 
 static void
@@ -381,10 +392,15 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		job->refused = opening;
 		return;
 	}
-	if (request == job->trim_request || (op && op->kind == OP_EXPIRE)) {
-		if (op == NULL) {
-			trimmer_answered(job, false);
-		} else {
+	if (chore_failed(job, request, &e)) {
+		if (job->tends)
+			tender_answered(job, false);
+		return;
+	}
+	if (request == job->tend_request || (op && op->kind == OP_EXPIRE)) {
+		if (op == NULL)
+			tender_answered(job, false);
+		else {
 			recovery_step(job);
 			(void)op_finish(op);
 		}
@@ -409,9 +425,9 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 static void
 take_snapshot_id(struct job *job, struct span text)
 {
-	char *id = span_dup(text);
+	char *id = text.len == 0 ? NULL : span_dup(text);
 
-	if (id == NULL) {
+	if (id == NULL && text.len > 0) {
 		log_warn(
 		    "job %s: the id of its snapshot is not shown", job->id);
 		return;
@@ -425,11 +441,13 @@ on_snapshotted(struct job *job, uint32_t request, const void *msg)
 {
 	const struct msg_snapshotted *m = msg;
 
-	(void)request;
+	if (request != 0) {
+		worker_bad(job, "answered what was not asked: ", "SNAPSHOTTED");
+		return;
+	}
 	/* Known already: nothing to store at every start of a worker. */
-	if (m->model_snapshot_id.len == 0 ||
-	    (job->model_snapshot_id != NULL &&
-		span_eq(m->model_snapshot_id, job->model_snapshot_id)))
+	if (span_eq(m->model_snapshot_id,
+		job->model_snapshot_id == NULL ? "" : job->model_snapshot_id))
 		return;
 	take_snapshot_id(job, m->model_snapshot_id);
 	job_store_snapshot(job);
@@ -467,6 +485,7 @@ static const struct {
 	{ MSG_REPEATED, on_repeated },
 	{ MSG_FLUSHED, on_flushed },
 	{ MSG_EXPIRED, on_expired },
+	{ MSG_CHORE_DONE, on_chore_done },
 	{ MSG_FAILED, on_failed },
 	{ MSG_SNAPSHOTTED, on_snapshotted },
 	{ MSG_CLOSED, on_closed },
@@ -489,6 +508,7 @@ worker_frame(
 		struct msg_repeated repeated;
 		struct msg_flushed flushed;
 		struct msg_expired expired;
+		struct msg_chore_done chore_done;
 		struct msg_failed failed;
 		struct msg_snapshotted snapshotted;
 		struct msg_closed closed;
@@ -531,7 +551,7 @@ send_hello(struct job *job)
 		.max_expanded_bytes = conf->max_body_bytes,
 		.sync_policy = (uint8_t)conf->journal_sync,
 		.epoch = job->srv->epoch,
-		.crash = (uint8_t)(job->trims ? 0 : job->recovery.crash) };
+		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash) };
 	char path[MSG_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,
@@ -603,12 +623,12 @@ worker_spawn(struct job *job)
 }
 
 void
-job_process_trim(struct job *job)
+job_process_tend(struct job *job)
 {
-	job->trims = true;
-	job->trim_request = 0;
+	job->tends = true;
+	job->tend_request = 0;
 	if (process_spawn(job, job->death, sizeof(job->death)) == -1)
-		trimmer_ended(job);
+		tender_ended(job);
 }
 
 int
@@ -616,14 +636,14 @@ job_process_expire(struct job *job, const struct msg_expire *m)
 {
 	uint32_t request;
 
-	if (!job->trims)
+	if (!job->tends)
 		return line_expire(job, m);
-	if (job->chan == NULL || job->killed || job->trim_request != 0)
+	if (job->chan == NULL || job->killed || job->tend_request != 0)
 		return -1;
 	request = job_next_request(job);
 	if (chan_send(job->chan, MSG_EXPIRE, request, m) == -1)
 		return -1;
-	job->trim_request = request;
+	job->tend_request = request;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "supervisor/catalogue.h"
+#include "supervisor/chores.h"
 #include "supervisor/job.h"
 #include "supervisor/server.h"
 
@@ -20,7 +21,7 @@ static void act_failed(struct job *);
 static void act_delete(struct job *);
 static void act_delete_later(struct job *);
 static void act_reset(struct job *);
-static void act_end_trim(struct job *);
+static void act_end_tending(struct job *);
 static void act_pause(struct job *);
 static void act_paused(struct job *);
 static void note_close(struct job *);
@@ -50,7 +51,7 @@ static const struct edge edges[] = {
 	EDGE(CLOSED,    FORCE,           CLOSED,    act_closed),
 	EDGE(CLOSED,    DELETE,          DELETING,  act_delete),
 	EDGE(CLOSED,    RESET,           RESETTING, act_reset),
-	EDGE(CLOSED,    TRIM,            TRIMMING,  job_process_trim),
+	EDGE(CLOSED,    TEND,            TENDING,   job_process_tend),
 	EDGE(CLOSED,    PAUSE,           PAUSED,    NULL),
 
 	EDGE(OPENING,   READY,           OPENED,    act_opened),
@@ -59,7 +60,7 @@ static const struct edge edges[] = {
 	EDGE(OPENING,   EXIT_EXPECTED,   FAILED,    act_failed),
 	EDGE(OPENING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
 	EDGE(OPENING,   REFUSED,         FAILED,    act_failed),
-	EDGE(OPENING,   TRIMMED,         OPENING,   job_process_start),
+	EDGE(OPENING,   TENDED,          OPENING,   job_process_start),
 
 	EDGE(OPENED,    CLOSE,           CLOSING,   act_close),
 	EDGE(OPENED,    FORCE,           CLOSING,   act_force),
@@ -73,25 +74,25 @@ static const struct edge edges[] = {
 	EDGE(CLOSING,   EXIT_EXPECTED,   CLOSED,    act_closed),
 	EDGE(CLOSING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
 	EDGE(CLOSING,   REFUSED,         FAILED,    act_failed),
-	EDGE(CLOSING,   TRIMMED,         CLOSED,    act_closed),
+	EDGE(CLOSING,   TENDED,          CLOSED,    act_closed),
 
 	EDGE(FAILED,    OPEN,            OPENING,   job_process_start),
 	EDGE(FAILED,    FORCE,           CLOSED,    act_closed),
 
 	EDGE(DELETING,  DELETE,          DELETING,  NULL),
 	EDGE(DELETING,  DELETE_FAILED,   CLOSED,    NULL),
-	EDGE(DELETING,  TRIMMED,         DELETING,  act_delete),
+	EDGE(DELETING,  TENDED,          DELETING,  act_delete),
 
 	EDGE(RESETTING, RESET,           RESETTING, NULL),
 	EDGE(RESETTING, RESET_DONE,      CLOSED,    NULL),
 	EDGE(RESETTING, RESET_FAILED,    CLOSED,    NULL),
 	EDGE(RESETTING, DELETE,          RESETTING, act_delete_later),
-	EDGE(RESETTING, TRIMMED,         RESETTING, act_reset),
+	EDGE(RESETTING, TENDED,          RESETTING, act_reset),
 
-	EDGE(TRIMMING,  TRIMMED,         CLOSED,    NULL),
-	EDGE(TRIMMING,  OPEN,            OPENING,   act_end_trim),
-	EDGE(TRIMMING,  DELETE,          DELETING,  act_end_trim),
-	EDGE(TRIMMING,  RESET,           RESETTING, act_end_trim),
+	EDGE(TENDING,   TENDED,          CLOSED,    NULL),
+	EDGE(TENDING,   OPEN,            OPENING,   act_end_tending),
+	EDGE(TENDING,   DELETE,          DELETING,  act_end_tending),
+	EDGE(TENDING,   RESET,           RESETTING, act_end_tending),
 
 	EDGE(PAUSING,   EXIT_EXPECTED,   PAUSED,    act_paused),
 	EDGE(PAUSING,   EXIT_UNEXPECTED, RECOVERING, act_recover),
@@ -121,7 +122,7 @@ static const char *const internal_names[JOB_NSTATES] = {
 	[JOB_FAILED] = "FAILED",
 	[JOB_DELETING] = "DELETING",
 	[JOB_RESETTING] = "RESETTING",
-	[JOB_TRIMMING] = "TRIMMING",
+	[JOB_TENDING] = "TENDING",
 	[JOB_PAUSING] = "PAUSING",
 	[JOB_PAUSED] = "PAUSED",
 	[JOB_RECOVERING] = "RECOVERING",
@@ -184,6 +185,7 @@ job_event(struct job *job, enum job_event event, const char *why)
 		state_change(job, e, why);
 	if (e->act != NULL)
 		e->act(job);
+	chores_pump(job);
 	return 0;
 }
 
@@ -519,11 +521,15 @@ act_paused(struct job *job)
 
 /* ---- deletion and reset ---- */
 
-/* The worker that trims is in the way; its end does what is to be done. */
+/*
+ * The worker that tends is in the way; its end does what is to be done. What it
+ * does at a client's request is over soon, and an opening can wait for it.
+ */
 static void
-act_end_trim(struct job *job)
+act_end_tending(struct job *job)
 {
-	job_process_kill(job, true, "trimming gives way");
+	if (job->tend_op == NULL || job->state != JOB_OPENING)
+		job_process_kill(job, true, "tending gives way");
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "supervisor/catalogue.h"
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
+#include "supervisor/chores.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 #include "supervisor/retention.h"
@@ -28,7 +29,7 @@ static const char *const state_names[JOB_NSTATES] = {
 	[JOB_FAILED] = "failed",
 	[JOB_DELETING] = "closed",
 	[JOB_RESETTING] = "closed",
-	[JOB_TRIMMING] = "closed",
+	[JOB_TENDING] = "closed",
 	[JOB_PAUSING] = "opened",
 	[JOB_PAUSED] = "opened",
 	[JOB_RECOVERING] = "opened", /* or what it resumes */
@@ -63,6 +64,8 @@ job_forget(struct job *job)
 
 	apierr_set(&e, 503, E_STATUS, "job [%s] is gone", job->id);
 	line_fail(job, &e);
+	chore_tender_ended(job);
+	chores_fail(job, &e);
 	updates_fail(job, &e);
 	retention_forget(job);
 	for (int kind = 0; kind < WAIT_NKINDS; kind++)
@@ -111,6 +114,7 @@ job_new(struct jobs *jobs, const char *id, struct jobconf *conf)
 	job_totals_init(&job->totals);
 	TAILQ_INIT(&job->line);
 	TAILQ_INIT(&job->arriving);
+	TAILQ_INIT(&job->chores);
 	TAILQ_INIT(&job->waiters);
 	TAILQ_INIT(&job->updates);
 	quarantined_init(job);
@@ -173,7 +177,7 @@ job_blocked(const struct job *job)
 		return "reset";
 	if (job->state == JOB_DELETING || job->delete_when_closed)
 		return "delete";
-	return NULL;
+	return chores_revert(job) ? "revert" : NULL;
 }
 
 bool

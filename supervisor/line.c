@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
+#include "supervisor/chores.h"
 #include "supervisor/job.h"
 #include "supervisor/retention.h"
 
@@ -43,6 +44,7 @@ op_free(struct op *op)
 	if (op == NULL)
 		return;
 	upload_free(op->upload);
+	chore_free(op->chore);
 	free(op);
 }
 
@@ -138,6 +140,9 @@ op_send(struct op *op)
 	case OP_DROP:
 		rc = chan_send(chan, MSG_QUARANTINE_DROP, op->request, &drop);
 		break;
+	case OP_CHORE:
+		rc = chore_send(op);
+		break;
 	}
 	op->sent = rc == 0;
 	return rc;
@@ -216,7 +221,7 @@ line_await(struct job *job)
 	TAILQ_FOREACH (op, &job->line, entry) {
 		struct msg_await m = { .seq = op->kept_seq };
 
-		if (op->sent && op->kind != OP_DROP &&
+		if (op->sent && op->kind != OP_DROP && op->kind != OP_CHORE &&
 		    chan_send(job->chan, MSG_AWAIT, op->request, &m) == -1)
 			return -1;
 	}

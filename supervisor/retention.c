@@ -1,4 +1,4 @@
-/* Owns the runs that remove old results, and whose turn it is in them. */
+/* Owns the runs that remove old results and snapshots, and whose turn it is in them. */
 #include "common/compat.h"
 
 #include <json-c/json.h>
@@ -131,20 +131,33 @@ run_end(struct retention *ret, struct run *run, bool whole)
 
 /* ---- the turns ---- */
 
-/* Days that the job keeps results for; false: for ever. */
+/* A number of days in the job's configuration; false: there is none. */
 static bool
-job_retention(const struct job *job, uint32_t *days)
+job_days(const struct job *job, const char *key, uint32_t *days)
 {
 	struct json_object *v;
 	int64_t n;
 
-	if (!json_object_object_get_ex(
-		job->conf->json, "results_retention_days", &v) ||
-	    v == NULL)
+	if (!json_object_object_get_ex(job->conf->json, key, &v) || v == NULL)
 		return false;
 	n = json_object_get_int64(v);
 	*days = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 	return true;
+}
+
+/* What its worker is to remove; false: nothing. */
+static bool
+job_retention(const struct job *job, struct msg_expire *m)
+{
+	*m = (struct msg_expire){ .max_rows = PIECE_ROWS };
+	m->results_stay =
+	    !job_days(job, "results_retention_days", &m->retention_days);
+	m->snapshots = job->model_snapshot_id != NULL &&
+	    job_days(job, "model_snapshot_retention_days", &m->snapshot_days);
+	if (!job_days(job, "daily_model_snapshot_retention_after_days",
+		&m->daily_days))
+		m->daily_days = m->snapshot_days;
+	return m->snapshots || !m->results_stay;
 }
 
 static void
@@ -157,21 +170,20 @@ item_done(struct retention_item *item, struct job *job)
 
 /* Ask its worker for the next piece, unless it is to rest. */
 static void
-item_ask(struct retention_item *item, struct job *job, uint32_t days)
+item_ask(
+    struct retention_item *item, struct job *job, struct msg_expire *m)
 {
 	const struct run *run = item->run;
 	double rows = run->rows_per_s;
-	struct msg_expire m = { .retention_days = days,
-		.max_rows = PIECE_ROWS };
 
 	/* A second's worth, for pauses end with the seconds. */
 	if (rows > 0.0 && rows < PIECE_ROWS)
-		m.max_rows = rows < 1.0 ? 1 : (uint32_t)rows;
+		m->max_rows = rows < 1.0 ? 1 : (uint32_t)rows;
 	if (clock_mono_us() < run->pause_us)
 		return;
 	item->state = ITEM_ASKED;
 	job->retention = item;
-	if (job_process_expire(job, &m) == -1)
+	if (job_process_expire(job, m) == -1)
 		item->state = ITEM_ACTIVE; /* the line is full: later */
 }
 
@@ -179,9 +191,9 @@ static void
 item_turn(struct retention_item *item, struct server *srv)
 {
 	struct job *job = jobs_find(srv->jobs, item->id);
-	uint32_t days;
+	struct msg_expire m;
 
-	if (job == NULL || !job_retention(job, &days)) {
+	if (job == NULL || !job_retention(job, &m)) {
 		item_done(item, job);
 		return;
 	}
@@ -189,13 +201,13 @@ item_turn(struct retention_item *item, struct server *srv)
 	case JOB_CLOSED:
 		job->retention = item;
 		item->state = ITEM_ACTIVE;
-		job_event(job, EV_TRIM, "old results are to be removed");
-		if (job->state == JOB_TRIMMING)
-			item_ask(item, job, days);
+		job_event(job, EV_TEND, "what is old is to be removed");
+		if (job->state == JOB_TENDING)
+			item_ask(item, job, &m);
 		break;
 	case JOB_OPENED:
-	case JOB_TRIMMING:
-		item_ask(item, job, days);
+	case JOB_TENDING:
+		item_ask(item, job, &m);
 		break;
 	case JOB_OPENING:
 	case JOB_CLOSING:
@@ -294,7 +306,7 @@ retention_answered(struct job *job, const struct msg_expired *m)
 		run->pause_us += us < 1e15 ? (int64_t)us : INT64_C(1) << 50;
 	}
 	/* One that trims ends now; the job is closed when it has. */
-	if (item->whole && job->trims)
+	if (item->whole && job->tends)
 		item->state = ITEM_ASKED;
 	else if (item->whole)
 		item_done(item, job);
@@ -319,7 +331,7 @@ retention_failed(struct job *job, const struct apierr *e)
 }
 
 void
-retention_trimmer_ended(struct job *job, const struct apierr *e)
+retention_tender_ended(struct job *job, const struct apierr *e)
 {
 	struct retention_item *item = job->retention;
 
@@ -356,13 +368,13 @@ run_gone(struct call *call, void *arg)
 static int
 run_fill(struct run *run, struct job *const *list, size_t n)
 {
-	uint32_t days;
+	struct msg_expire m;
 
 	run->item = calloc(n + 1, sizeof(*run->item));
 	for (size_t i = 0; run->item != NULL && i < n; i++) {
 		struct retention_item *item = &run->item[run->n];
 
-		if (!job_retention(list[i], &days))
+		if (!job_retention(list[i], &m))
 			continue;
 		item->run = run;
 		item->id = strdup(list[i]->id);
@@ -383,7 +395,7 @@ run_cut(struct retention *ret, struct run *run)
 		if (job == NULL || job->retention != &run->item[i])
 			continue;
 		job->retention = NULL;
-		if (job->state == JOB_TRIMMING)
+		if (job->state == JOB_TENDING)
 			job_process_kill(job, true, "its time is over");
 	}
 	run_end(ret, run, false);

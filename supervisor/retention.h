@@ -1,6 +1,6 @@
 /*
- * Removing results that are older than their jobs want to keep: by request, and
- * once a day. Runs wait for one another; in a run some jobs have their turn at
+ * Removing results and model snapshots that are older than their jobs want to
+ * keep: by request, and once a day. Runs wait for one another; in a run some jobs have their turn at
  * a time. An open job removes in its own line, a closed one is given a worker
  * that does only that; either is asked for a bounded piece again and again, so
  * that nobody behind it waits long.
@@ -45,7 +45,7 @@ void retention_stop(struct retention *);
 void retention_answered(struct job *, const struct msg_expired *);
 void retention_failed(struct job *, const struct apierr *);
 /* The process of one that trims has gone; e NULL: it was to. */
-void retention_trimmer_ended(struct job *, const struct apierr *e);
+void retention_tender_ended(struct job *, const struct apierr *e);
 /* The job goes away. */
 void retention_forget(struct job *);
 

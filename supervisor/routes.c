@@ -12,6 +12,7 @@
 #define BASE "{ml}"
 #define ML BASE "/anomaly_detectors"
 #define JOB ML "/{job_id}"
+#define SNAPSHOTS JOB "/model_snapshots"
 #define CAT "/_cat"
 #define MONITOR "cluster:monitor/xpack/ml/"
 #define ADMIN "cluster:admin/xpack/ml/"
@@ -24,6 +25,7 @@
 #define MEMORY_PARAMS "master_timeout,timeout"
 #define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
+#define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
 /*
@@ -62,6 +64,14 @@ static const struct route routes[] = {
 	{ "anomd.get_quarantine", READ, "/_ml/anomaly_detectors/{job_id}/_quarantine", "", PRIV_MONITOR_ML, MONITOR "job/quarantine/get", ROUTE_NO_BODY, api_quarantine_get },
 	{ "anomd.drop_quarantined", HTTP_DELETE, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/drop", ROUTE_NO_BODY, api_quarantine_drop },
 	{ "anomd.post_quarantined", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}/_post", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/post", ROUTE_NO_BODY, api_quarantine_post },
+	{ "ml.get_model_snapshots", READ | HTTP_POST, SNAPSHOTS, SNAPSHOT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/model_snapshots/get", ROUTE_JSON, api_snapshots },
+	{ "ml.get_model_snapshots", READ | HTTP_POST, SNAPSHOTS "/{item}", SNAPSHOT_PARAMS, PRIV_MONITOR_ML, MONITOR "job/model_snapshots/get", ROUTE_JSON, api_snapshots },
+	{ "ml.delete_model_snapshot", HTTP_DELETE, SNAPSHOTS "/{item}", "", PRIV_MANAGE_ML, ADMIN "job/model_snapshots/delete", ROUTE_NO_BODY, api_snapshot_delete },
+	{ "ml.update_model_snapshot", HTTP_POST, SNAPSHOTS "/{item}/_update", "", PRIV_MANAGE_ML, ADMIN "job/model_snapshots/update", ROUTE_JSON_NEEDED, api_snapshot_update },
+	{ "ml.revert_model_snapshot", HTTP_POST, SNAPSHOTS "/{item}/_revert", "delete_intervening_results", PRIV_MANAGE_ML, ADMIN "job/model_snapshots/revert", ROUTE_JSON, api_snapshot_revert },
+	/* The old base never had these two. */
+	{ "ml.upgrade_job_snapshot", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/model_snapshots/{item}/_upgrade", "timeout,wait_for_completion", PRIV_MANAGE_ML, ADMIN "job/model_snapshots/upgrade", ROUTE_NO_BODY, api_snapshot_upgrade },
+	{ "ml.get_model_snapshot_upgrade_stats", READ, "/_ml/anomaly_detectors/{job_id}/model_snapshots/{item}/_upgrade/_stats", "allow_no_match", PRIV_MONITOR_ML, MONITOR "job/model_snapshots/upgrade/stats", ROUTE_NO_BODY, api_snapshot_upgrade_stats },
 	{ "security.authenticate", READ, "/_security/_authenticate", "", PRIV_AUTHENTICATED, SECURITY "user/authenticate", ROUTE_NO_BODY, api_authenticate },
 	{ "security.get_user", READ, USER, "with_profile_uid", PRIV_SECURITY, SECURITY "user/get", ROUTE_NO_BODY, api_user_get },
 	{ "security.change_password", HTTP_PUT | HTTP_POST, USER "/_password", "refresh", PRIV_AUTHENTICATED, SECURITY "user/change_password", ROUTE_JSON_NEEDED, api_user_password },
@@ -93,10 +103,12 @@ static const char *const privilege_names[] = {
 	[PRIV_SECURITY] = "manage_security",
 };
 
+/* With an item behind it the name is one job's: the list is of its items. */
 bool
 route_takes_list(const struct route *r)
 {
-	return strstr(r->params, "allow_no_match") != NULL;
+	return strstr(r->params, "allow_no_match") != NULL &&
+	    strstr(r->path, "{item}") == NULL;
 }
 
 static void

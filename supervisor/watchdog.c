@@ -64,8 +64,8 @@ watchdog_tick(struct job *job, int64_t now_us)
 static bool
 job_owes_work(const struct job *job)
 {
-	if (job->trims)
-		return job->trim_request != 0 || job->expect_exit;
+	if (job->tends)
+		return job->tend_request != 0 || job->expect_exit;
 	return job->state != JOB_OPENED || job->nline > 0;
 }
 

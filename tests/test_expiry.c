@@ -78,7 +78,7 @@ expire(
 {
 	struct msg_expire want = { .retention_days = days,
 		.max_rows = max_rows };
-	struct expiry *x = expiry_new(w->results, &want);
+	struct expiry *x = expiry_new(w->results, &want, JOB_ID);
 	uint64_t progress = 0;
 	unsigned n = 1;
 	int rc;
@@ -228,7 +228,7 @@ Test(expiry, half_a_bucket_is_none)
 	writer_open(&w);
 	write_buckets(&w, 0, 1, 1000);
 	write_buckets(&w, 1, 1, 1);
-	x = expiry_new(w.results, &want);
+	x = expiry_new(w.results, &want, JOB_ID);
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(expiry_step(x, 0, &progress, &m), 1);
 	expiry_free(x);
@@ -255,7 +255,7 @@ Test(expiry, a_file_that_cannot_be_read_is_an_error)
 		fputs("not a database ", f);
 	fclose(f);
 	writer_open(&w);
-	x = expiry_new(w.results, &want);
+	x = expiry_new(w.results, &want, JOB_ID);
 	cr_expect_eq(expiry_step(x, INT64_MAX, &progress, &m), -1);
 	cr_expect_eq(errno, EBADMSG);
 	expiry_free(x);
@@ -265,7 +265,7 @@ Test(expiry, a_file_that_cannot_be_read_is_an_error)
 	expiry_error(&e, ENOSPC);
 	cr_expect_eq(e.status, 503);
 	cr_expect_str_eq(e.link[0].reason,
-	    "old results cannot be removed: no space left on the disk");
+	    "old results and snapshots cannot be removed: no space left on the disk");
 }
 
 /* ---- the worker ---- */

@@ -22,7 +22,7 @@ static const char *const expected[JOB_NSTATES] = {
 	[JOB_FAILED] = ".O..C.............",
 	[JOB_DELETING] = "........XC.....X..",
 	[JOB_RESETTING] = "........S..SCC.S..",
-	[JOB_TRIMMING] = ".O......X..S...C..",
+	[JOB_TENDING] = ".O......X..S...C..",
 	[JOB_PAUSING] = "...GGUVF..........",
 	[JOB_PAUSED] = "...CC............O",
 	[JOB_RECOVERING] = "..PVGFVF..........",
@@ -37,7 +37,7 @@ static const char letters[JOB_NSTATES] = {
 	[JOB_FAILED] = 'F',
 	[JOB_DELETING] = 'X',
 	[JOB_RESETTING] = 'S',
-	[JOB_TRIMMING] = 'T',
+	[JOB_TENDING] = 'T',
 	[JOB_PAUSING] = 'I',
 	[JOB_PAUSED] = 'U',
 	[JOB_RECOVERING] = 'V',
@@ -71,14 +71,14 @@ static const struct {
 	{ JOB_CLOSED, EV_FORCE, "act_closed" },
 	{ JOB_CLOSED, EV_DELETE, "act_delete" },
 	{ JOB_CLOSED, EV_RESET, "act_reset" },
-	{ JOB_CLOSED, EV_TRIM, "job_process_trim" },
+	{ JOB_CLOSED, EV_TEND, "job_process_tend" },
 	{ JOB_OPENING, EV_READY, "act_opened" },
 	{ JOB_OPENING, EV_CLOSE, "act_abort" },
 	{ JOB_OPENING, EV_FORCE, "act_abort" },
 	{ JOB_OPENING, EV_EXIT_EXPECTED, "act_failed" },
 	{ JOB_OPENING, EV_EXIT_UNEXPECTED, "act_recover" },
 	{ JOB_OPENING, EV_REFUSED, "act_failed" },
-	{ JOB_OPENING, EV_TRIMMED, "job_process_start" },
+	{ JOB_OPENING, EV_TENDED, "job_process_start" },
 	{ JOB_OPENED, EV_CLOSE, "act_close" },
 	{ JOB_OPENED, EV_FORCE, "act_force" },
 	{ JOB_OPENED, EV_EXIT_EXPECTED, "act_failed" },
@@ -89,15 +89,15 @@ static const struct {
 	{ JOB_CLOSING, EV_EXIT_EXPECTED, "act_closed" },
 	{ JOB_CLOSING, EV_EXIT_UNEXPECTED, "act_recover" },
 	{ JOB_CLOSING, EV_REFUSED, "act_failed" },
-	{ JOB_CLOSING, EV_TRIMMED, "act_closed" },
+	{ JOB_CLOSING, EV_TENDED, "act_closed" },
 	{ JOB_FAILED, EV_OPEN, "job_process_start" },
 	{ JOB_FAILED, EV_FORCE, "act_closed" },
-	{ JOB_DELETING, EV_TRIMMED, "act_delete" },
+	{ JOB_DELETING, EV_TENDED, "act_delete" },
 	{ JOB_RESETTING, EV_DELETE, "act_delete_later" },
-	{ JOB_RESETTING, EV_TRIMMED, "act_reset" },
-	{ JOB_TRIMMING, EV_OPEN, "act_end_trim" },
-	{ JOB_TRIMMING, EV_DELETE, "act_end_trim" },
-	{ JOB_TRIMMING, EV_RESET, "act_end_trim" },
+	{ JOB_RESETTING, EV_TENDED, "act_reset" },
+	{ JOB_TENDING, EV_OPEN, "act_end_tending" },
+	{ JOB_TENDING, EV_DELETE, "act_end_tending" },
+	{ JOB_TENDING, EV_RESET, "act_end_tending" },
 	{ JOB_PAUSING, EV_EXIT_EXPECTED, "act_paused" },
 	{ JOB_PAUSING, EV_EXIT_UNEXPECTED, "act_recover" },
 	{ JOB_PAUSING, EV_REFUSED, "act_failed" },
@@ -178,11 +178,11 @@ Test(job_state, death_of_the_process_is_known_everywhere)
 /* A worker that trims may be wanted away by anything that finds it there. */
 Test(job_state, the_end_of_a_trimmer_is_known_wherever_it_can_come)
 {
-	static const enum job_state after[] = { JOB_TRIMMING, JOB_OPENING,
+	static const enum job_state after[] = { JOB_TENDING, JOB_OPENING,
 		JOB_CLOSING, JOB_DELETING, JOB_RESETTING };
 
 	for (size_t i = 0; i < NELEM(after); i++)
-		cr_expect_neq(job_edge(after[i], EV_TRIMMED), JOB_NSTATES);
+		cr_expect_neq(job_edge(after[i], EV_TENDED), JOB_NSTATES);
 }
 
 /* What a worker says of its end goes into the log and into answers. */

@@ -99,7 +99,7 @@ Test(retention, a_closed_job_has_a_worker_for_it_and_stays_closed)
 	cr_assert_not_null(worker);
 	fake_expect(worker, MSG_HELLO, NULL);
 	request = fake_expect(worker, MSG_EXPIRE, NULL);
-	cr_expect_eq(job->state, JOB_TRIMMING);
+	cr_expect_eq(job->state, JOB_TENDING);
 	cr_expect_str_eq(job_state_name(job), "closed");
 	answer(worker, request, 1, false);
 	cr_expect_str_eq(fx_hear(fd), "", "the worker has not gone yet");
@@ -176,7 +176,7 @@ Test(retention, past_its_time_the_rest_is_left)
 	sv_tick(2);
 	sv_expect(fx_hear(fd), 200, "{\"deleted\":false}");
 	cr_expect(worker->killed);
-	cr_expect_eq(job->state, JOB_TRIMMING);
+	cr_expect_eq(job->state, JOB_TENDING);
 	fake_exit(worker, 9);
 	cr_expect_eq(job->state, JOB_CLOSED);
 	close(fd);

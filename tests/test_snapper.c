@@ -178,18 +178,21 @@ Test(snapper, request_makes_one_due_at_once)
 static void
 fails_and_is_tried_again(void)
 {
+	char id[SNAPHEAD_ID_BYTES];
+
 	news(1);
 	now_us += 3 * HOUR_US;
 	cr_expect_eq(take(), 0);
 	cr_expect_eq(tmpdir_count("snapshots"), 0);
 	cr_expect_not(snapper_is_due(job.s), "not at once");
-	cr_expect_not(snapper_is_listed(job.s));
+	cr_expect_not(snapper_id(job.s, id), "none was there before");
 	now_us += RETRIED_US;
 	cr_expect(snapper_is_due(job.s));
 	mode = FILL;
 	cr_expect_eq(take(), 1);
 	cr_expect(is_there(1, SNAPFILE_SNAP));
-	cr_expect(snapper_is_listed(job.s));
+	cr_expect(snapper_id(job.s, id));
+	cr_expect_str_neq(id, "");
 }
 
 Test(snapper, process_that_is_killed_at_its_start_costs_nothing)

@@ -17,10 +17,10 @@
 
 #include "common/crc32c.h"
 #include "common/jobconf.h"
+#include "common/resultsdb.h"
 #include "tests/killpoint.h"
 #include "tests/worker_fixture.h"
 
-#define JOB_ID "job-1"
 #define ANSWER_TIMEOUT_MS 30000
 
 static const char job[] =
@@ -245,8 +245,8 @@ worker_hello(struct worker *w, uint64_t max_bytes)
 	send_msg(w, MSG_HELLO, 0, &hello);
 }
 
-void
-worker_config(struct worker *w)
+char *
+worker_config_text(void)
 {
 	struct jobconf *conf;
 	struct apierr e;
@@ -255,9 +255,17 @@ worker_config(struct worker *w)
 	conf = jobconf_parse(JOB_ID, job, strlen(job), NULL, &e);
 	cr_assert_not_null(conf);
 	text = jobconf_print(conf);
+	jobconf_free(conf);
+	return text;
+}
+
+void
+worker_config(struct worker *w)
+{
+	char *text = worker_config_text();
+
 	send_raw(w, MSG_JOB_CONFIG, 0, text, strlen(text));
 	free(text);
-	jobconf_free(conf);
 }
 
 void
@@ -469,17 +477,18 @@ results_dump(void)
 	    " initial_anomaly_score, event_count) AS row FROM bucket"
 	    " UNION ALL SELECT printf('%lld %.17g %.17g %.17g', timestamp,"
 	    " probability, record_score, actual) FROM record ORDER BY 1)";
+	/* Not with SQLite's own means: it would fold a WAL in by itself. */
+	sqlite3 *db = resultsdb_open_reader("results");
+	const unsigned char *text;
 	sqlite3_stmt *st;
-	sqlite3 *db;
 	char *dump;
 
-	cr_assert_eq(sqlite3_open_v2("results/results.db", &db,
-			 SQLITE_OPEN_READWRITE, NULL),
-	    SQLITE_OK);
+	cr_assert_not_null(db);
 	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
 	cr_assert_eq(sqlite3_step(st), SQLITE_ROW);
-	dump = strdup((const char *)sqlite3_column_text(st, 0));
+	text = sqlite3_column_text(st, 0);
+	dump = strdup(text == NULL ? "" : (const char *)text);
 	sqlite3_finalize(st);
-	sqlite3_close(db);
+	resultsdb_close(db);
 	return dump;
 }

@@ -18,6 +18,7 @@
 
 #define BASE_TIME 1455000000 /* of the records; a multiple of the span */
 #define SPAN 3600
+#define JOB_ID "job-1"
 
 /* The supervisor's end of a worker. */
 struct worker {
@@ -59,6 +60,8 @@ void worker_hello(struct worker *, uint64_t max_bytes);
 /* The same, and the configuration. */
 void worker_greet(struct worker *, uint64_t max_bytes);
 void worker_config(struct worker *);
+/* The configuration, printed. The caller frees. */
+char *worker_config_text(void);
 /* READY, and the totals right behind it. */
 void worker_ready(struct worker *);
 /* All three. */

@@ -8,6 +8,7 @@
 #include "worker/answer.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
+#include "worker/chore.h"
 #include "worker/closing.h"
 #include "worker/entry.h"
 #include "worker/expiry.h"
@@ -31,6 +32,7 @@ struct task {
 	struct journal_entry entry;
 	struct arrival *arrival;    /* owned; NULL: not an upload */
 	struct expiry *expiry;	    /* owned; else it is an entry */
+	struct chore *chore;	    /* the same */
 	struct followers followers; /* owned: of an upload */
 };
 
@@ -72,6 +74,7 @@ task_remove(struct backlog *b, struct task *t)
 	arrival_free(t->arrival);
 	expiry_free(t->expiry);
 	followers_clear(&t->followers);
+	chore_free(t->chore);
 	free(t);
 }
 
@@ -189,15 +192,30 @@ backlog_add_flush(
 }
 
 int
-backlog_add_expire(
-    struct backlog *b, uint32_t request, const struct msg_expire *m)
+backlog_add_expire(struct backlog *b, uint32_t request,
+    const struct msg_expire *m, const char *job_id)
 {
 	struct task *t = task_add(b, request, JOURNAL_FLUSH);
 
 	if (t == NULL)
 		return -1;
-	t->expiry = expiry_new(b->analysis->results, m);
+	t->expiry = expiry_new(b->analysis->results, m, job_id);
 	if (t->expiry != NULL)
+		return 0;
+	task_remove(b, t);
+	return -1;
+}
+
+int
+backlog_add_chore(struct backlog *b, uint32_t request,
+    const struct msg_chore *m, const char *job_id)
+{
+	struct task *t = task_add(b, request, JOURNAL_FLUSH);
+
+	if (t == NULL)
+		return -1;
+	t->chore = chore_new(m, job_id, request);
+	if (t->chore != NULL)
 		return 0;
 	task_remove(b, t);
 	return -1;
@@ -322,12 +340,12 @@ decode_tasks(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 
 /*
  * A flush for interim results alone changes no model: nothing to repeat. Nor
- * does a removal of results (expiry.h).
+ * does a removal of results (expiry.h) or a chore (chore.h).
  */
 static bool
 task_needs_journal(const struct task *t)
 {
-	if (t->expiry != NULL)
+	if (t->expiry != NULL || t->chore != NULL)
 		return false;
 	if (t->entry.type == JOURNAL_FLUSH)
 		return t->entry.advance_time_s != TIME_UNSET ||
@@ -510,6 +528,18 @@ answers_have_left(const struct backlog *b)
 	return peer_queued(b->peer) == 0;
 }
 
+/* The same. */
+static int
+task_chore(
+    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
+{
+	int rc = chore_step(t->chore, b->peer, deadline_us, progress);
+
+	if (rc != 1)
+		task_remove(b, t);
+	return rc;
+}
+
 /* Returns 1: the slice is over; else as backlog_work. */
 static int
 task_run(
@@ -519,6 +549,8 @@ task_run(
 
 	if (t->expiry != NULL)
 		return task_expire(b, t, deadline_us, progress);
+	if (t->chore != NULL)
+		return task_chore(b, t, deadline_us, progress);
 	/* Both would write to one file; and whoever has asked is answered. */
 	if (t->entry.type == JOURNAL_CLOSE)
 		return snapper_is_running(b->snapper) ||

@@ -33,8 +33,11 @@ int backlog_add_upload(
     struct backlog *, struct arrival *, int64_t receipt_ms) MUST_CHECK;
 int backlog_add_flush(
     struct backlog *, uint32_t request, const struct msg_flush *) MUST_CHECK;
-int backlog_add_expire(
-    struct backlog *, uint32_t request, const struct msg_expire *) MUST_CHECK;
+/* job_id is borrowed in both; not CHORE_REVERT. */
+int backlog_add_expire(struct backlog *, uint32_t request,
+    const struct msg_expire *, const char *job_id) MUST_CHECK;
+int backlog_add_chore(struct backlog *, uint32_t request,
+    const struct msg_chore *, const char *job_id) MUST_CHECK;
 int backlog_add_close(struct backlog *) MUST_CHECK;
 
 /* What has this token waits, or is under way. 0: nothing has. */

@@ -1,4 +1,4 @@
-/* Owns the removal of old results. */
+/* Owns the removal of old results, and when that of snapshots comes. */
 #include "common/compat.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/sqlx.h"
 #include "worker/expiry.h"
+#include "worker/snapexpiry.h"
 
 #define DAY_MS INT64_C(86400000)
 #define TURN_RECORDS 64	   /* between two looks at the clock */
@@ -33,6 +34,8 @@ static const char *const stmt_sql[ST_MAX] = {
 struct expiry {
 	struct results *results; /* borrowed */
 	struct msg_expire want;
+	const char *job_id; /* borrowed */
+	struct snapexpiry snapshots;
 	sqlite3 *db; /* borrowed from results while a file is there */
 	sqlite3_stmt *st[ST_MAX];
 	int (*phase)(struct expiry *); /* what comes next; NULL: the end */
@@ -46,6 +49,8 @@ struct expiry {
 	bool failed;
 };
 
+static int phase_snapshots(struct expiry *);
+static int phase_snapshot(struct expiry *);
 static int phase_open(struct expiry *);
 static int phase_bucket(struct expiry *);
 static int phase_records(struct expiry *);
@@ -54,7 +59,8 @@ static int phase_runs(struct expiry *);
 static int phase_pages(struct expiry *);
 
 struct expiry *
-expiry_new(struct results *results, const struct msg_expire *want)
+expiry_new(struct results *results, const struct msg_expire *want,
+    const char *job_id)
 {
 	struct expiry *x = calloc(1, sizeof(*x));
 
@@ -62,7 +68,8 @@ expiry_new(struct results *results, const struct msg_expire *want)
 		return NULL;
 	x->results = results;
 	x->want = *want;
-	x->phase = phase_open;
+	x->job_id = job_id;
+	x->phase = phase_snapshots;
 	return x;
 }
 
@@ -73,6 +80,7 @@ expiry_free(struct expiry *x)
 		return;
 	for (size_t i = 0; i < ST_MAX; i++)
 		sqlite3_finalize(x->st[i]);
+	snapexpiry_clear(&x->snapshots);
 	if (x->db != NULL)
 		results_return(x->results, x->failed || x->under_way);
 	free(x);
@@ -130,6 +138,25 @@ statements_prepare(struct expiry *x)
 }
 
 /* The phases. Each returns 0, or -1 with errno; x->phase is what follows. */
+
+static int
+phase_snapshots(struct expiry *x)
+{
+	x->phase = phase_snapshot;
+	if (!x->want.snapshots)
+		return 0;
+	return snapexpiry_begin(&x->snapshots, &x->want, x->job_id);
+}
+
+static int
+phase_snapshot(struct expiry *x)
+{
+	int rc = snapexpiry_step(&x->snapshots);
+
+	if (rc == 0)
+		x->phase = x->want.results_stay ? NULL : phase_open;
+	return rc == -1 ? -1 : 0;
+}
 
 static int
 phase_open(struct expiry *x)
@@ -251,7 +278,7 @@ expiry_step(struct expiry *x, int64_t deadline_us, uint64_t *progress,
 			return -1;
 		}
 		(*progress)++;
-		if (clock_mono_us() >= deadline_us)
+		if (x->phase != NULL && clock_mono_us() >= deadline_us)
 			return 1;
 	}
 	if (commit(x) == -1) {
@@ -267,8 +294,8 @@ expiry_error(struct apierr *e, int error)
 {
 	if (error == ENOSPC || error == EDQUOT)
 		apierr_set(e, 503, E_STATUS,
-		    "old results cannot be removed: no space left on the disk");
+		    "old results and snapshots cannot be removed: no space left on the disk");
 	else
 		apierr_set(e, 500, E_EXCEPTION,
-		    "old results cannot be removed: %s", strerror(error));
+		    "old results and snapshots cannot be removed: %s", strerror(error));
 }

@@ -1,7 +1,7 @@
 /*
- * Taking old results out of results.db: buckets with their records, what the
- * runs know of them, and at last the pages that have become free. In slices;
- * a death in between undoes a bucket that is half gone.
+ * Taking old snapshots away, and old results out of results.db: buckets with
+ * their records, what the runs know of them, and at last the pages that have
+ * become free. In slices; a death in between undoes a bucket that is half gone.
  *
  * Models do not know results, and replay writes none at or below applied_seq:
  * so a removal needs no entry in the journal.
@@ -19,8 +19,12 @@
 
 struct expiry;
 
-/* Borrows the results, with nothing under way in them. NULL with ENOMEM. */
-struct expiry *expiry_new(struct results *, const struct msg_expire *);
+/*
+ * Borrows the results, with nothing under way in them, and the id. NULL with
+ * ENOMEM.
+ */
+struct expiry *expiry_new(
+    struct results *, const struct msg_expire *, const char *job_id);
 void expiry_free(struct expiry *);
 
 /*

@@ -308,6 +308,15 @@ intake_free(struct intake *in)
 	free(in);
 }
 
+void
+intake_keep_counts(struct intake *in, const struct data_counts *counts)
+{
+	int64_t latest = in->total.latest_record_timestamp;
+
+	in->total = *counts;
+	in->total.latest_record_timestamp = latest;
+}
+
 int
 intake_save(const struct intake *in, struct snapshot_writer *w)
 {

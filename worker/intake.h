@@ -53,6 +53,13 @@ const struct data_counts *intake_totals(const struct intake *);
 const struct data_counts *intake_incremental(const struct intake *);
 
 /*
+ * The models were set back; the counts are not. Of those that are given the
+ * latest record's time alone is not taken over: order is judged by what the
+ * models know.
+ */
+void intake_keep_counts(struct intake *, const struct data_counts *);
+
+/*
  * State, between uploads: the section SNAPSHOT_INTAKE, which these begin and
  * enter themselves. Returns 0, or -1 with errno (load: EBADMSG, ENOMEM).
  */

@@ -162,6 +162,16 @@ on_quarantine_drop(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_chore(struct session *s, const struct peer_frame *f)
+{
+	struct msg_chore m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return session_chore(s, f->request, &m);
+}
+
+static int
 on_close(struct session *s, const struct peer_frame *f)
 {
 	struct msg_close m;
@@ -192,6 +202,7 @@ static handler *const handlers[] = {
 	[MSG_SNAPSHOT] = on_snapshot,
 	[MSG_QUARANTINE_POST] = on_quarantine_post,
 	[MSG_QUARANTINE_DROP] = on_quarantine_drop,
+	[MSG_CHORE] = on_chore,
 	[MSG_CLOSE] = on_close,
 };
 

@@ -18,13 +18,12 @@ persist_init(struct persist *p, struct peer *peer, struct snapper *snapper)
 static int
 tell(struct persist *p, uint32_t request)
 {
-	char id[SNAPHEAD_ID_BYTES] = "";
+	char id[SNAPHEAD_ID_BYTES];
 	struct msg_snapshotted m = { .created_ms = TIME_UNSET };
 
-	if (snapper_is_listed(p->snapper)) {
+	(void)snapper_id(p->snapper, id);
+	if (id[0] != '\0')
 		m.created_ms = snapper_created_ms(p->snapper);
-		snaphead_id(id, m.created_ms);
-	}
 	m.model_snapshot_id = span_of(id);
 	return peer_send(p->peer, MSG_SNAPSHOTTED, request, &m);
 }
@@ -32,7 +31,9 @@ tell(struct persist *p, uint32_t request)
 int
 persist_announce(struct persist *p)
 {
-	return snapper_is_listed(p->snapper) ? tell(p, 0) : 0;
+	char id[SNAPHEAD_ID_BYTES];
+
+	return snapper_id(p->snapper, id) ? tell(p, 0) : 0;
 }
 
 int

@@ -11,6 +11,7 @@
 #include "worker/repost.h"
 #include "worker/restore.h"
 #include "worker/salvage.h"
+#include "worker/settle.h"
 #include "worker/snapdir.h"
 #include "worker/spool.h"
 
@@ -23,6 +24,7 @@ struct restore {
 	struct awaiting *awaiting;
 	enum sync_policy policy;
 	bool began;
+	uint64_t base_seq; /* of the base that was loaded; 0: it was none */
 	bool in_entry;
 	struct entry_run run;
 	struct aside aside;   /* entries that killed */
@@ -37,7 +39,7 @@ struct restore {
 
 /* Try snapshots from the newest to the oldest; none is fine, too. */
 static int
-load_snapshot(struct analysis *a, const char *job_id)
+load_snapshot(struct analysis *a, const char *job_id, uint64_t *base_seq)
 {
 	uint64_t limit = UINT64_MAX;
 	struct snapdir_file f;
@@ -45,6 +47,8 @@ load_snapshot(struct analysis *a, const char *job_id)
 
 	while ((rc = snapdir_newest(&f, job_id, limit)) == 1) {
 		if (analysis_load(a, f.reader) == 0) {
+			if (f.kind == SNAPFILE_BASE)
+				*base_seq = f.seq;
 			snapdir_close(&f);
 			return 0;
 		}
@@ -54,7 +58,8 @@ load_snapshot(struct analysis *a, const char *job_id)
 			return -1;
 		}
 		limit = f.seq;
-		snapdir_refuse(&f);
+		if (snapdir_refuse(&f) == -1)
+			return -1;
 	}
 	return rc;
 }
@@ -79,7 +84,8 @@ restore_new(struct analysis *a, const char *job_id, enum sync_policy policy,
 	if (spool_clean() == -1)
 		log_warn("spool");
 	snapdir_clean();
-	if (load_snapshot(a, job_id) == 0)
+	if (settle_reverts(a->results) == 0 &&
+	    load_snapshot(a, job_id, &r->base_seq) == 0)
 		r->journal = journal_open(a->applied_seq, policy);
 	if (r->journal != NULL)
 		r->all_bytes = journal_unread_bytes(r->journal);
@@ -288,7 +294,12 @@ finish(struct restore *r, uint64_t *progress)
 		    "entries of the journal done again: %" PRIu64, r->replayed);
 	if (fail_condemned(r) == -1 || awaiting_end(r->awaiting, r->peer) == -1)
 		return -1;
-	return closed ? write_open(r, progress) : 0;
+	if (closed && write_open(r, progress) == -1)
+		return -1;
+	/* What a revert took back, once there is a segment behind it. */
+	if (r->base_seq != 0)
+		journal_trim(r->journal, r->base_seq);
+	return 0;
 }
 
 /* Short replays are over before anybody could ask. */

@@ -48,6 +48,7 @@ void
 session_free(struct session *s)
 {
 	uploads_free(&s->uploads);
+	chore_free(s->chore);
 	expiry_free(s->expiry);
 	results_free(s->results);
 	backlog_free(s->backlog);
@@ -179,7 +180,7 @@ int
 session_config(struct session *s, const uint8_t *text, size_t len)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
-	    s->config != NULL || s->trims) {
+	    s->config != NULL || s->tends) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -195,7 +196,7 @@ int
 session_await(struct session *s, uint32_t request, const struct msg_await *m)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||
-	    s->config != NULL || s->trims) {
+	    s->config != NULL || s->tends) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -206,15 +207,32 @@ int
 session_expire(struct session *s, uint32_t request, const struct msg_expire *m)
 {
 	if (s->stage == SESSION_OPEN)
-		return backlog_add_expire(s->backlog, request, m);
+		return backlog_add_expire(s->backlog, request, m, s->job_id);
 	if (s->stage == SESSION_GREETING || s->stage == SESSION_RESTORING ||
 	    s->config != NULL || s->asked) {
 		errno = EBADMSG;
 		return -1;
 	}
-	s->trims = s->asked = true;
+	s->tends = s->asked = true;
 	s->ask = *m;
 	s->ask_request = request;
+	return 0;
+}
+
+int
+session_chore(struct session *s, uint32_t request, const struct msg_chore *m)
+{
+	if (s->stage == SESSION_OPEN && m->kind != CHORE_REVERT)
+		return backlog_add_chore(s->backlog, request, m, s->job_id);
+	if (s->stage == SESSION_GREETING || s->stage == SESSION_RESTORING ||
+	    s->stage == SESSION_OPEN || s->config != NULL || s->asked) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->chore = chore_new(m, s->job_id, request);
+	if (s->chore == NULL)
+		return -1;
+	s->tends = s->asked = true;
 	return 0;
 }
 
@@ -243,8 +261,8 @@ work_sandboxed(struct session *s)
 	struct jobconf *conf;
 	struct apierr e;
 
-	if (s->trims)
-		s->stage = SESSION_TRIMMING;
+	if (s->tends)
+		s->stage = SESSION_TENDING;
 	if (s->config == NULL)
 		return 0;
 	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
@@ -260,6 +278,10 @@ work_sandboxed(struct session *s)
 	s->analysis->mark = s->mark;
 	s->restore = restore_new(
 	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
+	if (s->restore == NULL && errno == EUCLEAN)
+		return session_fail(s,
+		    "the state after a revert is damaged, which the log names: "
+		    "revert to a model snapshot again, or reset the job");
 	if (s->restore == NULL)
 		return session_fail(s, "state of the job");
 	s->stage = SESSION_RESTORING;
@@ -359,12 +381,26 @@ work_open(struct session *s, int64_t deadline_us)
 	return 0;
 }
 
+static int
+work_chore(struct session *s, int64_t deadline_us)
+{
+	int rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
+
+	if (rc == 1)
+		return 0;
+	chore_free(s->chore);
+	s->chore = NULL;
+	s->asked = false;
+	s->ended = true;
+	return rc;
+}
+
 /*
- * The job stays closed: its results are opened, and nothing else. It ends when
- * there is no more to do, for nobody will ask again.
+ * The job stays closed: what is asked for is opened, and nothing else. It ends
+ * when there is no more to do, for nobody will ask again.
  */
 static int
-work_trimming(struct session *s, int64_t deadline_us)
+work_tending(struct session *s, int64_t deadline_us)
 {
 	struct msg_expired m;
 	struct apierr e;
@@ -372,10 +408,12 @@ work_trimming(struct session *s, int64_t deadline_us)
 
 	if (!s->asked)
 		return 0;
+	if (s->chore != NULL)
+		return work_chore(s, deadline_us);
 	if (s->results == NULL && (s->results = results_new()) == NULL)
 		return -1;
 	if (s->expiry == NULL &&
-	    (s->expiry = expiry_new(s->results, &s->ask)) == NULL)
+	    (s->expiry = expiry_new(s->results, &s->ask, s->job_id)) == NULL)
 		return -1;
 	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
 	if (rc == 1)
@@ -406,8 +444,8 @@ session_work(struct session *s, int64_t deadline_us)
 		return work_restoring(s, deadline_us);
 	case SESSION_OPEN:
 		return work_open(s, deadline_us);
-	case SESSION_TRIMMING:
-		return work_trimming(s, deadline_us);
+	case SESSION_TENDING:
+		return work_tending(s, deadline_us);
 	}
 	return 0;
 }
@@ -420,14 +458,14 @@ session_is_runnable(const struct session *s)
 	case SESSION_LOCKING:
 		return false;
 	case SESSION_SANDBOXED:
-		return s->config != NULL || s->trims;
+		return s->config != NULL || s->tends;
 	case SESSION_RESTORING:
 		return true;
 	case SESSION_OPEN:
 		return (backlog_is_busy(s->backlog) &&
 			   !backlog_is_waiting(s->backlog)) ||
 		    uploads_is_busy(&s->uploads);
-	case SESSION_TRIMMING:
+	case SESSION_TENDING:
 		return s->asked;
 	}
 	return false;

@@ -14,6 +14,7 @@
 #include "worker/aside.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
+#include "worker/chore.h"
 #include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/mark.h"
@@ -28,7 +29,7 @@ enum session_stage {
 	SESSION_SANDBOXED, /* the configuration is to come */
 	SESSION_RESTORING,
 	SESSION_OPEN,
-	SESSION_TRIMMING /* started to remove old results, and no more */
+	SESSION_TENDING /* started for one task of a closed job, and no more */
 };
 
 struct session {
@@ -62,12 +63,13 @@ struct session {
 	struct backlog *backlog;
 	struct aside aside; /* entries that are put aside */
 
-	bool trims; /* EXPIRE came in place of the configuration */
+	bool tends; /* EXPIRE or CHORE came in place of the configuration */
 	bool asked; /* one is to be answered */
 	struct msg_expire ask;
 	uint32_t ask_request;
-	struct results *results; /* of one that trims */
+	struct results *results; /* of one that tends */
 	struct expiry *expiry;	 /* of the one that is asked for, once begun */
+	struct chore *chore;	 /* in place of that */
 };
 
 /* fd: the channel, owned. NULL with errno. */
@@ -85,6 +87,8 @@ int session_await(
 
 int session_expire(
     struct session *, uint32_t request, const struct msg_expire *) MUST_CHECK;
+int session_chore(
+    struct session *, uint32_t request, const struct msg_chore *) MUST_CHECK;
 
 /*
  * There is work that can go on without a frame or a timer; so it should make

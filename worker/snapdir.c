@@ -29,7 +29,8 @@ struct search {
 static int
 search_name(void *arg, const char *name)
 {
-	static const enum snapfile kinds[] = { SNAPFILE_SNAP, SNAPFILE_BASE };
+	static const enum snapfile kinds[] = { SNAPFILE_SNAP, SNAPFILE_BASE,
+		SNAPFILE_PREV };
 	struct search *s = arg;
 
 	for (size_t i = 0; i < NELEM(kinds); i++) {
@@ -59,13 +60,20 @@ file_before(uint64_t limit, struct snapdir_file *f)
 	return 0;
 }
 
-static void
+/* Returns 0; or -1 with EUCLEAN: nothing older may take its place. */
+static int
 set_aside(const struct snapdir_file *f, const char *why)
 {
 	char path[SNAPFILE_PATH_BYTES];
 
-	quarantine_move(snapfile_path(path, NULL, f->seq, f->kind), "snapshot",
-	    f->seq, why);
+	snapfile_path(path, NULL, f->seq, f->kind);
+	if (f->kind == SNAPFILE_BASE) {
+		log_warnx("%s: the state after a revert: %s", path, why);
+		errno = EUCLEAN;
+		return -1;
+	}
+	quarantine_move(path, "snapshot", f->seq, why);
+	return 0;
 }
 
 /*
@@ -131,6 +139,7 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 	memset(f, 0, sizeof(*f));
 	for (;;) {
 		const char *why;
+		int rc;
 
 		if (file_before(limit, f) == -1)
 			return -1;
@@ -154,8 +163,12 @@ snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
 		if (why == NULL)
 			return 1;
 		limit = f->seq;
-		set_aside(f, why);
+		rc = set_aside(f, why);
 		snapdir_close(f);
+		if (rc == -1) {
+			errno = EUCLEAN;
+			return -1;
+		}
 	}
 }
 
@@ -168,11 +181,15 @@ snapdir_close(struct snapdir_file *f)
 	memset(f, 0, sizeof(*f));
 }
 
-void
+int
 snapdir_refuse(struct snapdir_file *f)
 {
-	set_aside(f, "its content was refused");
+	int rc = set_aside(f, "its content was refused");
+
 	snapdir_close(f);
+	if (rc == -1)
+		errno = EUCLEAN;
+	return rc;
 }
 
 int
@@ -199,11 +216,11 @@ snapdir_fill(int fd, const struct snapshot_head *head,
 }
 
 int
-snapdir_finish(uint64_t seq)
+snapdir_finish(uint64_t seq, enum snapfile kind)
 {
 	char path[SNAPFILE_PATH_BYTES];
 
-	snapfile_path(path, NULL, seq, SNAPFILE_SNAP);
+	snapfile_path(path, NULL, seq, kind);
 	if (rename(NEW_FILE, path) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
 		return 0;
 	log_warn("%s", path);
@@ -269,11 +286,14 @@ static int
 list_name(void *arg, const char *name)
 {
 	uint64_t base = snapfile_number(name, SNAPFILE_BASE);
+	uint64_t prev = snapfile_number(name, SNAPFILE_PREV);
 	uint64_t snap = snapfile_number(name, SNAPFILE_SNAP);
 	struct listing *l = arg;
 
 	if (base != 0 && base < l->below)
 		remove_file(base, SNAPFILE_BASE);
+	if (prev != 0 && prev < l->below)
+		remove_file(prev, SNAPFILE_PREV);
 	if (snap == 0)
 		return 0;
 	l->nlisted++;
@@ -316,4 +336,145 @@ snapdir_bound(uint64_t seq)
 		remove_file(l.oldest, SNAPFILE_SNAP);
 		remove_file(l.oldest, SNAPFILE_META);
 	}
+}
+
+/* Is it the last but one that can be loaded, and behind no base? */
+static int
+is_needed(uint64_t seq, bool *needed)
+{
+	struct snapdir_file newest, second = { .seq = 0 };
+
+	if (file_before(UINT64_MAX, &newest) == -1 ||
+	    (newest.seq != 0 && file_before(newest.seq, &second) == -1))
+		return -1;
+	*needed = second.seq == seq && newest.kind != SNAPFILE_BASE;
+	return 0;
+}
+
+int
+snapdir_remove(uint64_t seq)
+{
+	char path[SNAPFILE_PATH_BYTES], prev[SNAPFILE_PATH_BYTES];
+	bool needed;
+	int rc;
+
+	if (is_needed(seq, &needed) == -1)
+		return -1;
+	snapfile_path(path, NULL, seq, SNAPFILE_SNAP);
+	snapfile_path(prev, NULL, seq, SNAPFILE_PREV);
+	rc = needed ? rename(path, prev) : unlink(path);
+	if (rc == -1)
+		return -1;
+	remove_file(seq, SNAPFILE_META);
+	return disk_sync_dir(SNAPFILE_DIR);
+}
+
+static int
+undecided_name(void *arg, const char *name)
+{
+	uint64_t seq = snapfile_number(name, SNAPFILE_REVERT), *found = arg;
+
+	if (seq != 0)
+		*found = seq;
+	return 0;
+}
+
+int
+snapdir_undecided(uint64_t *seq)
+{
+	*seq = 0;
+	if (disk_each(SNAPFILE_DIR, undecided_name, seq) == 0)
+		return *seq != 0;
+	log_warn(SNAPFILE_DIR);
+	return -1;
+}
+
+int
+snapdir_decide(uint64_t seq)
+{
+	char from[SNAPFILE_PATH_BYTES], to[SNAPFILE_PATH_BYTES];
+
+	snapfile_path(from, NULL, seq, SNAPFILE_REVERT);
+	snapfile_path(to, NULL, seq, SNAPFILE_BASE);
+	if (rename(from, to) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
+		return 0;
+	log_warn("%s", to);
+	return -1;
+}
+
+int
+snapdir_undo(uint64_t seq)
+{
+	char path[SNAPFILE_PATH_BYTES];
+
+	snapfile_path(path, NULL, seq, SNAPFILE_REVERT);
+	if (unlink(path) == 0 && disk_sync_dir(SNAPFILE_DIR) == 0)
+		return 0;
+	log_warn("%s", path);
+	return -1;
+}
+
+int
+snapdir_base_id(uint64_t seq, char dst[SNAPHEAD_ID_BYTES])
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct snaphead_file f;
+
+	snapfile_path(path, NULL, seq, SNAPFILE_BASE);
+	if (snaphead_read(path, &f) == -1)
+		return -1;
+	if (f.head.description.len >= SNAPHEAD_ID_BYTES) {
+		errno = EBADMSG;
+		return -1;
+	}
+	memcpy(dst, f.head.description.p, f.head.description.len);
+	dst[f.head.description.len] = '\0';
+	return 0;
+}
+
+static int
+greatest_name(void *arg, const char *name)
+{
+	uint64_t *greatest = arg;
+
+	for (int kind = 0; kind < SNAPFILE_NKINDS; kind++) {
+		uint64_t seq = snapfile_number(name, (enum snapfile)kind);
+
+		if (seq > *greatest)
+			*greatest = seq;
+	}
+	return 0;
+}
+
+int
+snapdir_greatest(uint64_t *seq)
+{
+	*seq = 0;
+	if (disk_each(SNAPFILE_DIR, greatest_name, seq) == 0)
+		return 0;
+	log_warn(SNAPFILE_DIR);
+	return -1;
+}
+
+static int
+base_name(void *arg, const char *name)
+{
+	uint64_t seq = snapfile_number(name, SNAPFILE_BASE), *newest = arg;
+
+	if (seq > *newest)
+		*newest = seq;
+	return 0;
+}
+
+int
+snapdir_reverted_id(char dst[SNAPHEAD_ID_BYTES])
+{
+	uint64_t seq = 0;
+
+	dst[0] = '\0';
+	if (disk_each(SNAPFILE_DIR, base_name, &seq) == -1) {
+		log_warn(SNAPFILE_DIR);
+		return -1;
+	}
+	return seq == 0 ? 0 : snapdir_base_id(seq, dst);
 }

@@ -35,17 +35,23 @@ void snapdir_clean(void);
 
 /*
  * Find the newest whole snapshot of this job, or base of a revert, with a
- * number below limit. What
- * is damaged or another job's is set aside in quarantine/ and logged. Returns
- * 1: *f is set; 0: there is none; -1 with errno (EPROTONOSUPPORT, logged: it is
- * of a format that this program does not read, and stays where it is).
+ * number below limit. What is damaged or another job's is set aside in
+ * quarantine/ and logged. Not so a base: what is older than it must not count
+ * any more.
+ *
+ * Returns 1: *f is set; 0: there is none; -1 with errno (logged); the file
+ * stays then: EPROTONOSUPPORT, it is of a format that this program does not
+ * read; EUCLEAN, it is a base and damaged.
  */
 int snapdir_newest(
     struct snapdir_file *f, const char *job_id, uint64_t limit) MUST_CHECK;
 void snapdir_close(struct snapdir_file *f);
 
-/* Set aside a whole file that the job's parts would not take. */
-void snapdir_refuse(struct snapdir_file *f);
+/*
+ * Set aside a whole file that the job's parts would not take. Returns 0; or -1
+ * with EUCLEAN (logged): it is a base, and stays.
+ */
+int snapdir_refuse(struct snapdir_file *f) MUST_CHECK;
 
 /*
  * Writing takes three steps, so that another process may do the second one.
@@ -61,8 +67,36 @@ typedef int snapdir_save(void *arg, struct snapshot_writer *);
 int snapdir_begin(void) MUST_CHECK;
 int snapdir_fill(int fd, const struct snapshot_head *,
     const struct model_size *, snapdir_save *, void *arg) MUST_CHECK;
-int snapdir_finish(uint64_t seq) MUST_CHECK;
+int snapdir_finish(uint64_t seq, enum snapfile) MUST_CHECK;
 void snapdir_give_up(void);
+
+/*
+ * The state that a revert has made, from snapdir_finish(SNAPFILE_REVERT) until
+ * it is known to count: which one there is (1, or 0: none), make it a base, or
+ * remove it. All last. -1 with errno (logged).
+ */
+int snapdir_undecided(uint64_t *seq) MUST_CHECK;
+int snapdir_decide(uint64_t seq) MUST_CHECK;
+int snapdir_undo(uint64_t seq) MUST_CHECK;
+
+/*
+ * The id of the snapshot that a base is a copy of: the description in its head.
+ * Empty: it has no model. 0, or -1 with errno: it is no base, or damaged.
+ */
+int snapdir_base_id(uint64_t seq, char dst[SNAPHEAD_ID_BYTES]) MUST_CHECK;
+
+/* The greatest number in any name; 0: none. 0, or -1 with errno (logged). */
+int snapdir_greatest(uint64_t *seq) MUST_CHECK;
+
+/* The id of what the newest base is a copy of; empty: there is no base. */
+int snapdir_reverted_id(char dst[SNAPHEAD_ID_BYTES]) MUST_CHECK;
+
+/*
+ * Remove one that is listed, so that it lasts. The last but one, where the
+ * journal begins, only gets another name, and goes with the next snapshot: one
+ * bad snapshot is to be no loss. 0, or -1 with errno.
+ */
+int snapdir_remove(uint64_t seq) MUST_CHECK;
 
 /* The API lists this one: it is no base. */
 bool snapdir_is_listed(uint64_t seq);

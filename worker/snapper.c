@@ -55,7 +55,8 @@ struct snapper {
 	struct model_size size;
 	uint64_t child_bytes_at;
 	bool asked;  /* one is wanted now */
-	bool listed; /* the newest; not the base of a revert */
+	bool known;  /* id is */
+	char id[SNAPHEAD_ID_BYTES]; /* of the newest, or what was reverted to */
 };
 
 /* The same for a job at every start, and not for all jobs. */
@@ -67,6 +68,23 @@ interval_us(const struct analysis *a, const char *job_id)
 	if (s == 0)
 		s = INTERVAL_S + crc32c(0, job_id, strlen(job_id)) % STAGGER_S;
 	return s * 1000000;
+}
+
+/* Before snapshot_ms is raised: it is of what was loaded. */
+static void
+find_id(struct snapper *s)
+{
+	const struct analysis *a = s->analysis;
+
+	if (a->snapshot_seq == 0)
+		return;
+	s->known = true;
+	if (snapdir_is_listed(a->snapshot_seq)) {
+		snaphead_id(s->id, a->snapshot_ms);
+	} else if (snapdir_base_id(a->snapshot_seq, s->id) == -1) {
+		log_warn("id of what the job was reverted to");
+		s->known = false;
+	}
 }
 
 struct snapper *
@@ -84,7 +102,7 @@ snapper_new(
 	s->lockfd = lockfd;
 	s->interval_us = interval_us(a, job_id);
 	s->next_us = clock_mono_us() + s->interval_us;
-	s->listed = a->snapshot_seq != 0 && snapdir_is_listed(a->snapshot_seq);
+	find_id(s);
 	/* After a revert the state is of one that is older than the newest. */
 	newest_ms = snapdir_newest_ms();
 	if (newest_ms > a->snapshot_ms)
@@ -128,9 +146,10 @@ snapper_is_due(const struct snapper *s)
 }
 
 bool
-snapper_is_listed(const struct snapper *s)
+snapper_id(const struct snapper *s, char dst[SNAPHEAD_ID_BYTES])
 {
-	return s->listed;
+	strlcpy(dst, s->id, SNAPHEAD_ID_BYTES);
+	return s->known;
 }
 
 void
@@ -296,14 +315,15 @@ finish(struct snapper *s)
 
 	/* Nothing is under way in them, so that a failure loses nothing. */
 	if (results_commit(a->results, a->applied_seq, true) == -1 ||
-	    snapdir_finish(s->head.applied_seq) == -1) {
+	    snapdir_finish(s->head.applied_seq, SNAPFILE_SNAP) == -1) {
 		give_up(s);
 		return 0;
 	}
-	s->listed = true;
 	s->not_before_us = 0;
 	a->snapshot_seq = s->head.applied_seq;
 	a->snapshot_ms = s->head.created_ms;
+	snaphead_id(s->id, a->snapshot_ms);
+	s->known = true;
 	s->next_us = clock_mono_us() + s->interval_us;
 	s->bytes_at = s->child_bytes_at;
 	log_debug("snapshot %" PRIu64 " is written", a->snapshot_seq);

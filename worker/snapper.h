@@ -41,8 +41,11 @@ bool snapper_has_news(const struct snapper *);
 /* One is wanted as soon as it can be, or not any more; snapper_begin is it. */
 void snapper_ask(struct snapper *, bool wanted);
 bool snapper_is_asked(const struct snapper *);
-/* There is one, and the API lists it: no base of a revert. */
-bool snapper_is_listed(const struct snapper *);
+/*
+ * The id that the API shows: of the newest snapshot, or of the one that the job
+ * was reverted to last. Empty: there is none. false: nobody can tell.
+ */
+bool snapper_id(const struct snapper *, char dst[SNAPHEAD_ID_BYTES]);
 
 /*
  * It is time for snapper_step or snapper_begin: who has many entries to
