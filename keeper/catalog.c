@@ -398,6 +398,7 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 		rc = sqlx_run(c->st[ST_UPDATE]);
 	}
 	sqlite3_reset(c->st[ST_FIND]);
+	twin_settle(c->twin);
 	return rc;
 }
 

@@ -55,9 +55,9 @@ log_report(void *arg, const char *path, uint64_t offset, const char *what)
 }
 
 /*
- * What SQLite would pass over without a word: an empty file, which is a new
- * database to it, and a WAL that is wrong before its end. Returns as
- * sqlvfs_probe.
+ * All that is wrong with it, and what SQLite would pass over without a word: an
+ * empty file, which is a new database to it, and a WAL that is wrong before its
+ * end. Returns as sqlvfs_probe.
  */
 static int
 file_look(const char *path)
@@ -66,13 +66,14 @@ file_look(const char *path)
 
 	if (rc == -1)
 		return -1;
-	n = verify_wal(path, log_report, NULL);
+	n = rc == 1 ? verify_wal(path, log_report, NULL)
+		    : verify_checksums(path, log_report, NULL);
 	if (n > 0)
 		errno = EBADMSG;
 	return n == 0 ? rc : -1;
 }
 
-/* All pages are read by it. */
+/* The order within. */
 static int
 integrity_check(sqlite3 *db)
 {

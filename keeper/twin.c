@@ -32,6 +32,7 @@ struct twin {
 	struct wbuf sql; /* of the present transaction; empty: nothing yet */
 	bool missed;	 /* a statement could not be noted */
 	bool deaf;	 /* what runs now is none to follow */
+	bool unfolded;	 /* the WAL has something */
 	int64_t tried_us;
 };
 
@@ -121,17 +122,19 @@ follow(struct twin *t)
  * where damage could take it away again; unless somebody reads.
  */
 static void
-fold(sqlite3 *db)
+fold(struct twin *t)
 {
 	int rc;
 
 	/* A reader must not be waited for. */
-	sqlite3_busy_timeout(db, 0);
+	sqlite3_busy_timeout(t->db, 0);
 	rc = sqlite3_wal_checkpoint_v2(
-	    db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
-		sqlx_fail(db, "fold in");
-	sqlite3_busy_timeout(db, CATALOG_BUSY_MS);
+	    t->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY &&
+	    (rc & 0xff) != SQLITE_LOCKED)
+		sqlx_fail(t->db, "fold in");
+	sqlite3_busy_timeout(t->db, CATALOG_BUSY_MS);
+	t->unfolded = rc != SQLITE_OK;
 }
 
 static int
@@ -139,9 +142,10 @@ commit_cb(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	struct twin *t = arg;
 
+	(void)db;
 	(void)name;
 	(void)pages;
-	fold(db);
+	fold(t);
 	follow(t);
 	forget(t);
 	return SQLITE_OK;
@@ -190,7 +194,7 @@ twin_new(sqlite3 *db)
 		return NULL;
 	t->db = db;
 	wbuf_init(&t->sql, 0);
-	fold(db);
+	fold(t);
 	begin(t);
 	sqlite3_trace_v2(db, SQLITE_TRACE_STMT, trace_cb, t);
 	sqlite3_rollback_hook(db, rollback_cb, t);
@@ -212,8 +216,16 @@ twin_free(struct twin *t)
 }
 
 void
+twin_settle(struct twin *t)
+{
+	if (t->unfolded && sqlite3_get_autocommit(t->db) != 0)
+		fold(t);
+}
+
+void
 twin_idle(struct twin *t)
 {
+	twin_settle(t);
 	if (t->copy == NULL && clock_mono_us() - t->tried_us >= PAUSE_US)
 		make(t);
 }

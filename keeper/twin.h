@@ -23,6 +23,12 @@ struct twin *twin_new(struct sqlite3 *db);
 /* Before db is closed. NULL is fine. */
 void twin_free(struct twin *);
 
+/*
+ * A change that was made while a statement was under way is not folded into the
+ * file yet: call this when there is none.
+ */
+void twin_settle(struct twin *);
+
 /* Make the copy anew if there is none; at most once in some seconds. */
 void twin_idle(struct twin *);
 
