@@ -123,11 +123,35 @@ aside_load(struct aside *a)
 		aside_clear(a);
 	if (rc == -1 && saved == EBADMSG) {
 		quarantine_move(ASIDE_LIST, ASIDE_LIST, 0,
-		    "damaged: what it names may be tried again");
+		    "damaged at byte 0: what it names may be tried again");
 		return 0;
 	}
 	errno = saved;
 	return rc;
+}
+
+int
+aside_verify(const char *path, verify_report_cb *report, void *arg)
+{
+	struct aside a = { .fd = -1 };
+	void *map;
+	size_t len;
+	int rc, saved;
+
+	if (disk_map(path, &map, &len) == -1)
+		return -1;
+	rc = list_decode(&a, map, len);
+	saved = errno;
+	if (map != NULL)
+		munmap(map, len);
+	free(a.record);
+	errno = saved;
+	if (rc == 0)
+		return 0;
+	if (errno != EBADMSG)
+		return -1;
+	report(arg, path, 0, "it does not match its checksum");
+	return 1;
 }
 
 /* Returns 0, or -1 with errno. */

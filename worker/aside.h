@@ -15,6 +15,7 @@
 
 #include "common/compat.h"
 #include "common/schema.h"
+#include "common/verify.h"
 #include "worker/journal.h"
 
 #define ASIDE_LIST "put-aside"
@@ -51,6 +52,9 @@ struct aside {
  */
 int aside_load(struct aside *) MUST_CHECK;
 void aside_clear(struct aside *);
+
+/* The list in a file, as those of worker/verify.h. */
+int aside_verify(const char *path, verify_report_cb *, void *arg) MUST_CHECK;
 
 /*
  * NULL: it is none of them. By number, token and receipt: where syncs are not

@@ -99,6 +99,12 @@ journal_is_closed(const struct journal *j)
 	return j->closed;
 }
 
+bool
+journal_is_doubtful(const struct journal *j)
+{
+	return j->doubtful;
+}
+
 void
 journal_skip_to(struct journal *j, uint64_t seq)
 {
