@@ -19,13 +19,14 @@
 
 SCHEMA_DEFINE(snapmeta, SNAPMETA_FIELDS);
 
-static int
-meta_get(struct rbuf *rb, struct snapmeta *m)
+int
+snapmeta_get(const void *file, size_t size, struct snapmeta *m)
 {
-	const uint8_t *start = rb->p, *magic, *data;
+	struct rbuf whole, *rb = &whole, parts;
+	const uint8_t *start = file, *magic, *data;
 	uint32_t format, len, sum;
-	struct rbuf parts;
 
+	rbuf_init(rb, file, size);
 	errno = EBADMSG;
 	if (wire_get_bytes(rb, &magic, MAGIC_BYTES) == -1 ||
 	    memcmp(magic, MAGIC, MAGIC_BYTES) != 0 ||
@@ -50,7 +51,6 @@ int
 snapmeta_read(const char *dir, uint64_t seq, struct snapmeta_file *f)
 {
 	char path[SNAPFILE_PATH_BYTES];
-	struct rbuf rb;
 	ssize_t n;
 
 	memset(&f->meta, 0, sizeof(f->meta));
@@ -58,11 +58,8 @@ snapmeta_read(const char *dir, uint64_t seq, struct snapmeta_file *f)
 	n = disk_read_start(path, f->data, sizeof(f->data));
 	if (n == -1 && errno == ENOENT)
 		return 0;
-	if (n != -1) {
-		rbuf_init(&rb, f->data, (size_t)n);
-		if (meta_get(&rb, &f->meta) == 0)
-			return 1;
-	}
+	if (n != -1 && snapmeta_get(f->data, (size_t)n, &f->meta) == 0)
+		return 1;
 	memset(&f->meta, 0, sizeof(f->meta));
 	f->meta.retain = true;
 	return -1;

@@ -9,6 +9,7 @@
 #define COMMON_SNAPMETA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/compat.h"
@@ -22,6 +23,12 @@
 	F(S, STR, description, 0, SNAPMETA_DESCRIPTION_MAX)                    \
 	F(S, BOOL, retain, 0, 1) /* never removed for its age */
 SCHEMA_STRUCT(snapmeta, SNAPMETA_FIELDS);
+
+/*
+ * Read one from its bytes, to which the text points. 0, or -1 with EBADMSG,
+ * ENOTSUP: of a later format.
+ */
+int snapmeta_get(const void *data, size_t len, struct snapmeta *) MUST_CHECK;
 
 /* One that was read from a file: the text points into its own memory. */
 struct snapmeta_file {

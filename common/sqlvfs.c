@@ -22,6 +22,7 @@
 
 /* Positions in the first page of a database. */
 #define MAGIC "SQLite format 3"
+#define AT_PAGE_SIZE 16 /* u16, where 1 stands for 65536 */
 #define AT_RESERVED 20
 #define HEADER_BYTES 100
 
@@ -401,31 +402,63 @@ sqlvfs_reserve(sqlite3 *db)
 	return 0;
 }
 
-int
-sqlvfs_probe(const char *path)
+/*
+ * Is this the first page of one with checksums, but for the byte that says so?
+ * One bit makes the difference.
+ */
+static bool
+has_lost_its_room(int fd, const uint8_t *head)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t head[HEADER_BYTES];
-	ssize_t n;
-	int saved;
+	size_t size = (size_t)head[AT_PAGE_SIZE] << 8 | head[AT_PAGE_SIZE + 1];
+	uint8_t *page;
+	bool lost;
 
-	if (fd == -1)
-		return -1;
-	n = read(fd, head, sizeof(head));
-	saved = errno;
-	close(fd);
-	errno = saved;
+	if (size == 1)
+		size = PAGE_MOST;
+	page = calloc(1, PAGE_MOST);
+	if (page == NULL || size < PAGE_LEAST ||
+	    pread(fd, page, size, 0) != (ssize_t)size) {
+		free(page);
+		return false;
+	}
+	page[AT_RESERVED] = SQLVFS_SUM_BYTES;
+	lost = sqlvfs_page_is_right(page, size, 1);
+	free(page);
+	return lost;
+}
+
+static int
+probe(const char *path, int fd)
+{
+	uint8_t head[HEADER_BYTES];
+	ssize_t n = read(fd, head, sizeof(head));
+
 	if (n == -1)
 		return -1;
-	if (n == HEADER_BYTES && memcmp(head, MAGIC, sizeof(MAGIC)) == 0 &&
-	    head[AT_RESERVED] == SQLVFS_SUM_BYTES)
-		return 0;
-	if (n == HEADER_BYTES && memcmp(head, MAGIC, sizeof(MAGIC)) == 0 &&
-	    head[AT_RESERVED] == 0)
-		return 1;
+	if (n == HEADER_BYTES && memcmp(head, MAGIC, sizeof(MAGIC)) == 0) {
+		if (head[AT_RESERVED] == SQLVFS_SUM_BYTES)
+			return 0;
+		if (head[AT_RESERVED] == 0 && !has_lost_its_room(fd, head))
+			return 1;
+	}
 	log_warnx("%s: damaged at byte 0: not the head of a database", path);
 	strlcpy(damage.path, path, sizeof(damage.path));
 	damage.offset = 0;
 	errno = EBADMSG;
 	return -1;
+}
+
+int
+sqlvfs_probe(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int rc, saved;
+
+	if (fd == -1)
+		return -1;
+	rc = probe(path, fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
 }

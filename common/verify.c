@@ -20,6 +20,9 @@
 #define PAGE_MOST 65536
 #define PAGE_LEAST 512
 #define AT_PAGE_SIZE 16 /* in a database: u16, where 1 stands for 65536 */
+#define AT_CHANGES 24	/* u32, of the file */
+#define AT_PAGES 28	/* u32; right if the next is as AT_CHANGES */
+#define AT_VALID_FOR 92 /* u32 */
 #define LOCK_PAGE_AT                                                           \
 	0x40000000 /* SQLite locks its bytes and never writes it               \
 		    */
@@ -36,7 +39,8 @@ struct verify {
 	verify_report_cb *report;
 	void *arg;
 	int n;
-	uint8_t *buf; /* WAL_FRAME_BYTES and a page */
+	uint8_t *buf; /* a page */
+	size_t page_size;
 };
 
 static void
@@ -57,47 +61,19 @@ page_size(const uint8_t *head)
 	return size < PAGE_LEAST || (size & (size - 1)) != 0 ? 0 : size;
 }
 
-static bool
-page_is_right(struct verify *v, int fd, size_t size, off_t at)
-{
-	for (int i = 0; i < READS_MAX; i++)
-		if (pread(fd, v->buf, size, at) == (ssize_t)size &&
-		    sqlvfs_page_is_right(
-			v->buf, size, (uint32_t)(at / (off_t)size) + 1))
-			return true;
-	return false;
-}
-
-static int
-verify_pages(struct verify *v, int fd)
-{
-	off_t at = 0;
-	struct stat st;
-	size_t size;
-
-	if (fstat(fd, &st) == -1)
-		return -1;
-	if (pread(fd, v->buf, PAGE_LEAST, 0) != PAGE_LEAST ||
-	    (size = page_size(v->buf)) == 0) {
-		found(v, 0, "not the head of a database");
-		return 0;
-	}
-	for (; at + (off_t)size <= st.st_size; at += (off_t)size)
-		if (at != LOCK_PAGE_AT && !page_is_right(v, fd, size, at))
-			found(v, (uint64_t)at,
-			    "a page does not match its checksum");
-	if (at < st.st_size)
-		found(v, (uint64_t)at, "half a page at the end");
-	return 0;
-}
-
 struct wal_walk {
 	int fd;
 	size_t size; /* of a page */
 	bool big;
 	uint8_t salt[8];
 	uint32_t sum[2];
-	uint8_t *frame;
+	uint8_t *frame; /* owned */
+
+	/* Pages of which it has a frame, in its order, then ascending. */
+	uint32_t *page; /* owned */
+	size_t npages, cap;
+	size_t committed;    /* of them */
+	uint32_t size_pages; /* of the database after the last commit */
 };
 
 static void
@@ -154,12 +130,37 @@ wal_frame(struct wal_walk *w, off_t at, bool *commit)
 						      : FRAME_WRONG;
 }
 
+/* The frame at hand is right. Returns 0, or -1 with ENOMEM. */
+static int
+wal_note_page(struct wal_walk *w, bool commit)
+{
+	uint32_t word[2];
+
+	if (w->npages == w->cap) {
+		size_t cap = w->cap + w->cap / 2 + 64;
+		uint32_t *page = reallocarray(w->page, cap, sizeof(*page));
+
+		if (page == NULL)
+			return -1;
+		w->page = page;
+		w->cap = cap;
+	}
+	memcpy(word, w->frame, sizeof(word));
+	w->page[w->npages++] = be32toh(word[0]);
+	if (commit) {
+		w->committed = w->npages;
+		w->size_pages = be32toh(word[1]);
+	}
+	return 0;
+}
+
 /*
  * The first frame that is wrong ends a WAL. Behind the last commit that is
  * what a death leaves. If a right one that ends a commit comes after it, it was
- * right once, and what follows is lost.
+ * right once, and what follows is lost. Returns 1: so it is, *offset says from
+ * where on; 0, or -1 with ENOMEM.
  */
-static bool
+static int
 wal_break(struct wal_walk *w, uint64_t *offset)
 {
 	off_t step = (off_t)(WAL_FRAME_BYTES + w->size), at = WAL_HEAD_BYTES;
@@ -168,51 +169,182 @@ wal_break(struct wal_walk *w, uint64_t *offset)
 
 	for (; (f = wal_frame(w, at, &commit)) != FRAME_NONE; at += step) {
 		if (f == FRAME_RIGHT && broken && commit)
-			return true;
+			return 1;
+		if (f == FRAME_RIGHT && !broken &&
+		    wal_note_page(w, commit) == -1)
+			return -1;
 		if (f != FRAME_RIGHT && !broken) {
 			*offset = (uint64_t)at;
 			broken = true;
 		}
 	}
-	return false;
+	return 0;
+}
+
+static void
+wal_clear(struct wal_walk *w)
+{
+	free(w->frame);
+	free(w->page);
+	if (w->fd != -1)
+		close(w->fd);
+}
+
+static int
+wal_open(struct wal_walk *w, char *path, size_t size, const char *db_path)
+{
+	*w = (struct wal_walk){ .fd = -1 };
+	if (snprintf(path, size, "%s-wal", db_path) >= (int)size) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	w->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (w->fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	w->frame = malloc(WAL_FRAME_BYTES + PAGE_MOST);
+	return w->frame == NULL ? -1 : 0;
+}
+
+/* Returns what is wrong and where, NULL for nothing; *rc -1 with errno. */
+static const char *
+wal_look(struct wal_walk *w, uint64_t *at, int *rc)
+{
+	struct stat st;
+
+	*at = 0;
+	*rc = 0;
+	if (w->fd == -1)
+		return NULL;
+	*rc = fstat(w->fd, &st);
+	if (*rc == -1 || st.st_size <= WAL_HEAD_BYTES)
+		return NULL;
+	if (!wal_begin(w))
+		return "the head of the WAL does not match its checksum";
+	*rc = wal_break(w, at);
+	if (*rc != 1)
+		return NULL;
+	*rc = 0;
+	return "a frame before later commits does not match its checksum";
+}
+
+/* w is cleared by the caller. Returns as verify_wal. */
+static int
+wal_walk(struct wal_walk *w, const char *db_path, verify_report_cb *report,
+    void *arg)
+{
+	char path[PATH_MAX];
+	const char *why;
+	uint64_t at;
+	int rc;
+
+	if (wal_open(w, path, sizeof(path), db_path) == -1)
+		return -1;
+	why = wal_look(w, &at, &rc);
+	if (why == NULL)
+		return rc;
+	report(arg, path, at, why);
+	return 1;
 }
 
 int
 verify_wal(const char *db_path, verify_report_cb *report, void *arg)
 {
-	struct wal_walk w = { .fd = -1 };
-	char path[PATH_MAX];
-	struct stat st;
-	uint64_t at = 0;
-	int n = 0;
+	struct wal_walk w;
+	int rc = wal_walk(&w, db_path, report, arg), saved = errno;
 
-	if (snprintf(path, sizeof(path), "%s-wal", db_path) >=
-	    (int)sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	w.fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (w.fd == -1)
-		return errno == ENOENT ? 0 : -1;
-	w.frame = malloc(WAL_FRAME_BYTES + PAGE_MOST);
-	if (w.frame == NULL || fstat(w.fd, &st) == -1) {
-		n = -1;
-	} else if (st.st_size > WAL_HEAD_BYTES) {
-		const char *why = wal_begin(&w) ? NULL
-						: "the head of the WAL does "
-						  "not match its checksum";
+	wal_clear(&w);
+	errno = saved;
+	return rc;
+}
 
-		if (why == NULL && wal_break(&w, &at))
-			why = "a frame before later commits does not match "
-			      "its checksum";
-		if (why != NULL) {
-			report(arg, path, at, why);
-			n = 1;
+static int
+page_compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* What is in the file in place of such a page does not matter. */
+static bool
+wal_has(const struct wal_walk *w, uint64_t page)
+{
+	uint32_t key = (uint32_t)page;
+
+	return w->committed > 0 && page <= UINT32_MAX &&
+	    bsearch(&key, w->page, w->committed, sizeof(key), page_compare) !=
+	    NULL;
+}
+
+static bool
+page_is_right(struct verify *v, int fd, size_t size, off_t at)
+{
+	for (int i = 0; i < READS_MAX; i++)
+		if (pread(fd, v->buf, size, at) == (ssize_t)size &&
+		    sqlvfs_page_is_right(
+			v->buf, size, (uint32_t)(at / (off_t)size) + 1))
+			return true;
+	return false;
+}
+
+/*
+ * Pages of the whole: by the last commit of the WAL, else by the head, which
+ * says so if the last to write it knew of that field; 0: unknown.
+ */
+static uint64_t
+count_pages(const struct wal_walk *w, const uint8_t *head)
+{
+	uint32_t n;
+
+	if (w->committed > 0)
+		return w->size_pages;
+	if (memcmp(head + AT_CHANGES, head + AT_VALID_FOR, sizeof(n)) != 0)
+		return 0;
+	memcpy(&n, head + AT_PAGES, sizeof(n));
+	return be32toh(n);
+}
+
+static void
+find_missing(
+    struct verify *v, const struct wal_walk *w, uint64_t from, uint64_t to)
+{
+	uint64_t size = v->page_size;
+
+	for (uint64_t page = from; page <= to; page++)
+		if (!wal_has(w, page) && (page - 1) * size != LOCK_PAGE_AT) {
+			found(v, (page - 1) * size,
+			    "the file ends before its last page");
+			return;
 		}
+}
+
+static int
+verify_pages(struct verify *v, int fd, const struct wal_walk *w)
+{
+	uint64_t page = 1, npages;
+	size_t size;
+	off_t at = 0;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (pread(fd, v->buf, PAGE_LEAST, 0) != PAGE_LEAST ||
+	    (size = page_size(v->buf)) == 0) {
+		found(v, 0, "not the head of a database");
+		return 0;
 	}
-	free(w.frame);
-	close(w.fd);
-	return n;
+	v->page_size = size;
+	npages = count_pages(w, v->buf);
+	for (; at + (off_t)size <= st.st_size; at += (off_t)size, page++)
+		if (at != LOCK_PAGE_AT && !wal_has(w, page) &&
+		    !page_is_right(v, fd, size, at))
+			found(v, (uint64_t)at,
+			    "a page does not match its checksum");
+	if (at < st.st_size && !wal_has(w, page))
+		found(v, (uint64_t)at, "half a page at the end");
+	else
+		find_missing(v, w, page, npages);
+	return 0;
 }
 
 /* What checksums cannot see: pages that are whole and do not fit together. */
@@ -246,26 +378,45 @@ verify_order(struct verify *v)
 	return 0;
 }
 
+/* Returns the number of reports, or -1 with errno. */
+static int
+verify_file(struct verify *v)
+{
+	int fd = open(v->path, O_RDONLY | O_CLOEXEC), rc = -1, saved, n;
+	struct wal_walk w;
+
+	if (fd == -1)
+		return -1;
+	n = wal_walk(&w, v->path, v->report, v->arg);
+	if (w.committed > 0)
+		qsort(w.page, w.committed, sizeof(*w.page), page_compare);
+	v->buf = n == -1 ? NULL : malloc(PAGE_MOST);
+	if (v->buf != NULL)
+		rc = verify_pages(v, fd, &w);
+	saved = errno;
+	free(v->buf);
+	wal_clear(&w);
+	close(fd);
+	errno = saved;
+	return rc == -1 ? -1 : n + v->n;
+}
+
+int
+verify_checksums(const char *path, verify_report_cb *report, void *arg)
+{
+	struct verify v = { .path = path, .report = report, .arg = arg };
+
+	return verify_file(&v);
+}
+
 int
 verify_database(const char *path, verify_report_cb *report, void *arg)
 {
 	struct verify v = { .path = path, .report = report, .arg = arg };
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -1, n;
+	int n = verify_file(&v);
 
-	if (fd == -1)
-		return -1;
-	v.buf = malloc(PAGE_MOST);
-	if (v.buf != NULL)
-		rc = verify_pages(&v, fd);
-	free(v.buf);
-	close(fd);
-	if (rc == -1)
-		return -1;
-	n = verify_wal(path, report, arg);
-	if (n == -1)
-		return -1;
 	/* A damaged page would be found again, at greater length. */
-	if (n + v.n == 0)
-		rc = verify_order(&v);
-	return rc == -1 ? -1 : n + v.n;
+	if (n != 0)
+		return n;
+	return verify_order(&v) == -1 ? -1 : v.n;
 }

@@ -1,58 +1,20 @@
-/* Owns catalog.db: its schema, its rows, its transactions. */
+/* Owns the rows of catalog.db, and its transactions. */
 #include "common/compat.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/crc32c.h"
-#include "common/disk.h"
 #include "common/log.h"
-#include "common/sqlvfs.h"
 #include "common/sqlx.h"
-#include "common/verify.h"
 #include "keeper/catalog.h"
-#include "keeper/settings.h"
-#include "keeper/userdb.h"
-
-/* Nobody else writes; an administrator may be looking. */
-#define BUSY_TIMEOUT_MS 5000
-
-#define NEW_FILE "catalog.new"
-
-static const char jobs_sql[] =
-    "CREATE TABLE meta ("
-    " id INTEGER PRIMARY KEY CHECK (id = 1),"
-    " version INTEGER NOT NULL,"
-    " last_incarnation INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL);"
-    "CREATE TABLE job ("
-    " incarnation INTEGER PRIMARY KEY,"
-    " job_id TEXT NOT NULL,"
-    " config TEXT NOT NULL,"
-    " create_time_ms INTEGER NOT NULL,"
-    " finished_time_ms INTEGER NOT NULL,"
-    " model_snapshot_id TEXT NOT NULL,"
-    " wanted_open INTEGER NOT NULL,"
-    " totals BLOB NOT NULL,"
-    " deleted INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX job_live ON job (job_id) WHERE deleted = 0;";
-
-/*
- * What each version adds to the one before it: an older catalogue is brought
- * up to date in place, a new one goes through all of them.
- */
-static const char *const steps[CATALOG_VERSION] = {
-	jobs_sql, userdb_schema,
-	"", /* room for checksums of pages: see convert */
-};
+#include "keeper/catalog_file.h"
+#include "keeper/catalog_schema.h"
+#include "keeper/twin.h"
 
 #define JOB_COLUMNS                                                            \
 	"incarnation, job_id, config, create_time_ms, finished_time_ms,"       \
@@ -86,17 +48,10 @@ static const char *const stmt_sql[ST_MAX] = {
 };
 
 struct catalog {
-	sqlite3 *db;
+	sqlite3 *db;	   /* owned */
+	struct twin *twin; /* owned: the copy */
 	sqlite3_stmt *st[ST_MAX];
 };
-
-static uint32_t
-meta_crc(uint64_t version, uint64_t last)
-{
-	uint64_t v[2] = { htobe64(version), htobe64(last) };
-
-	return crc32c(0, v, sizeof(v));
-}
 
 static uint32_t
 sum_u64(uint32_t crc, uint64_t v)
@@ -185,15 +140,11 @@ meta_read(struct catalog *c, uint64_t *last)
 	}
 	version = (uint64_t)sqlite3_column_int64(st, 0);
 	*last = (uint64_t)sqlite3_column_int64(st, 1);
-	ok = sqlite3_column_int64(st, 2) == meta_crc(version, *last);
+	ok = sqlite3_column_int64(st, 2) == catalog_meta_crc(version, *last);
 	sqlite3_reset(st);
-	if (ok && version == CATALOG_VERSION)
-		return 0;
 	if (ok)
-		log_warnx(CATALOG_FILE ": version %ju, this program reads %d",
-		    (uintmax_t)version, CATALOG_VERSION);
-	else
-		log_warnx(CATALOG_FILE ": meta: checksum mismatch");
+		return 0;
+	log_warnx(CATALOG_FILE ": meta: checksum mismatch");
 	errno = EBADMSG;
 	return -1;
 }
@@ -203,217 +154,28 @@ meta_write(struct catalog *c, uint64_t last)
 {
 	sqlite3_bind_int64(c->st[ST_SET_META], 1, (int64_t)last);
 	sqlite3_bind_int64(
-	    c->st[ST_SET_META], 2, meta_crc(CATALOG_VERSION, last));
+	    c->st[ST_SET_META], 2, catalog_meta_crc(CATALOG_VERSION, last));
 	return sqlx_run(c->st[ST_SET_META]);
-}
-
-/*
- * The version that the file has, 0 when it is empty. One that is not to be
- * touched counts as up to date: meta_read says what is wrong with it.
- */
-static int
-schema_version(sqlite3 *db, int64_t *version, int64_t *last)
-{
-	int64_t n, crc;
-
-	*version = *last = 0;
-	if (sqlx_number(db, "SELECT count(*) FROM sqlite_schema", &n) == -1)
-		return -1;
-	if (n == 0)
-		return 0;
-	if (sqlx_number(db, "SELECT version FROM meta", version) == -1 ||
-	    sqlx_number(db, "SELECT last_incarnation FROM meta", last) == -1 ||
-	    sqlx_number(db, "SELECT crc FROM meta", &crc) == -1)
-		return -1;
-	if (*version < 1 ||
-	    crc != meta_crc((uint64_t)*version, (uint64_t)*last))
-		*version = CATALOG_VERSION;
-	return 0;
-}
-
-/* In one transaction: a version is there as a whole or not at all. */
-static int
-schema_ensure(sqlite3 *db)
-{
-	int64_t version, last;
-	char sql[160];
-
-	if (schema_version(db, &version, &last) == -1)
-		return -1;
-	if (version >= CATALOG_VERSION)
-		return 0;
-	if (version > 0)
-		log_info(CATALOG_FILE ": brought from version %d to %d",
-		    (int)version, CATALOG_VERSION);
-	snprintf(sql, sizeof(sql),
-	    "INSERT OR REPLACE INTO meta VALUES (1, %d, %" PRId64 ", %u)",
-	    CATALOG_VERSION, last, meta_crc(CATALOG_VERSION, (uint64_t)last));
-	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1)
-		return -1;
-	for (int64_t i = version; i < CATALOG_VERSION; i++)
-		if (sqlx_exec(db, steps[i]) == -1)
-			return -1;
-	return sqlx_exec(db, sql) == -1 ? -1 : sqlx_exec(db, "COMMIT");
-}
-
-static int
-integrity_check(sqlite3 *db)
-{
-	sqlite3_stmt *st = sqlx_prepare(db, "PRAGMA integrity_check(1)");
-	const char *text = NULL;
-	int rc = -1;
-
-	if (st == NULL)
-		return -1;
-	if (sqlite3_step(st) == SQLITE_ROW)
-		text = (const char *)sqlite3_column_text(st, 0);
-	if (text != NULL && strcmp(text, "ok") == 0) {
-		rc = 0;
-	} else {
-		log_warnx(CATALOG_FILE " is damaged: %s",
-		    text == NULL ? sqlite3_errmsg(db) : text);
-		errno = EBADMSG;
-	}
-	sqlite3_finalize(st);
-	return rc;
-}
-
-static int
-db_setup(sqlite3 *db)
-{
-	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
-	if (sqlx_exec(db,
-		"PRAGMA journal_mode=WAL;"
-		"PRAGMA synchronous=FULL;"
-		"PRAGMA wal_autocheckpoint=1;" /* the file has all */
-		"PRAGMA foreign_keys=ON;"
-		"PRAGMA temp_store=MEMORY") == -1)
-		return -1;
-	if (integrity_check(db) == -1 || schema_ensure(db) == -1)
-		return -1;
-	return settings_ensure(db);
-}
-
-/*
- * A catalogue without checksums is written anew with them, under another name
- * that it gives up when it is whole. Its WAL goes before that: it must not
- * meet the new file.
- */
-static int
-convert(void)
-{
-	sqlite3 *db = NULL;
-	int rc = -1, fd;
-
-	if (unlink(NEW_FILE) == -1 && errno != ENOENT)
-		return -1;
-	if (sqlite3_open_v2(CATALOG_FILE, &db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-		sqlvfs_name_unchecked()) == SQLITE_OK &&
-	    integrity_check(db) == 0 && sqlvfs_reserve(db) == 0)
-		rc = sqlx_exec(db,
-		    "PRAGMA temp_store=MEMORY; PRAGMA journal_mode=DELETE;"
-		    "VACUUM INTO '" NEW_FILE "'");
-	else
-		sqlx_fail(db, "convert");
-	sqlite3_close(db);
-	if (rc == -1)
-		return -1;
-	fd = open(NEW_FILE, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	rc = fsync(fd) == 0 && rename(NEW_FILE, CATALOG_FILE) == 0
-	    ? disk_sync_dir(".")
-	    : -1;
-	close(fd);
-	if (rc == 0)
-		log_info(CATALOG_FILE ": written anew with checksums");
-	return rc;
-}
-
-/*
- * A new one is made under another name as well: half of it would look like
- * damage. A WAL without its database is of no use to anybody.
- */
-static int
-make_new(void)
-{
-	sqlite3 *db = NULL;
-	int rc = -1;
-
-	if ((unlink(NEW_FILE) == -1 && errno != ENOENT) ||
-	    (unlink(CATALOG_FILE "-wal") == -1 && errno != ENOENT))
-		return -1;
-	if (sqlite3_open_v2(NEW_FILE, &db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-		    SQLITE_OPEN_NOMUTEX,
-		sqlvfs_name()) != SQLITE_OK)
-		sqlx_fail(db, "open");
-	else if (sqlvfs_reserve(db) == 0 &&
-	    sqlx_exec(db, "PRAGMA temp_store=MEMORY") == 0)
-		rc = schema_ensure(db);
-	sqlite3_close(db);
-	if (rc == -1 || rename(NEW_FILE, CATALOG_FILE) == -1)
-		return -1;
-	return disk_sync_dir(".");
-}
-
-static void
-log_report(void *arg, const char *path, uint64_t offset, const char *what)
-{
-	(void)arg;
-	log_warnx("%s: damaged at byte %ju: %s", path, (uintmax_t)offset, what);
-}
-
-/*
- * What SQLite would pass over without a word: an empty file, which is a new
- * database to it, and a WAL that is wrong before its end. All pages are read
- * by integrity_check.
- */
-static int
-file_ready(void)
-{
-	int rc = sqlvfs_probe(CATALOG_FILE);
-
-	if (rc == -1)
-		return errno == ENOENT ? make_new() : -1;
-	rc = verify_wal(CATALOG_FILE, log_report, NULL) == 0 ? rc : -1;
-	if (rc == 1)
-		return convert();
-	if (rc == -1)
-		errno = EBADMSG;
-	return rc;
 }
 
 struct catalog *
 catalog_open(void)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
-	const char *vfs = sqlvfs_name();
-	uint64_t last;
 	int saved;
 
-	if (c == NULL || vfs == NULL)
-		goto fail;
-	if (file_ready() == -1) {
-		log_warn(CATALOG_FILE);
-		goto fail;
-	}
-	if (sqlite3_open_v2(CATALOG_FILE, &c->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-		vfs) != SQLITE_OK) {
-		sqlx_fail(c->db, "open");
-		goto fail;
-	}
-	if (db_setup(c->db) == -1)
+	if (c == NULL)
+		return NULL;
+	c->db = catalog_file_open();
+	if (c->db == NULL)
 		goto fail;
 	for (size_t i = 0; i < ST_MAX; i++) {
 		c->st[i] = sqlx_prepare(c->db, stmt_sql[i]);
 		if (c->st[i] == NULL)
 			goto fail;
 	}
-	if (meta_read(c, &last) == 0)
+	c->twin = twin_new(c->db);
+	if (c->twin != NULL)
 		return c;
 fail:
 	saved = errno;
@@ -429,9 +191,15 @@ catalog_close(struct catalog *c)
 		return;
 	for (size_t i = 0; i < ST_MAX; i++)
 		sqlite3_finalize(c->st[i]);
-	if (sqlite3_close(c->db) != SQLITE_OK)
-		sqlx_fail(c->db, "close");
+	twin_free(c->twin);
+	catalog_file_close(c->db);
 	free(c);
+}
+
+void
+catalog_idle(struct catalog *c)
+{
+	twin_idle(c->twin);
 }
 
 sqlite3 *
@@ -630,6 +398,7 @@ job_change(struct catalog *c, struct span job_id, uint64_t incarnation,
 		rc = sqlx_run(c->st[ST_UPDATE]);
 	}
 	sqlite3_reset(c->st[ST_FIND]);
+	twin_settle(c->twin);
 	return rc;
 }
 

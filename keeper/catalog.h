@@ -15,15 +15,18 @@ struct catalog;
 struct sqlite3;
 
 #define CATALOG_FILE "catalog.db"
-#define CATALOG_VERSION 3
 
 /*
  * Open, or make, the catalogue in the current directory; one of an earlier
- * version is brought up to this one. NULL with errno (logged; EBADMSG:
- * damaged, or of a later version).
+ * version is brought up to this one, a damaged one is made from its copy. NULL
+ * with errno (logged; EBADMSG: damaged, and so is the copy; EPROTONOSUPPORT:
+ * of a later version).
  */
 struct catalog *catalog_open(void);
 void catalog_close(struct catalog *); /* NULL is fine */
+
+/* There is time: see to the copy. */
+void catalog_idle(struct catalog *);
 
 /* For the other tables of the same file; borrowed. */
 struct sqlite3 *catalog_db(struct catalog *);

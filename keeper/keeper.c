@@ -500,6 +500,8 @@ keeper_idle(void *arg)
 	/* Unsent, it is out of memory: the next change tells as well. */
 	if (room_look(k->room) && report_room(k) == -1)
 		log_warn("the room on the disk is not reported");
+	if (!room_is_low(k->room))
+		catalog_idle(k->catalog);
 	return jobdirs_purge(k->dirs);
 }
 

@@ -461,7 +461,7 @@ Test(keeper, data_without_a_row_is_left_alone)
 	strlcpy(kept, job_path("a", inc, "/journal/1"), sizeof(kept));
 	close(open(kept, O_CREAT | O_WRONLY, 0600));
 	stop(&c);
-	cr_assert_eq(unlink("catalog.db"), 0);
+	tmpdir_remove("catalog.db");
 	start(&c);
 	expect_jobs(&c, "");
 	cr_expect(exists(kept));
@@ -526,20 +526,6 @@ Test(keeper, a_damaged_row_is_left_out)
 	    "The job cannot be created with the Id 'b'. The Id is already "
 	    "used.");
 	stop(&c);
-}
-
-Test(keeper, a_damaged_catalogue_is_refused)
-{
-	struct childproc c;
-
-	start(&c);
-	create(&c, "a");
-	stop(&c);
-	edit_catalog("UPDATE meta SET last_incarnation = 0");
-	childproc_spawn(&c, program, FROM_KPR);
-	childproc_hello(&c, state);
-	cr_expect_eq(childproc_next(&c), 0);
-	cr_expect_neq(childproc_end(&c), 0);
 }
 
 Test(keeper, requests_in_a_row_are_answered_in_order)
@@ -803,21 +789,6 @@ Test(keeper, settings_are_told_before_the_jobs)
 	stop(&c);
 }
 
-/* A catalogue that was made before there were settings. */
-Test(keeper, settings_find_their_place_in_an_old_catalogue)
-{
-	struct childproc c;
-
-	start(&c);
-	create(&c, "a");
-	stop(&c);
-	edit_catalog("DROP TABLE setting");
-	start(&c);
-	expect_jobs(&c, "a ");
-	send_setting(&c, "mode", "true");
-	stop(&c);
-}
-
 /* ---- deaths ---- */
 
 /* As childproc_spawn, but killed before its call n. */
@@ -995,9 +966,7 @@ Test(keeper, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
 
 		for (size_t i = 0; i < NELEM(left); i++)
 			tmpdir_purge(left[i]);
-		unlink("catalog.db");
-		unlink("catalog.db-wal");
-		unlink("catalog.db-shm");
+		tmpdir_remove("catalog.db");
 		a = live_until(++n);
 		expect_consistent(&a, n);
 	}

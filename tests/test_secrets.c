@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/sqlvfs.h"
 #include "keeper/catalog.h"
+#include "keeper/catalog_file.h"
 #include "tests/childproc.h"
 #include "tests/killpoint.h"
 #include "tests/tmpdir.h"
@@ -313,10 +314,11 @@ make_version_1(void)
 	start(&c);
 	stop(&c);
 	snprintf(text, sizeof(text),
-	    "DROP TABLE user; DROP TABLE api_key; UPDATE meta SET version = 1,"
-	    " last_incarnation = 41, crc = %u",
+	    "DROP TABLE user; DROP TABLE api_key; DROP TABLE change;"
+	    " UPDATE meta SET version = 1, last_incarnation = 41, crc = %u",
 	    crc32c(0, v, sizeof(v)));
 	sql(text);
+	tmpdir_remove(CATALOG_COPY);
 }
 
 static uint64_t
@@ -433,9 +435,7 @@ Test(secrets, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
 		const char *users;
 		int done;
 
-		unlink("catalog.db");
-		unlink("catalog.db-wal");
-		unlink("catalog.db-shm");
+		tmpdir_remove("catalog.db");
 		make_version_1();
 		done = live_until(++n, &whole);
 		start(&c);

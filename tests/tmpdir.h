@@ -50,6 +50,22 @@ tmpdir_purge(const char *dir)
 	rmdir(dir);
 }
 
+/* Remove the files of the current directory whose names begin so. */
+static inline void
+tmpdir_remove(const char *prefix)
+{
+	DIR *d = opendir(".");
+	struct dirent *de;
+
+	if (d == NULL)
+		abort();
+	while ((de = readdir(d)) != NULL)
+		if (strncmp(de->d_name, prefix, strlen(prefix)) == 0 &&
+		    unlink(de->d_name) == -1)
+			abort();
+	closedir(d);
+}
+
 /* Number of files in a directory. */
 static inline int
 tmpdir_count(const char *dir)

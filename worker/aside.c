@@ -32,11 +32,26 @@ aside_load(struct aside *a)
 		return 0;
 	if (errno == EBADMSG) {
 		quarantine_move(ASIDE_LIST, ASIDE_LIST, 0,
-		    "damaged: what it names may be tried again");
+		    "damaged at byte 0: what it names may be tried again");
 		return 0;
 	}
 	log_warn(ASIDE_LIST);
 	return -1;
+}
+
+int
+aside_verify(const char *path, verify_report_cb *report, void *arg)
+{
+	struct asidelist list;
+
+	if (asidelist_read(&list, path) == 0) {
+		asidelist_clear(&list);
+		return 0;
+	}
+	if (errno != EBADMSG)
+		return -1;
+	report(arg, path, 0, "it does not match its checksum");
+	return 1;
 }
 
 /* Returns 0, or -1 with errno. */

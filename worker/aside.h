@@ -15,6 +15,7 @@
 
 #include "common/asidelist.h"
 #include "common/compat.h"
+#include "common/verify.h"
 #include "worker/journal.h"
 
 struct aside {
@@ -34,6 +35,9 @@ void aside_init(struct aside *);
  */
 int aside_load(struct aside *) MUST_CHECK;
 void aside_clear(struct aside *);
+
+/* The list in a file, as those of worker/verify.h. */
+int aside_verify(const char *path, verify_report_cb *, void *arg) MUST_CHECK;
 
 /*
  * NULL: it is none of them. By number, token and receipt: where syncs are not

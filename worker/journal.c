@@ -100,9 +100,9 @@ journal_is_closed(const struct journal *j)
 }
 
 bool
-journal_is_damaged(const struct journal *j)
+journal_is_doubtful(const struct journal *j)
 {
-	return j->damaged;
+	return j->doubtful;
 }
 
 void

@@ -106,8 +106,11 @@ uint64_t journal_read_bytes(const struct journal *);
 uint64_t journal_last_seq(const struct journal *);
 /* No entry was read, or the last one is JOURNAL_CLOSE. */
 bool journal_is_closed(const struct journal *);
-/* Something could not be read: more than half an entry at the very end. */
-bool journal_is_damaged(const struct journal *);
+/*
+ * Something was damaged, missing or cut, or the last segment has no entry: what
+ * was read may not be all that was answered.
+ */
+bool journal_is_doubtful(const struct journal *);
 /* Entries up to seq are known from elsewhere: never use these numbers again. */
 void journal_skip_to(struct journal *, uint64_t seq);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,11 +44,13 @@ static void
 segment_quarantine(struct journal *j)
 {
 	const struct segment *seg = &j->segment[j->reading];
-	char path[SEGMENT_PATH_BYTES];
+	char path[SEGMENT_PATH_BYTES], why[128];
 
+	snprintf(why, sizeof(why), "damaged at byte %zu: %s", j->cursor.at,
+	    j->cursor.why);
 	quarantine_move(
-	    segment_file(path, seg), "journal", seg->first_seq, j->cursor.why);
-	j->damaged = true;
+	    segment_file(path, seg), "journal", seg->first_seq, why);
+	j->doubtful = true;
 	segment_close(j);
 	segments_drop(j, --j->reading);
 }
@@ -82,8 +85,10 @@ segment_map(struct journal *j)
 		log_warn("%s", path);
 		return -1;
 	}
-	if (seg->packed && (why = inflated_damage(j->inflated, &at)) != NULL)
+	if (seg->packed && (why = inflated_damage(j->inflated, &at)) != NULL) {
 		log_warnx("%s: damaged at byte %zu: %s", path, at, why);
+		j->doubtful = true;
+	}
 	j->map = map;
 	j->open = true;
 	return 0;
@@ -91,15 +96,21 @@ segment_map(struct journal *j)
 
 /* Say which entries should have come before this segment, but did not. */
 static void
-segment_gap(const struct journal *j)
+segment_gap(struct journal *j)
 {
-	uint64_t first = j->segment[j->reading].first_seq;
+	const struct segment *seg = &j->segment[j->reading];
 	uint64_t have = j->last_seq > j->base_seq ? j->last_seq : j->base_seq;
+	char path[SEGMENT_PATH_BYTES], before[SEGMENT_PATH_BYTES];
 
-	if (first > have + 1)
-		log_warnx("journal: entries %" PRIu64 " to %" PRIu64
-			  " are lost",
-		    have + 1, first - 1);
+	if (seg->first_seq <= have + 1)
+		return;
+	j->doubtful = true;
+	log_warnx("journal: entries %" PRIu64 " to %" PRIu64 " are lost, which "
+		  "were before byte 0 of %s",
+	    have + 1, seg->first_seq - 1, segment_file(path, seg));
+	if (j->reading > 0)
+		log_warnx("%s: it ends at byte %" PRIu64 ", before them",
+		    segment_file(before, seg - 1), (seg - 1)->bytes);
 }
 
 /*
@@ -158,11 +169,11 @@ segment_tear(struct journal *j)
 		segment_quarantine(j);
 		return;
 	}
+	j->doubtful = true;
 	segment_file(path, seg);
 	log_warnx("%s: torn at byte %zu of %zu%s: %s%s", path, j->cursor.at,
 	    j->cursor.len, seg->packed ? ", unpacked" : "", j->cursor.why,
 	    cut ? ": cut there" : "");
-	j->damaged = j->damaged || !cut;
 	if (cut && truncate(path, (off_t)j->cursor.at) == -1)
 		log_warn("%s", path);
 	else if (cut)
@@ -206,6 +217,8 @@ entry_next(struct journal *j)
 		segment_quarantine(j);
 		return 2;
 	}
+	if (rc == 0 && j->cursor.at == JOURNAL_HEAD_BYTES)
+		j->doubtful = true;
 	if (rc == 0 || j->entry.seq >= segment_limit(j, j->reading)) {
 		segment_close(j);
 		return 2;

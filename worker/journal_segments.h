@@ -40,13 +40,13 @@ struct journal {
 	size_t maplen;
 	struct inflated *inflated; /* owned: while a compressed one is read */
 	uint64_t read_bytes;	   /* of segments that were closed */
+	bool doubtful;		   /* something may be missing */
 	bool checking;		   /* entry waits for the verdict on its data */
 	struct journal_entry entry;
 	const char *entry_data;
 	struct journal_cursor cursor;
 	uint64_t last_seq;
 	bool closed;
-	bool damaged;
 
 	/* Writing. */
 	int fd;		    /* of the last segment; -1: the next starts one */

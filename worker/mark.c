@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,9 @@
 #include "worker/mark.h"
 
 #define MARK_MAGIC UINT64_C(0x414e4f4d4d41524b) /* "ANOMMARK" */
+
+/* Whoever looks may come between two stores. */
+#define READS_MAX 5
 
 /* As many are under suspicion at a time; more make the oldest go. */
 #define SUSPECTS 8
@@ -35,6 +39,7 @@ struct page {
 	uint64_t magic;
 	uint64_t seq;
 	uint64_t token;
+	uint64_t check; /* of both */
 	struct suspect suspect[SUSPECTS];
 	uint32_t next; /* to be replaced */
 	uint32_t crc;  /* of suspect and next */
@@ -48,11 +53,35 @@ struct mark {
 };
 
 static uint32_t
-sum(const struct mark *m)
+sum(const struct suspect suspect[SUSPECTS], uint32_t next)
 {
-	uint32_t crc = crc32c(0, m->suspect, sizeof(m->suspect));
+	uint32_t crc = crc32c(0, suspect, SUSPECTS * sizeof(*suspect));
 
-	return crc32c(crc, &m->next, sizeof(m->next));
+	return crc32c(crc, &next, sizeof(next));
+}
+
+/* Cheap, for it is stored with each entry; a flip in one of the two shows. */
+static uint64_t
+check_of(uint64_t seq, uint64_t token)
+{
+	return ~(seq + (token << 32 | token >> 32));
+}
+
+/* What is wrong with a page; NULL: nothing. */
+static const char *
+page_judge(const struct page *page, size_t *at)
+{
+	*at = 0;
+	if (page->magic != MARK_MAGIC)
+		return "no file of this kind";
+	*at = offsetof(struct page, seq);
+	if (page->check != check_of(page->seq, page->token))
+		return "what was in hand does not match its checksum";
+	*at = offsetof(struct page, suspect);
+	if (page->next >= SUSPECTS ||
+	    page->crc != sum(page->suspect, page->next))
+		return "the deaths do not match their checksum";
+	return NULL;
 }
 
 /*
@@ -62,35 +91,69 @@ sum(const struct mark *m)
 static int
 write_page(struct mark *m)
 {
-	struct page page = { .magic = MARK_MAGIC, .next = m->next };
+	struct page page = {
+		.magic = MARK_MAGIC, .check = check_of(0, 0), .next = m->next
+	};
 
 	memcpy(page.suspect, m->suspect, sizeof(page.suspect));
-	page.crc = sum(m);
+	page.crc = sum(m->suspect, m->next);
 	if (disk_write_at(m->fd, &page, sizeof(page), 0) == -1)
 		return -1;
 	return fdatasync(m->fd);
 }
 
-/* Returns 1: *page is set; 0: the file is new, or of no use; -1 with errno. */
+/*
+ * Returns 1: *page is set; 0: the file is new, or of no use; -1 with errno.
+ * What is damaged is forgotten: then an entry that kills has to do so again.
+ */
 static int
 read_page(struct mark *m, struct page *page)
 {
 	ssize_t n = pread(m->fd, page, sizeof(*page), 0);
+	const char *why;
+	size_t at;
 
 	if (n == -1)
 		return -1;
-	if (n != (ssize_t)sizeof(*page) || page->magic != MARK_MAGIC) {
-		if (n != 0)
-			log_warnx(MARK_FILE ": damaged, and begun anew");
+	if (n == 0)
+		return 0;
+	if (n == (ssize_t)sizeof(*page)) {
+		why = page_judge(page, &at);
+	} else {
+		at = (size_t)n;
+		why = "it ends there";
+	}
+	if (why != NULL) {
+		log_warnx(
+		    MARK_FILE ": damaged at byte %zu: %s: begun anew", at, why);
 		return 0;
 	}
 	memcpy(m->suspect, page->suspect, sizeof(m->suspect));
-	m->next = page->next % SUSPECTS;
-	if (page->crc == sum(m) && page->next < SUSPECTS)
-		return 1;
-	log_warnx(MARK_FILE ": wrong checksum: earlier deaths are forgotten");
-	memset(m->suspect, 0, sizeof(m->suspect));
-	m->next = 0;
+	m->next = page->next;
+	return 1;
+}
+
+int
+mark_verify(const char *path, verify_report_cb *report, void *arg)
+{
+	const char *why = "it ends there";
+	struct page page;
+	size_t at = 0;
+
+	for (int i = 0; why != NULL && i < READS_MAX; i++) {
+		ssize_t n = disk_read_start(path, &page, sizeof(page));
+
+		if (n == -1)
+			return -1;
+		at = (size_t)n;
+		if (n == 0)
+			why = NULL; /* one that is being made */
+		else if (n == (ssize_t)sizeof(page))
+			why = page_judge(&page, &at);
+	}
+	if (why == NULL)
+		return 0;
+	report(arg, path, at, why);
 	return 1;
 }
 
@@ -195,6 +258,7 @@ mark_take(struct mark *m, uint64_t seq, uint64_t token)
 		return;
 	m->page->seq = seq;
 	m->page->token = token;
+	m->page->check = check_of(seq, token);
 }
 
 void

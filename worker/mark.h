@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/verify.h"
 
 #define MARK_FILE "in-hand"
 #define MARK_DEATHS 2 /* of which an entry is condemned */
@@ -36,6 +37,9 @@ void mark_drop(struct mark *);
 
 /* The signal of which it was condemned; 0: it was not. seq 0: not journaled. */
 unsigned mark_condemns(const struct mark *, uint64_t seq, uint64_t token);
+/* As those of worker/verify.h; a worker may be at work. */
+int mark_verify(const char *path, verify_report_cb *, void *arg) MUST_CHECK;
+
 /* It has been dealt with. Returns 0, or -1 with errno. */
 int mark_forget(struct mark *, uint64_t seq, uint64_t token) MUST_CHECK;
 

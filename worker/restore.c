@@ -274,8 +274,8 @@ finish(struct restore *r, uint64_t *progress)
 	analysis_mute(r->analysis, false);
 	r->analysis->applied_seq = last;
 	/* Where the journal may lag behind the results, or was cut. */
-	if ((!closed || r->policy != SYNC_ALWAYS || salvage_is_marked() ||
-		journal_is_damaged(r->journal)) &&
+	if ((!closed || journal_is_doubtful(r->journal) ||
+		r->policy != SYNC_ALWAYS || salvage_is_marked()) &&
 	    ask_results(r) == -1)
 		return -1;
 	/* 0: of a salvaged one nobody knows how far it was. */

@@ -86,10 +86,10 @@ file_judge(struct snapdir_file *f, const char *job_id, char *text, size_t size)
 	size_t at;
 
 	if (f->reader == NULL)
-		return "damaged head";
+		return "damaged at byte 0: the head";
 	if (snapshot_verify(f->reader, &at) == -1) {
 		snprintf(text, size,
-		    "damaged in the part that begins at byte %zu of %zu", at,
+		    "damaged at byte %zu of %zu, where the part begins", at,
 		    f->maplen);
 		return text;
 	}
@@ -307,10 +307,18 @@ list_name(void *arg, const char *name)
 static bool
 is_retained(uint64_t seq)
 {
+	char path[SNAPFILE_PATH_BYTES];
 	struct snapmeta_file m;
 
-	if (snapmeta_read(NULL, seq, &m) == -1)
-		log_warn("what a user says of snapshot %" PRIu64, seq);
+	if (snapmeta_read(NULL, seq, &m) != -1)
+		return m.meta.retain;
+	snapfile_path(path, NULL, seq, SNAPFILE_META);
+	if (errno == EBADMSG)
+		log_warnx("%s: damaged at byte 0: the snapshot counts as one "
+			  "to be kept",
+		    path);
+	else
+		log_warn("%s", path);
 	return m.meta.retain;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "common/disk.h"
+#include "common/snapmeta.h"
 #include "worker/journal.h"
 #include "worker/segpack.h"
 #include "worker/snapshot.h"
@@ -103,4 +104,24 @@ verify_snapshot(const char *path, verify_report_cb *report, void *arg)
 	if (map != NULL)
 		munmap(map, len);
 	return why == NULL ? 0 : 1;
+}
+
+int
+verify_meta(const char *path, verify_report_cb *report, void *arg)
+{
+	struct snapmeta m;
+	size_t len;
+	void *map;
+	int rc;
+
+	if (disk_map(path, &map, &len) == -1)
+		return -1;
+	rc = snapmeta_get(map, len, &m);
+	if (rc == -1)
+		report(arg, path, 0,
+		    errno == ENOTSUP ? "format of another version"
+				     : "it does not match its checksum");
+	if (map != NULL)
+		munmap(map, len);
+	return rc == -1 ? 1 : 0;
 }

@@ -577,15 +577,36 @@ def test_large_post_takes_little_memory_of_the_supervisor():
 
 # ---- full and broken disks
 
-def test_broken_catalogue_is_refused_at_start():
+def test_broken_catalogue_is_taken_from_its_copy_while_that_is_whole():
     with Daemon() as d:
+        def ruin(name):
+            with open(os.path.join(d.state_dir, name), "r+b") as f:
+                f.write(b"\xff" * 4096)
+
         d.put_job("j", job())
-        d.stop()
-        with open(os.path.join(d.state_dir, "catalog.db"), "r+b") as f:
-            f.write(b"\xff" * 4096)
+        d.kill()
+        ruin("catalog.db")
+        d.start()
+        assert d.get("/_ml/anomaly_detectors").json["count"] == 1
+        log = d.log()
+        assert "catalog.db: damaged at byte 0: not the head of" in log, log
+        assert "catalog.db: made from catalog.db.copy" in log, log
+        with open(os.path.join(d.state_dir, "catalog.db.damaged"), "rb") as f:
+            assert f.read(16) == b"\xff" * 16, "it is kept"
+        d.kill()
+        ruin("catalog.db.copy")
+        d.restart()
+        assert "catalog.db.copy: damaged at byte 0" in d.log()
+        d.kill()
+        ruin("catalog.db")
+        d.restart()
+        assert d.get("/_ml/anomaly_detectors").json["count"] == 1
+        d.kill()
+        ruin("catalog.db")
+        ruin("catalog.db.copy")
         status, log = end_of_start(d)
         assert status == 1, (status, log)
-        assert "catalog.db: damaged at byte 0: not the head of" in log, log
+        assert "there is no whole catalog.db.copy" in log, log
 
 
 def test_job_without_its_directory_says_so_in_one_line():
