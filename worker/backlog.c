@@ -467,8 +467,12 @@ task_expire(
 {
 	struct msg_expired m;
 	struct apierr e;
-	int rc = expiry_step(t->expiry, deadline_us, progress, &m);
+	int rc;
 
+	/* It has transactions of its own. */
+	if (results_settle(b->analysis->results) == -1)
+		return -1;
+	rc = expiry_step(t->expiry, deadline_us, progress, &m);
 	if (rc == 1)
 		return 1;
 	if (rc == -1) {
@@ -535,5 +539,8 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 		    (b->run == NULL && snapper_wants_gap(b->snapper)))
 			break;
 	}
-	return rc == -1 ? -1 : 0;
+	if (rc == -1)
+		return -1;
+	/* Before the answers leave; in the midst of an entry they can wait. */
+	return b->run == NULL ? results_settle(b->analysis->results) : 0;
 }
