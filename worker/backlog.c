@@ -258,6 +258,23 @@ backlog_windows(const struct backlog *b)
 	return n;
 }
 
+/*
+ * What the next snapshot could not make room for is taken in any case, when
+ * nothing is before it: an upload that is larger than the quota's half.
+ */
+static bool
+has_room(const struct backlog *b, const struct task *t, uint64_t len)
+{
+	return snapper_has_room(b->snapper, len) ||
+	    (t == TAILQ_FIRST(&b->tasks) && !snapper_has_news(b->snapper));
+}
+
+bool
+backlog_has_room(const struct backlog *b)
+{
+	return has_room(b, NULL, 0);
+}
+
 static int
 task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
@@ -320,6 +337,15 @@ task_needs_journal(const struct task *t)
 		return t->entry.advance_time_s != TIME_UNSET ||
 		    t->entry.skip_time_s != TIME_UNSET;
 	return t->entry.type == JOURNAL_UPLOAD;
+}
+
+static int
+task_fail_quota(struct backlog *b, struct task *t)
+{
+	struct apierr e;
+
+	arrival_over_quota(&e);
+	return task_fail(b, t, &e);
 }
 
 static int
@@ -403,6 +429,11 @@ commit_tasks(struct backlog *b)
 			continue;
 		if (!task_needs_journal(t)) {
 			t->stage = TASK_KEPT;
+			continue;
+		}
+		if (t->arrival != NULL && !has_room(b, t, t->entry.data_len)) {
+			if (task_fail_quota(b, t) == -1)
+				return -1;
 			continue;
 		}
 		bytes += t->entry.data_len;
