@@ -2,13 +2,14 @@
  * Posts small bodies over connections that are kept, one job for each, the
  * next one when the answer is there.
  *
- * usage: post_load port connections requests [run]
+ * usage: post_load [-j jobs] port connections requests [run]
  *
  * With run, a word that is new each time, every request has an
  * Idempotency-Key of its own.
  *
- * Connection i posts to the job load-i, whose time field is "time". Prints
- * requests a second and how long answers took. small_posts.py runs it.
+ * Connection i posts to the job load-i, or with -j to load-(i modulo jobs),
+ * whose time field is "time". Prints requests a second and how long answers
+ * took. small_posts.py and durability.py run it.
  */
 #include "common/compat.h"
 
@@ -39,7 +40,7 @@ struct client {
 static struct pollfd pfd[CONNECTIONS_MAX];
 static struct client client[CONNECTIONS_MAX];
 static int64_t *took_us;
-static unsigned started, ended, wanted;
+static unsigned started, ended, wanted, jobs = CONNECTIONS_MAX;
 static const char *run; /* NULL: no keys */
 
 static void
@@ -84,7 +85,7 @@ post(unsigned i)
 	    "POST /_ml/anomaly_detectors/load-%u/_data HTTP/1.1\r\n"
 	    "Host: localhost\r\nContent-Type: application/x-ndjson\r\n"
 	    "%sContent-Length: %zu\r\n\r\n%s",
-	    i, key, len, body);
+	    i % jobs, key, len, body);
 	c->n++;
 	c->have = 0;
 	c->sent_us = clock_mono_us();
@@ -139,12 +140,20 @@ compare(const void *a, const void *b)
 int
 main(int argc, char **argv)
 {
-	unsigned n = argc == 4 || argc == 5 ? (unsigned)atoi(argv[2]) : 0;
 	int64_t start, us;
+	unsigned n;
 
-	if (n == 0 || n > CONNECTIONS_MAX || atoi(argv[3]) < (int)n) {
+	if (argc > 2 && strcmp(argv[1], "-j") == 0) {
+		jobs = (unsigned)atoi(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
+	n = argc == 4 || argc == 5 ? (unsigned)atoi(argv[2]) : 0;
+	if (jobs == 0 || n == 0 || n > CONNECTIONS_MAX ||
+	    atoi(argv[3]) < (int)n) {
 		fprintf(stderr,
-		    "usage: post_load port connections requests [run]\n");
+		    "usage: post_load [-j jobs] port connections "
+		    "requests [run]\n");
 		return 2;
 	}
 	wanted = (unsigned)atoi(argv[3]);

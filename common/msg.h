@@ -56,7 +56,9 @@
 	F(S, U8, crash, 0, 255)                                                \
 	/* Keeper: see DISK; 0 for the others. */                              \
 	F(S, U64, min_free_bytes, 0, INFINITY)                                 \
-	F(S, U64, reserve_bytes, 0, INFINITY)
+	F(S, U64, reserve_bytes, 0, INFINITY)                                  \
+	/* Worker: of its journal, see worker/snapper.h; 0: no limit. */       \
+	F(S, U64, journal_quota_bytes, 0, INFINITY)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };

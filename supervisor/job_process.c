@@ -551,6 +551,7 @@ send_hello(struct job *job)
 		.max_expanded_bytes = conf->max_body_bytes,
 		.sync_policy = (uint8_t)conf->journal_sync,
 		.epoch = job->srv->epoch,
+		.journal_quota_bytes = conf->journal_quota_bytes,
 		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash) };
 	char path[MSG_PATH_MAX];
 

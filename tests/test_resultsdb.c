@@ -353,6 +353,65 @@ Test(resultsdb, the_number_is_committed_with_the_results)
 	cr_expect_eq(number("SELECT applied_seq FROM meta"), 43);
 }
 
+static void
+put_answer(struct writer *w, uint64_t seq)
+{
+	struct kept_answer a = { .seq = seq,
+		.retry = { seq, 1, 2, 3 },
+		.receipt_ms = T0,
+		.body = text("counts") };
+
+	cr_assert_eq(results_put_answer(w->results, &a), 0);
+	cr_assert_eq(results_end_entry(w->results, seq), 0);
+}
+
+/*
+ * They wait for one another, and are found all the same; whoever dies before
+ * that leaves neither them nor the number, so that replay does them again.
+ */
+Test(resultsdb, answers_alone_share_a_commit)
+{
+	struct retry first = { 1, 1, 2, 3 };
+	struct kept_answer a;
+	struct writer w;
+
+	writer_open(&w);
+	put_answer(&w, 1);
+	put_answer(&w, 2);
+	cr_assert_eq(results_end_entry(w.results, 3), 0);
+	cr_expect_eq(results_find_answer(w.results, &first, T0, &a), 1);
+	cr_expect_eq(number("SELECT count(*) FROM answer"), 0);
+	writer_close(&w);
+	cr_expect_eq(number("SELECT count(*) FROM answer"), 0);
+	cr_expect_eq(number("SELECT applied_seq FROM meta"), 0);
+
+	writer_open(&w);
+	put_answer(&w, 1);
+	put_answer(&w, 2);
+	cr_assert_eq(results_end_entry(w.results, 3), 0);
+	cr_assert_eq(results_settle(w.results), 0);
+	cr_expect_eq(number("SELECT count(*) FROM answer"), 2);
+	cr_expect_eq(number("SELECT applied_seq FROM meta"), 3);
+	writer_close(&w);
+}
+
+Test(resultsdb, answers_go_with_the_results_of_the_next_entry)
+{
+	struct writer w;
+
+	writer_open(&w);
+	put_answer(&w, 1);
+	write_bucket(&w, T0, 1, false);
+	cr_assert_eq(results_end_entry(w.results, 2), 0);
+	cr_expect_eq(number("SELECT count(*) FROM answer"), 1);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 1);
+	cr_expect_eq(number("SELECT applied_seq FROM meta"), 2);
+	put_answer(&w, 3);
+	cr_assert_eq(results_settle(w.results), 0);
+	cr_expect_eq(number("SELECT applied_seq FROM meta"), 3);
+	writer_close(&w);
+}
+
 Test(resultsdb, a_muted_sink_writes_nothing)
 {
 	struct writer w;

@@ -175,6 +175,65 @@ Test(snapper, request_makes_one_due_at_once)
 	cr_expect_not(snapper_is_due(job.s), "it has been served");
 }
 
+/* An entry of so many bytes of data, processed. */
+static void
+entry(size_t len)
+{
+	static const char data[4096];
+	struct journal_entry e;
+
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = len;
+	journal_append(job.j, &e, data);
+	cr_assert_eq(journal_commit(job.j), 0);
+	news(e.seq);
+}
+
+Test(snapper, quota_makes_one_due_before_it_is_reached)
+{
+	snapper_set_quota(job.s, 8000);
+	entry(1000);
+	cr_expect_not(snapper_is_due(job.s));
+	entry(1000);
+	cr_expect(snapper_is_due(job.s), "a quarter has come");
+	cr_expect_eq(snapper_timer_ms(job.s), 0);
+	cr_expect(snapper_has_room(job.s, 1000));
+	entry(1000);
+	cr_expect_not(snapper_has_room(job.s, 1000), "no more than half");
+	cr_assert_eq(take(), 1);
+	cr_expect(snapper_has_room(job.s, 1000));
+	cr_expect_not(snapper_is_due(job.s));
+	cr_expect_eq(snapper_timer_ms(job.s), -1);
+}
+
+/* Else nothing would ever make room for what is larger than the rest. */
+Test(snapper, want_of_room_makes_one_due)
+{
+	snapper_set_quota(job.s, 8000);
+	entry(1000);
+	cr_expect_not(snapper_is_due(job.s));
+	cr_expect_not(snapper_has_room(job.s, 3500));
+	cr_expect(snapper_is_due(job.s));
+	cr_expect_eq(snapper_timer_ms(job.s), 0);
+	mode = FAIL_FULL;
+	cr_assert_eq(take(), 0);
+	cr_expect_not(snapper_is_due(job.s), "not at once again");
+	cr_expect_not(snapper_has_room(job.s, 3500));
+	cr_expect_gt(snapper_timer_ms(job.s), 1000);
+	now_us += RETRIED_US;
+	mode = FILL;
+	cr_assert(snapper_is_due(job.s));
+	cr_assert_eq(take(), 1);
+	cr_expect(snapper_has_room(job.s, 3500));
+}
+
+Test(snapper, without_a_quota_there_is_room)
+{
+	entry(4096);
+	cr_expect(snapper_has_room(job.s, UINT64_MAX));
+	cr_expect_not(snapper_is_due(job.s));
+}
+
 static void
 fails_and_is_tried_again(void)
 {

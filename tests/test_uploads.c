@@ -45,7 +45,7 @@ begin(uint32_t request, enum upload_encoding encoding, unsigned sealed)
 		.reset_start_s = TIME_UNSET,
 		.reset_end_s = TIME_UNSET };
 
-	cr_assert_eq(uploads_begin(&uploads, request, &m, sealed), 0);
+	cr_assert_eq(uploads_begin(&uploads, request, &m, sealed, true), 0);
 }
 
 Test(uploads, windows_of_sealed_uploads_count_as_well)
@@ -97,4 +97,18 @@ Test(uploads, frames_of_a_failed_upload_are_ignored)
 	cr_expect_null(a);
 	cr_expect_eq(uploads_data(&uploads, 2, (const uint8_t *)"6", 1), -1);
 	cr_expect_eq(errno, EBADMSG);
+}
+
+/* Its frames that are on their way already are not the supervisor's fault. */
+Test(uploads, nothing_is_kept_of_one_that_the_journal_has_no_room_for)
+{
+	struct msg_upload_begin m = { .reset_start_s = TIME_UNSET,
+		.reset_end_s = TIME_UNSET };
+
+	cr_assert_eq(uploads_begin(&uploads, 1, &m, 0, false), 0);
+	cr_expect_gt(peer_queued(peer), 0);
+	cr_expect_eq(uploads.n, 0);
+	cr_expect_eq(uploads_data(&uploads, 1, (const uint8_t *)"x", 1), 0);
+	begin(2, ENCODING_IDENTITY, 0);
+	cr_expect_eq(uploads.n, 1);
 }

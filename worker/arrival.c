@@ -14,6 +14,7 @@
 
 #define DECODE_BYTES (64 * 1024) /* decoded at once: well below a slice */
 #define RETRY_AFTER_S 10	 /* time for somebody to make room */
+#define QUOTA_RETRY_AFTER_S 2	 /* a snapshot takes about as long */
 
 int
 arrival_not_kept(struct apierr *e, int error)
@@ -22,6 +23,18 @@ arrival_not_kept(struct apierr *e, int error)
 	    "the request cannot be stored: %s; nothing of it was kept",
 	    strerror(error));
 	e->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
+int
+arrival_over_quota(struct apierr *e)
+{
+	apierr_set(e, 503, E_EXCEPTION,
+	    "the journal of this job has grown to its journal_quota, and waits "
+	    "for a snapshot of the models to make room (if none can be "
+	    "written, the log of the daemon says why); nothing of the request "
+	    "was kept");
+	e->retry_after_s = QUOTA_RETRY_AFTER_S;
 	return -1;
 }
 

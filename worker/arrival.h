@@ -76,6 +76,8 @@ int arrival_seal(struct arrival *, const struct msg_upload_seal *) MUST_CHECK;
  */
 int arrival_finish(struct arrival *, struct apierr *e) MUST_CHECK;
 
+/* Set *e: the journal has no room for the request yet. Returns -1. */
+int arrival_over_quota(struct apierr *);
 /* Set *e: the disk did not take the request, for this errno. Returns -1. */
 int arrival_not_kept(struct apierr *e, int error);
 

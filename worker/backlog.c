@@ -289,6 +289,23 @@ backlog_windows(const struct backlog *b)
 	return n;
 }
 
+/*
+ * What the next snapshot could not make room for is taken in any case, when
+ * nothing is before it: an upload that is larger than the quota's half.
+ */
+static bool
+has_room(const struct backlog *b, const struct task *t, uint64_t len)
+{
+	return snapper_has_room(b->snapper, len) ||
+	    (t == TAILQ_FIRST(&b->tasks) && !snapper_has_news(b->snapper));
+}
+
+bool
+backlog_has_room(const struct backlog *b)
+{
+	return has_room(b, NULL, 0);
+}
+
 static int
 task_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
@@ -351,6 +368,15 @@ task_needs_journal(const struct task *t)
 		return t->entry.advance_time_s != TIME_UNSET ||
 		    t->entry.skip_time_s != TIME_UNSET;
 	return t->entry.type == JOURNAL_UPLOAD;
+}
+
+static int
+task_fail_quota(struct backlog *b, struct task *t)
+{
+	struct apierr e;
+
+	arrival_over_quota(&e);
+	return task_fail(b, t, &e);
 }
 
 static int
@@ -439,6 +465,11 @@ commit_tasks(struct backlog *b)
 			t->stage = TASK_KEPT;
 			continue;
 		}
+		if (t->arrival != NULL && !has_room(b, t, t->entry.data_len)) {
+			if (task_fail_quota(b, t) == -1)
+				return -1;
+			continue;
+		}
 		bytes += t->entry.data_len;
 		if (t->arrival != NULL && spool_is_file(t->arrival->spool)) {
 			if (commit_queued(b) == -1 || task_adopt(b, t) == -1)
@@ -503,6 +534,9 @@ task_expire(
 	struct apierr e;
 	int rc;
 
+	/* It has transactions of its own. */
+	if (results_settle(b->analysis->results) == -1)
+		return -1;
 	mark_take(b->analysis->mark, 0, t->entry.token);
 	rc = expiry_step(t->expiry, deadline_us, progress, &m);
 	mark_drop(b->analysis->mark);
@@ -587,5 +621,8 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 		    (backlog_is_between(b) && snapper_wants_gap(b->snapper)))
 			break;
 	}
-	return rc == -1 ? -1 : 0;
+	if (rc == -1)
+		return -1;
+	/* Before the answers leave; in the midst of an entry they can wait. */
+	return b->run == NULL ? results_settle(b->analysis->results) : 0;
 }

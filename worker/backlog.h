@@ -52,6 +52,8 @@ bool backlog_is_waiting(const struct backlog *);
 bool backlog_is_closed(const struct backlog *);
 /* Bytes of sealed uploads that wait to be decoded. */
 size_t backlog_pending(const struct backlog *);
+/* The journal's quota leaves room for an upload. */
+bool backlog_has_room(const struct backlog *);
 /* Sealed uploads that may still hold a window of zstd. */
 unsigned backlog_windows(const struct backlog *);
 

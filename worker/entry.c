@@ -220,7 +220,7 @@ entry_commit(const struct entry_run *run)
 		return 0;
 	if (keep_answer(run) == -1)
 		return -1;
-	return results_commit(a->results, a->applied_seq, false);
+	return results_end_entry(a->results, a->applied_seq);
 }
 
 int

@@ -35,9 +35,10 @@ void entry_begin(struct entry_run *, struct analysis *,
 
 /*
  * Work until the monotonic clock reaches deadline_us. Returns 1: more is left;
- * 0: processed, and its results are committed; run->failed tells the fate of
- * the upload; -1 with errno: results could not be kept or memory is out. The
- * analysis is then of no use; replay will repeat the entry.
+ * 0: processed, and its results are committed (an answer alone by
+ * results_settle); run->failed tells the fate of the upload; -1 with errno:
+ * results could not be kept or memory is out. The analysis is then of no use;
+ * replay will repeat the entry.
  */
 int entry_step(
     struct entry_run *, int64_t deadline_us, uint64_t *progress) MUST_CHECK;

@@ -72,8 +72,8 @@ on_upload_begin(struct session *s, const struct peer_frame *f)
 
 	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
 		return -1;
-	return uploads_begin(
-	    &s->uploads, f->request, &m, backlog_windows(s->backlog));
+	return uploads_begin(&s->uploads, f->request, &m,
+	    backlog_windows(s->backlog), backlog_has_room(s->backlog));
 }
 
 static int

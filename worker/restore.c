@@ -271,6 +271,8 @@ finish(struct restore *r, uint64_t *progress)
 	uint64_t last = journal_last_seq(r->journal);
 	bool closed = journal_is_closed(r->journal);
 
+	if (results_settle(r->analysis->results) == -1)
+		return -1;
 	analysis_mute(r->analysis, false);
 	r->analysis->applied_seq = last;
 	/* Where the journal may lag behind the results, or was cut. */

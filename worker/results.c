@@ -60,6 +60,7 @@ struct results {
 	int64_t owed_ms;  /* from this time on */
 	bool inherited;	  /* commits of an earlier process may lack a sync */
 	bool under_way;	  /* a transaction is open */
+	bool has_rows;	  /* there are results in it, not only answers */
 	bool was_open;	  /* before it was borrowed */
 	int error;	  /* errno that spoilt what is under way; 0: none */
 	uint64_t seq;	  /* last one handed to results_commit */
@@ -238,6 +239,7 @@ transaction_begin(struct results *r)
 	if (file_open(r, true) == -1 || sqlx_run(r->st[ST_BEGIN]) == -1)
 		return spoil(r);
 	r->under_way = true;
+	r->has_rows = r->drop_owed;
 	r->now = TIME_UNSET;
 	return r->drop_owed ? interim_delete(r, r->owed_ms) : 0;
 }
@@ -251,6 +253,7 @@ bucket_enter(struct results *r, int64_t timestamp_ms)
 {
 	if (transaction_begin(r) == -1)
 		return -1;
+	r->has_rows = true;
 	if (r->now == timestamp_ms)
 		return 0;
 	r->now = timestamp_ms;
@@ -338,6 +341,7 @@ sink_drop_interim(void *arg, int64_t from_ms)
 		return errno == ENOENT ? 0 : spoil(r);
 	if (transaction_begin(r) == -1)
 		return -1;
+	r->has_rows = true;
 	return interim_delete(r, from_ms);
 }
 
@@ -503,6 +507,27 @@ results_commit(struct results *r, uint64_t seq, bool durable)
 fail:
 	spoil(r);
 	return commit_fail(r);
+}
+
+static bool
+has_only_answers(const struct results *r)
+{
+	return r->error == 0 && r->under_way && !r->has_rows;
+}
+
+int
+results_end_entry(struct results *r, uint64_t seq)
+{
+	if (r->muted || !has_only_answers(r))
+		return results_commit(r, seq, false);
+	r->seq = seq;
+	return 0;
+}
+
+int
+results_settle(struct results *r)
+{
+	return has_only_answers(r) ? results_commit(r, r->seq, false) : 0;
 }
 
 struct sqlite3 *

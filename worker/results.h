@@ -63,6 +63,16 @@ int results_forget_answers(
 int results_commit(struct results *, uint64_t seq, bool durable) MUST_CHECK;
 
 /*
+ * An entry has ended. As results_commit, but that answers alone wait for the
+ * entries behind it, for a transaction costs several times what they do:
+ * nobody but this writer looks at them, and replay makes them again from the
+ * journal. results_settle commits them; to be called between two entries,
+ * when no more are at hand. Both return as results_commit.
+ */
+int results_end_entry(struct results *, uint64_t seq) MUST_CHECK;
+int results_settle(struct results *) MUST_CHECK;
+
+/*
  * The database itself, between two commits, for one who removes rows from it
  * and finishes his own transactions. NULL with errno (ENOENT: no results yet;
  * EBUSY: something is under way). results_return gives it back: undoes what was

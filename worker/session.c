@@ -170,6 +170,7 @@ session_hello(struct session *s, const struct msg_hello *m)
 	s->awaiting.epoch = m->epoch;
 	s->crash = m->crash;
 	s->policy = (enum sync_policy)m->sync_policy;
+	s->journal_quota = m->journal_quota_bytes;
 	s->uploads.max_bytes = m->max_expanded_bytes;
 	s->uploads.flush = s->policy == SYNC_ALWAYS;
 	return session_enter_directory(s);
@@ -301,6 +302,7 @@ session_ready(struct session *s)
 	s->snapper = snapper_new(s->analysis, s->journal, s->job_id, s->lockfd);
 	if (s->snapper == NULL)
 		return -1;
+	snapper_set_quota(s->snapper, s->journal_quota);
 	persist_init(&s->persist, s->peer, s->snapper);
 	s->backlog = backlog_new(
 	    s->peer, s->analysis, s->journal, s->snapper, s->awaiting.epoch);

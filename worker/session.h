@@ -46,6 +46,7 @@ struct session {
 	char *job_id;
 	char *path;
 	enum sync_policy policy;
+	uint64_t journal_quota; /* bytes */
 	int lockfd;
 	int64_t lock_deadline_us;
 	char *config; /* text, until it is parsed */

@@ -47,6 +47,7 @@ struct snapper {
 	int64_t next_us;       /* when the next one is due by time, monotonic */
 	int64_t not_before_us; /* after a failure */
 	uint64_t bytes_at;     /* of the journal, at the last one */
+	uint64_t quota;	       /* bytes of the journal; 0: no limit */
 
 	pid_t child;		   /* 0: none */
 	int64_t look_us;	   /* at it, next */
@@ -54,8 +55,9 @@ struct snapper {
 	char description[SNAPHEAD_DESCRIPTION_MAX + 1];
 	struct model_size size;
 	uint64_t child_bytes_at;
-	bool asked;  /* one is wanted now */
-	bool known;  /* id is */
+	bool asked;   /* one is wanted now */
+	bool pressed; /* something waits for room in the journal */
+	bool known;   /* id is */
 	char id[SNAPHEAD_ID_BYTES]; /* of the newest, or what was reverted to */
 };
 
@@ -128,6 +130,43 @@ snapper_is_running(const struct snapper *s)
 	return s->child != 0;
 }
 
+/* Bytes of the journal that no snapshot has. */
+static uint64_t
+unsaved_bytes(const struct snapper *s)
+{
+	return journal_bytes(s->journal) - s->bytes_at;
+}
+
+void
+snapper_set_quota(struct snapper *s, uint64_t bytes)
+{
+	s->quota = bytes;
+}
+
+bool
+snapper_has_room(struct snapper *s, uint64_t len)
+{
+	uint64_t half = s->quota / 2, unsaved = unsaved_bytes(s);
+
+	if (s->quota == 0 || (unsaved <= half && len <= half - unsaved))
+		return true;
+	s->pressed = true;
+	return false;
+}
+
+static bool
+is_due_by_size(const struct snapper *s)
+{
+	uint64_t most = JOURNAL_BYTES;
+
+	if (s->pressed)
+		return true;
+	if (s->quota != 0 && s->quota / 4 < most)
+		most = s->quota / 4;
+	return unsaved_bytes(s) >= most ||
+	    journal_segments(s->journal) >= JOURNAL_SEGMENTS;
+}
+
 bool
 snapper_is_due(const struct snapper *s)
 {
@@ -140,9 +179,7 @@ snapper_is_due(const struct snapper *s)
 	now_us = clock_mono_us();
 	if (now_us < s->not_before_us)
 		return false;
-	return now_us >= s->next_us ||
-	    journal_bytes(s->journal) - s->bytes_at >= JOURNAL_BYTES ||
-	    journal_segments(s->journal) >= JOURNAL_SEGMENTS;
+	return now_us >= s->next_us || is_due_by_size(s);
 }
 
 bool
@@ -189,7 +226,9 @@ snapper_timer_ms(const struct snapper *s)
 		return -1;
 	if (s->asked)
 		return 0;
-	at_us = s->next_us > s->not_before_us ? s->next_us : s->not_before_us;
+	at_us = is_due_by_size(s) ? 0 : s->next_us;
+	if (at_us < s->not_before_us)
+		at_us = s->not_before_us;
 	left_us = at_us - clock_mono_us();
 	if (left_us <= 0)
 		return 0;
@@ -319,6 +358,7 @@ finish(struct snapper *s)
 		give_up(s);
 		return 0;
 	}
+	s->pressed = false;
 	s->not_before_us = 0;
 	a->snapshot_seq = s->head.applied_seq;
 	a->snapshot_ms = s->head.created_ms;

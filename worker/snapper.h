@@ -35,6 +35,19 @@ void snapper_free(struct snapper *);
  */
 bool snapper_is_due(const struct snapper *);
 
+/*
+ * A bound to the journal, in bytes before compression; 0, as at first: none.
+ * The journal keeps what has come since the second-newest snapshot. So one is
+ * due after each quarter, and there is room until half has come since the
+ * newest: when there is none, something is new, and the snapshot that this
+ * makes possible frees what is older than the one before.
+ *
+ * snapper_has_room: an entry with len bytes of data still fits. If it does not
+ * a snapshot is due at once.
+ */
+void snapper_set_quota(struct snapper *, uint64_t bytes);
+bool snapper_has_room(struct snapper *, uint64_t len);
+
 /* Something was processed since the last one. */
 bool snapper_has_news(const struct snapper *);
 

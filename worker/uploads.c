@@ -95,10 +95,11 @@ refuse(struct uploads *u, uint32_t request)
 
 int
 uploads_begin(struct uploads *u, uint32_t request,
-    const struct msg_upload_begin *m, unsigned sealed_windows)
+    const struct msg_upload_begin *m, unsigned sealed_windows, bool has_room)
 {
 	bool windowed = m->encoding == ENCODING_ZSTD;
 	struct arrival *a;
+	struct apierr e;
 
 	if (request == 0 || find(u, request) != NULL) {
 		errno = EBADMSG;
@@ -106,6 +107,10 @@ uploads_begin(struct uploads *u, uint32_t request,
 	}
 	if (!is_late(u, request))
 		u->begun = request;
+	if (!has_room) {
+		arrival_over_quota(&e);
+		return peer_fail(u->peer, request, &e);
+	}
 	if (u->n >= LOOP_ARRIVALS_MAX ||
 	    (windowed && u->nwindowed + sealed_windows >= LOOP_WINDOWS_MAX))
 		return refuse(u, request);

@@ -35,9 +35,11 @@ void uploads_free(struct uploads *);
  * not the bytes that were sealed.
  *
  * sealed_windows  of sealed uploads, which count as well: LOOP_WINDOWS_MAX
+ * has_room        backlog_has_room: else its body need not come at all
  */
 int uploads_begin(struct uploads *, uint32_t request,
-    const struct msg_upload_begin *, unsigned sealed_windows) MUST_CHECK;
+    const struct msg_upload_begin *, unsigned sealed_windows,
+    bool has_room) MUST_CHECK;
 int uploads_data(
     struct uploads *, uint32_t request, const uint8_t *, size_t) MUST_CHECK;
 /* *a: sealed, the caller's now; NULL when it had failed before. */

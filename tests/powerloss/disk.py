@@ -37,6 +37,7 @@ def read_notes(path):
         assert complete == 1, "a note was not finished at %d" % at
         line, _, body = data[at + 8:at + size].partition(b"\n")
         what, _, rest = line.decode().partition(" ")
+        assert what != "hole", "a call is not recorded: " + rest
         notes.append((what, rest, body))
         at += (size + 7) & ~7
     return notes

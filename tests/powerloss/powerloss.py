@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loss of power, at any moment, over and over.
 
-    tests/powerloss/powerloss.py [--long] [--cuts N] [--seed N]
+    tests/powerloss/powerloss.py [--long | --planted] [--cuts N] [--seed N]
 
 One run of the daemon is recorded (recorder.c): what its processes write, and
 in the same stream what the clients have been told. Then the power is lost at
@@ -9,6 +9,10 @@ many points of that stream, the disk gets what it may have then (disk.py), and
 the daemon is started on it. What had been acknowledged must be there: jobs
 created, deleted, open or closed; uploads, each in whole; and the results must
 be, to the last bit, those of the same entries on an undisturbed job.
+
+With --planted it is this program that is tested: in each run one kind of
+sync is left out (recorder.c), and has to be found missing; so has a call that
+the recorder does not know.
 
 The last line is "N passed, N failed".
 """
@@ -18,6 +22,7 @@ import ctypes
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +43,8 @@ START = 1455000000
 RING_BYTES = 1 << 30
 CHILDREN = ("anomd-worker", "anomd-keeper", "anomd-query")
 SIZES = (1, 3, 40, 700, 9000)   # records; the last goes by way of the spool
+# Syncs of a job's segments, of their names, of large uploads, and of all jobs.
+PLANTED = ("/journal/", "/journal$", "/spool/", "/catalog.db")
 JOBS = {
     "plain": job(span="5m"),
     "parts": job(span="5m", function="sum", partition_field_name="p"),
@@ -48,13 +55,14 @@ JOBS = {
 class Recorder:
     """The library, its file, and programs that run under it."""
 
-    def __init__(self, temp):
+    def __init__(self, temp, drop=""):
         self.library = os.path.join(temp, "recorder.so")
         self.ring = os.path.join(temp, "ring")
         self.bin = os.path.join(temp, "bin")
         subprocess.run([os.environ.get("CC", "cc"), "-std=c11",
             "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", self.library,
-            os.path.join(HERE, "recorder.c"), "-ldl"], check=True)
+            os.path.join(HERE, "recorder.c"),
+            os.path.join(HERE, "refused.c"), "-ldl"], check=True)
         with open(self.ring, "wb") as f:
             f.truncate(RING_BYTES)
         os.mkdir(self.bin)
@@ -62,9 +70,9 @@ class Recorder:
         for name in CHILDREN:
             path = os.path.join(self.bin, name)
             with open(path, "w") as f:
-                f.write("#!/bin/sh\nANOMD_RECORD='%s' LD_PRELOAD='%s' "
-                    "exec '%s/%s' \"$@\"\n" % (self.ring, self.library,
-                    BUILD, name))
+                f.write("#!/bin/sh\nANOMD_RECORD='%s' ANOMD_DROP_SYNC='%s' "
+                    "LD_PRELOAD='%s' exec '%s/%s' \"$@\"\n" % (self.ring,
+                    drop, self.library, BUILD, name))
             os.chmod(path, 0o755)
         os.environ["ANOMD_RECORD"] = self.ring
         self.here = ctypes.CDLL(self.library)
@@ -264,23 +272,14 @@ def record(recorder, seed, steps, top):
     return workload, {n: h.entries for n, h in histories.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--cuts", type=int)
-    parser.add_argument("--at", type=int, help="this cut only")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--seed", type=int)
-    args = parser.parse_args()
-    seed = args.seed if args.seed is not None else random.randrange(1 << 31)
-    cuts = args.cuts or (600 if args.long else 100)
-    begin = time.monotonic()
+def lose_power(seed, steps, cuts, at=None, drop=""):
+    """One run, and its cuts; yields what is wrong at each, a list."""
     temp = tempfile.mkdtemp(prefix="anomd-power-")
-    failed, calm = 0, Calm()
+    calm = Calm()
     try:
         top = os.path.join(temp, "state")
-        recorder = Recorder(temp)
-        workload, histories = record(recorder, seed, args.steps, top)
+        recorder = Recorder(temp, drop)
+        workload, histories = record(recorder, seed, steps, top)
         notes = disk.read_notes(recorder.ring)
         syncs = sum(n[0] == "sync" for n in notes)
         writes = sum(n[0] == "write" for n in notes)
@@ -289,23 +288,83 @@ def main():
         print("seed %d: %d notes, %d writes, %d syncs, %d acknowledgements"
             % (seed, len(notes), writes, syncs, acks), flush=True)
         calm.daemon.start()
-        rng = random.Random(seed)
         first = next(i for i, n in enumerate(notes) if n[0] == "ack")
-        chosen = [args.at] if args.at else sorted(rng.sample(
-            range(first, len(notes) + 1), min(cuts, len(notes) - first)))
-        for cut in chosen:
-            wrong = check_cut(notes, cut, top, seed, workload, histories,
-                calm)
-            failed += bool(wrong)
-            for line in wrong:
-                print("FAIL " + line, flush=True)
-        print("%d cut points, %.0f s" % (len(chosen),
-            time.monotonic() - begin))
-        print("%d passed, %d failed" % (len(chosen) - failed, failed))
+        chosen = [at] if at else random.Random(seed).sample(
+            range(first, len(notes) + 1), min(cuts, len(notes) - first))
+        # One after the other; a planted fault is found soonest in any order.
+        for cut in chosen if drop else sorted(chosen):
+            yield check_cut(notes, cut, top, seed, workload, histories, calm)
     finally:
         calm.daemon.kill()
         shutil.rmtree(calm.daemon._temp, ignore_errors=True)
         shutil.rmtree(temp, ignore_errors=True)
+
+
+def hole_is_seen():
+    """A call that is not recorded ends its process, and the whole run."""
+    with tempfile.TemporaryDirectory(prefix="anomd-power-") as temp:
+        recorder = Recorder(temp)
+        code = ("import os; a = os.open('%s', os.O_RDONLY); "
+            "b = os.open('%s/b', os.O_RDWR | os.O_CREAT); "
+            "os.copy_file_range(a, b, 1)" % (__file__, temp))
+        ended = subprocess.run([sys.executable, "-c", code], env=dict(
+            os.environ, ANOMD_RECORD=recorder.ring,
+            LD_PRELOAD=recorder.library)).returncode
+        try:
+            disk.read_notes(recorder.ring)
+        except AssertionError as e:
+            return ended == -signal.SIGABRT and "copy_file_range" in str(e)
+    return False
+
+
+def find_planted(seed, steps, cuts):
+    """Returns how many of the faults were found, and how many not."""
+    found = int(hole_is_seen())
+    print("a call that is not recorded: %s" % ("found" if found else
+        "FAIL not found"), flush=True)
+    for drop in PLANTED:
+        print("without syncs of %s:" % drop, flush=True)
+        checked = 0
+        for wrong in lose_power(seed, steps, cuts, drop=drop):
+            checked += 1
+            if wrong:
+                break
+        found += bool(wrong)
+        print("%s at cut point %d%s" % ("found" if wrong else "FAIL not found",
+            checked, ": " + wrong[0].splitlines()[0] if wrong else ""),
+            flush=True)
+    return found, len(PLANTED) + 1 - found
+
+
+def find_losses(seed, steps, cuts, at):
+    begin = time.monotonic()
+    failed = checked = 0
+    for wrong in lose_power(seed, steps, cuts, at):
+        checked += 1
+        failed += bool(wrong)
+        for line in wrong:
+            print("FAIL " + line, flush=True)
+    print("%d cut points, %.0f s" % (checked, time.monotonic() - begin))
+    return checked - failed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--planted", action="store_true",
+        help="leave syncs out, and see that this is found")
+    parser.add_argument("--cuts", type=int)
+    parser.add_argument("--at", type=int, help="this cut only")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--seed", type=int)
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.randrange(1 << 31)
+    cuts = args.cuts or (600 if args.long else 100)
+    if args.planted:
+        passed, failed = find_planted(seed, args.steps, cuts)
+    else:
+        passed, failed = find_losses(seed, args.steps, cuts, args.at)
+    print("%d passed, %d failed" % (passed, failed))
     return 1 if failed else 0
 
 

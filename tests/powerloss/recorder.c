@@ -14,7 +14,18 @@
  *
  * A note: u32 length of all, u32 complete, then a line of text, a newline, and
  * data. Memory that SQLite maps (the -shm file) is not noted: after a loss of
- * power it is made anew from the -wal file, whatever is in it.
+ * power it is made anew from the -wal file, whatever is in it. Nor is the file
+ * in-hand, which is about processes that died, and begins anew with the next
+ * one.
+ *
+ * A call that changes a file in a way for which there is no note would be a
+ * hole in the proof: it leaves a note of its own, "hole", and ends the process.
+ * sync_file_range, sync and syncfs are let be: what they have made last need
+ * not be known, for the disk may have forgotten it as well.
+ *
+ * ANOMD_DROP_SYNC plants a fault: files and directories with this text in the
+ * path by which they were opened, or at its end when the text ends with "$",
+ * are never synced, and the caller is told that they were.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,17 +43,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "recorder.h"
+
 #define RING_BYTES                                                             \
 	((size_t)1 << 30) /* sparse; what is not used costs nothing */
 #define HEAD_BYTES 16
 
-static uint8_t *ring;
+/* Files of a process that are treated differently; inodes, 0 at the end. */
+#define SPECIAL_MAX 4096
+static unsigned long dropped[SPECIAL_MAX], unnoted[SPECIAL_MAX];
 
-/* The next definition of a function: the real one. */
-#define REAL(name, type, ...)                                                  \
-	static type (*real_##name)(__VA_ARGS__);                               \
-	if (real_##name == NULL)                                               \
-	*(void **)&real_##name = dlsym(RTLD_NEXT, #name)
+uint8_t *ring;
+static const char *drop; /* NULL: no fault is planted */
 
 __attribute__((constructor)) static void
 recorder_begin(void)
@@ -52,6 +64,7 @@ recorder_begin(void)
 
 	if (path == NULL)
 		return;
+	drop = getenv("ANOMD_DROP_SYNC");
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR, 0);
 	if (fd == -1)
 		abort();
@@ -100,6 +113,60 @@ recorder_note(const char *text)
 	note(NULL, 0, "ack %s", text);
 }
 
+_Noreturn void
+hole(const char *name)
+{
+	note(NULL, 0, "hole %s", name);
+	abort();
+}
+
+static int
+is_special(const unsigned long *list, unsigned long ino)
+{
+	for (size_t i = 0; i < SPECIAL_MAX && list[i] != 0; i++)
+		if (list[i] == ino)
+			return 1;
+	return 0;
+}
+
+/* An inode may come again under a name that is none of these. */
+static void
+set_special(unsigned long *list, unsigned long ino, int wanted)
+{
+	size_t i = 0;
+
+	while (i < SPECIAL_MAX && list[i] != 0 && list[i] != ino)
+		i++;
+	if (i == SPECIAL_MAX)
+		abort();
+	if (wanted)
+		list[i] = ino;
+	else if (list[i] == ino)
+		list[i] = ULONG_MAX;
+}
+
+static int
+ends_with(const char *path, const char *end)
+{
+	size_t len = strlen(path), n = strlen(end);
+
+	return len >= n && strcmp(path + len - n, end) == 0;
+}
+
+static int
+is_dropped(const char *path)
+{
+	char end[PATH_MAX];
+	size_t len = drop == NULL ? 0 : strlen(drop);
+
+	if (len == 0)
+		return 0;
+	if (drop[len - 1] != '$')
+		return strstr(path, drop) != NULL;
+	snprintf(end, sizeof(end), "%.*s", (int)len - 1, drop);
+	return ends_with(path, end);
+}
+
 /* An absolute path; dst takes PATH_MAX * 2. errno is kept. */
 static const char *
 absolute(char *dst, int dirfd, const char *path)
@@ -144,12 +211,18 @@ inode_of(int fd, unsigned long *ino)
 static int
 opened(int fd, int dirfd, const char *path, int flags, int existed)
 {
-	char full[2 * PATH_MAX];
+	char buf[2 * PATH_MAX];
+	const char *full;
 	unsigned long ino;
 
-	if (ring != NULL && fd != -1 && inode_of(fd, &ino) == 0)
-		note(NULL, 0, "open %lu %d %d %s", ino, !existed,
-		    (flags & O_TRUNC) != 0, absolute(full, dirfd, path));
+	if (ring == NULL || fd == -1 || inode_of(fd, &ino) == -1)
+		return fd;
+	full = absolute(buf, dirfd, path);
+	set_special(dropped, ino, is_dropped(full));
+	set_special(unnoted, ino,
+	    ends_with(full, "-shm") || ends_with(full, "/in-hand"));
+	note(NULL, 0, "open %lu %d %d %s", ino, !existed,
+	    (flags & O_TRUNC) != 0, full);
 	return fd;
 }
 
@@ -241,6 +314,21 @@ __openat64_2(int dirfd, const char *path, int flags)
 	return open_at(dirfd, path, flags, 0);
 }
 
+int
+creat(const char *path, mode_t mode)
+{
+	return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+int
+is_noted(int fd)
+{
+	unsigned long ino;
+
+	return ring != NULL && inode_of(fd, &ino) == 0 &&
+	    !is_special(unnoted, ino);
+}
+
 /* ---- data ---- */
 
 static void
@@ -299,6 +387,15 @@ pwrite64(int fd, const void *data, size_t len, off_t at)
 	return real_pwrite64(fd, data, len, at);
 }
 
+static void
+wrote_all(int fd, const struct iovec *iov, int n, off_t at)
+{
+	for (int i = 0; i < n; i++) {
+		wrote(fd, iov[i].iov_base, iov[i].iov_len, at);
+		at += (off_t)iov[i].iov_len;
+	}
+}
+
 ssize_t
 writev(int fd, const struct iovec *iov, int n)
 {
@@ -309,11 +406,24 @@ writev(int fd, const struct iovec *iov, int n)
 
 	if (ring != NULL && inode_of(fd, &ino) == 0)
 		at = position(fd, &error);
-	for (int i = 0; i < n && !error; i++) {
-		wrote(fd, iov[i].iov_base, iov[i].iov_len, at);
-		at += (off_t)iov[i].iov_len;
-	}
+	if (!error)
+		wrote_all(fd, iov, n, at);
 	return real_writev(fd, iov, n);
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t at)
+{
+	REAL(pwritev, ssize_t, int, const struct iovec *, int, off_t);
+
+	wrote_all(fd, iov, n, at);
+	return real_pwritev(fd, iov, n, at);
+}
+
+ssize_t
+pwritev64(int fd, const struct iovec *iov, int n, off_t at)
+{
+	return pwritev(fd, iov, n, at);
 }
 
 static void
@@ -360,7 +470,9 @@ grown(int fd, int mode, off_t end)
 {
 	unsigned long ino;
 
-	/* FALLOC_FL_KEEP_SIZE and holes change nothing that can be read. */
+	/* FALLOC_FL_KEEP_SIZE changes nothing that can be read. */
+	if ((mode & ~FALLOC_FL_KEEP_SIZE) != 0 && is_noted(fd))
+		hole("fallocate");
 	if (ring != NULL && mode == 0 && inode_of(fd, &ino) == 0)
 		note(NULL, 0, "grow %lu %lld", ino, (long long)end);
 }
@@ -385,6 +497,16 @@ posix_fallocate(int fd, off_t at, off_t len)
 
 /* ---- syncs ---- */
 
+/* The fault that is planted: 1 when this one is to be left out. */
+static int
+left_out(int fd)
+{
+	unsigned long ino;
+
+	return drop != NULL && inode_of(fd, &ino) == 0 &&
+	    is_special(dropped, ino);
+}
+
 static int
 synced(int fd, int rc)
 {
@@ -400,7 +522,7 @@ fsync(int fd)
 {
 	REAL(fsync, int, int);
 
-	return synced(fd, real_fsync(fd));
+	return left_out(fd) ? 0 : synced(fd, real_fsync(fd));
 }
 
 int
@@ -408,7 +530,7 @@ fdatasync(int fd)
 {
 	REAL(fdatasync, int, int);
 
-	return synced(fd, real_fdatasync(fd));
+	return left_out(fd) ? 0 : synced(fd, real_fdatasync(fd));
 }
 
 /* ---- names ---- */
@@ -440,6 +562,26 @@ renameat(int d, const char *a, int e, const char *b)
 	REAL(renameat, int, int, const char *, int, const char *);
 
 	return named(real_renameat(d, a, e, b), "rename", d, a, e, b);
+}
+
+int
+renameat2(int d, const char *a, int e, const char *b, unsigned flags)
+{
+	REAL(renameat2, int, int, const char *, int, const char *, unsigned);
+
+	if (ring != NULL && (flags & ~RENAME_NOREPLACE) != 0)
+		hole("renameat2");
+	return named(real_renameat2(d, a, e, b, flags), "rename", d, a, e, b);
+}
+
+int
+linkat(int d, const char *a, int e, const char *b, int flags)
+{
+	REAL(linkat, int, int, const char *, int, const char *, int);
+
+	if (ring != NULL && flags != 0)
+		hole("linkat");
+	return named(real_linkat(d, a, e, b, flags), "link", d, a, e, b);
 }
 
 int
