@@ -493,6 +493,37 @@ take_fixture(const char *name, const char *to)
 	close(fd);
 }
 
+/* Of an opening, an upload with a key, a flush and a close. */
+static void
+read_journal(const char *fixture, const char *to, uint64_t records)
+{
+	struct worker *w;
+
+	take_fixture(fixture, to);
+	w = worker_open();
+	cr_expect_eq(w->totals.counts.processed_record_count, records);
+	cr_expect_eq(tmpdir_count("quarantine"), 0);
+	post(w, 1, (int)records, 600);
+	cr_expect_eq(w->totals.counts.processed_record_count, records + 600);
+	worker_kill(w);
+	w = worker_open();
+	cr_expect_eq(w->totals.counts.processed_record_count, records + 600);
+	worker_close(w, true);
+}
+
+/* Both were written by tests/fuzz/make_seeds.c, of the first such version. */
+Test(snapshots, journal_of_format_2_is_read)
+{
+	read_journal(
+	    "journal-format-2", "journal/00000000000000000001.seg", 600);
+}
+
+Test(snapshots, compressed_journal_of_format_2_is_read)
+{
+	read_journal("journal-format-2.zst",
+	    "journal/00000000000000000001.seg.zst", 40000);
+}
+
 /*
  * Written by the first version that had the format: 600 records of the job of
  * these tests, then a close. Every later version has to read it.

@@ -10,6 +10,7 @@
 
 #include "common/crc32c.h"
 #include "common/totals.h"
+#include "tests/fuzz/snapshot_job.h"
 #include "worker/engine.h"
 #include "worker/intake.h"
 #include "worker/snapshot_format.h"
@@ -17,12 +18,6 @@
 #define REPAIR 0x01
 #define HEAD_FIXED_BYTES 16 /* up to the fields */
 #define BLOCK_HEAD_BYTES 8
-
-static const char config[] =
-    "{\"analysis_config\":{\"bucket_span\":\"1h\",\"influencers\":[\"who\"],"
-    "\"detectors\":[{\"function\":\"mean\",\"field_name\":\"value\","
-    "\"by_field_name\":\"who\"},{\"function\":\"count\"}]},"
-    "\"data_description\":{\"time_field\":\"time\"}}";
 
 static struct jobconf *conf;
 
@@ -60,7 +55,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	conf = jobconf_parse("job", config, strlen(config), NULL, &e);
+	conf =
+	    jobconf_parse("job", snapshot_job, strlen(snapshot_job), NULL, &e);
 	if (conf == NULL)
 		abort();
 	return 0;
