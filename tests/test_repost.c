@@ -265,10 +265,15 @@ Test(repost, one_that_is_being_posted_is_neither_posted_nor_dropped)
 	struct msg_quarantine_post post = { LARGE_ENTRY, 6 };
 	struct msg_quarantine_drop drop = { LARGE_ENTRY };
 
-	/* What the second two ask for is still on its way into the journal. */
-	send_msg(w, MSG_QUARANTINE_POST, 1, &post);
-	send_msg(w, MSG_QUARANTINE_POST, 2, &post);
-	send_msg(w, MSG_QUARANTINE_DROP, 3, &drop);
+	struct wbuf wb;
+
+	/* At once: the first is then still on its way into the journal. */
+	wbuf_init(&wb, 0);
+	cr_assert_eq(frame_put(&wb, MSG_QUARANTINE_POST, 1, &post), 0);
+	cr_assert_eq(frame_put(&wb, MSG_QUARANTINE_POST, 2, &post), 0);
+	cr_assert_eq(frame_put(&wb, MSG_QUARANTINE_DROP, 3, &drop), 0);
+	send_bytes(w, wb.data, wb.len);
+	wbuf_clear(&wb);
 	expect_answer(w, MSG_FAILED, 2);
 	expect_answer(w, MSG_FAILED, 3);
 	expect_answer(w, MSG_COUNTS, 1);
