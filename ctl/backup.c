@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/asidelist.h"
 #include "common/clock.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
@@ -78,7 +79,7 @@ is_unchanged(const struct manifest_file *f, const struct stat *st)
 	    (int64_t)st->st_mtim.tv_sec * UNITS_NS_PER_S + st->st_mtim.tv_nsec;
 }
 
-/* One file, unless the copy is as the file is now. */
+/* One file, unless the copy is as the file is now. dir "": the job's own. */
 static int
 copy_one(struct jobcopy *c, const char *dir, int from, int to, const char *name)
 {
@@ -87,8 +88,8 @@ copy_one(struct jobcopy *c, const char *dir, int from, int to, const char *name)
 	struct copy_sum sum;
 	struct stat st;
 
-	snprintf(
-	    path, sizeof(path), BACKUP_JOBS "/%s/%s/%s", c->name, dir, name);
+	snprintf(path, sizeof(path), BACKUP_JOBS "/%s/%s%s%s", c->name, dir,
+	    dir[0] == '\0' ? "" : "/", name);
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
 	if (!S_ISREG(st.st_mode))
@@ -278,18 +279,32 @@ is_superseded(struct jobcopy *c, const struct range *snapshots,
 	return 0;
 }
 
+/* The list of what was put aside, if there is one. */
+static int
+copy_aside(struct jobcopy *c)
+{
+	int rc = copy_one(c, "", c->from, c->to, ASIDE_LIST);
+
+	return rc == -1 && errno == ENOENT ? 0 : rc;
+}
+
+/*
+ * The entries in quarantine before the journal and their list behind it: one
+ * that is posted again meanwhile is there, and the list tells that it was.
+ */
 static enum outcome
 copy_contents(struct jobcopy *c)
 {
 	struct range snapshots, ignored, before, after;
 	bool superseded;
 
-	if (copy_dir(c, SNAPSHOTS, &snapshots) == -1 ||
+	if (copy_dir(c, "quarantine", &ignored) == -1 ||
+	    copy_dir(c, SNAPSHOTS, &snapshots) == -1 ||
 	    copy_dir(c, JOURNAL, &before) == -1 ||
 	    is_superseded(c, &snapshots, &before, &superseded) == -1 ||
 	    copy_results(c) == -1 || copy_dir(c, JOURNAL, &after) == -1 ||
-	    copy_dir(c, "quarantine", &ignored) == -1 ||
-	    make_empty_dir(c, "spool") == -1 || fsync(c->to) == -1) {
+	    copy_aside(c) == -1 || make_empty_dir(c, "spool") == -1 ||
+	    fsync(c->to) == -1) {
 		if (errno == ENOENT)
 			return JOB_CHANGED;
 		fail(c->b, c->name);

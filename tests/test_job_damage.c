@@ -370,7 +370,7 @@ make_snapshot(uint64_t seq)
 	cr_assert_neq(fd, -1);
 	cr_assert_eq(snapdir_fill(fd, &head, &size, save_items, NULL), 0);
 	close(fd);
-	cr_assert_eq(snapdir_finish(seq), 0);
+	cr_assert_eq(snapdir_finish(seq, SNAPFILE_SNAP), 0);
 }
 
 static uint64_t
@@ -407,8 +407,30 @@ try_snapshot(void *arg, const struct damage *d)
 	cr_assert_eq(tmpdir_count("quarantine"), 1);
 }
 
+/* Nothing older takes its place: that would undo the revert. */
 static void
-damage_snapshot(const char *path)
+try_base(void *arg, const struct damage *d)
+{
+	const struct snapshots *s = arg;
+	struct snapdir_file f;
+
+	empty(SNAPFILE_DIR);
+	empty("quarantine");
+	image_write(OLD_SNAPSHOT, s->old.p, s->old.len);
+	image_write(s->path, d->p, d->len);
+	expect_verified(verify_snapshot, s->path, d, 200);
+	logged();
+	cr_assert_eq(
+	    snapdir_newest(&f, "j", UINT64_MAX), -1, "byte %zu", d->at);
+	cr_assert_eq(errno, EUCLEAN);
+	cr_assert(log_names(logged(), s->path, "damaged at byte", d->at, 200),
+	    "byte %zu", d->at);
+	cr_assert_eq(access(s->path, F_OK), 0, "it stays");
+	cr_assert_eq(tmpdir_count("quarantine"), 0);
+}
+
+static void
+damage_snapshot(const char *path, void (*try)(void *arg, const struct damage *))
 {
 	struct snapshots s = { .path = path };
 	struct image m;
@@ -419,19 +441,19 @@ damage_snapshot(const char *path)
 	s.old = image_read(OLD_SNAPSHOT);
 	m = image_read(NEW_SNAPSHOT);
 	expect_whole(verify_snapshot, NEW_SNAPSHOT);
-	damage_each(&m, try_snapshot, &s);
+	damage_each(&m, try, &s);
 	image_free(&m);
 	image_free(&s.old);
 }
 
 Test(job_damage, snapshot)
 {
-	damage_snapshot(NEW_SNAPSHOT);
+	damage_snapshot(NEW_SNAPSHOT, try_snapshot);
 }
 
 Test(job_damage, base_of_a_revert)
 {
-	damage_snapshot(NEW_BASE);
+	damage_snapshot(NEW_BASE, try_base);
 }
 
 static void
@@ -507,7 +529,7 @@ try_aside(void *arg, const struct damage *d)
 	expect_verified(aside_verify, ASIDE_LIST, d, d->at);
 	logged();
 	cr_assert_eq(aside_load(&a), 0, "byte %zu", d->at);
-	cr_assert_eq(a.n, 0, "byte %zu", d->at);
+	cr_assert_eq(a.list.n, 0, "byte %zu", d->at);
 	cr_assert(
 	    log_names(logged(), ASIDE_LIST, "damaged at byte", d->at, d->at));
 	cr_assert_eq(access(ASIDE_LIST, F_OK), -1);

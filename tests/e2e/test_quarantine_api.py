@@ -240,3 +240,21 @@ def test_anomctl_lists_posts_and_drops():
         ctl(url, "quarantine", "drop", "j", str(m)).failed(
             "there is no entry [%d]" % m)
         assert count(d) == 2 and entries(d) == []
+
+
+def test_a_backup_keeps_what_was_put_aside():
+    with tempfile.TemporaryDirectory() as temp, crashing() as where, \
+            Daemon(libexec_dir=where) as d:
+        copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")
+        d.make_job("j", job())
+        put_aside(d)
+        shown = quarantine(d)
+        assert shown["count"] == 1, shown
+        ctl(None, "backup", "-s", d.state_dir, copy).ok()
+        ctl(None, "restore", copy, state).ok()
+        with Daemon(state_dir=state, libexec_dir=where) as e:
+            # Replay passes it over at once: it kills nobody here.
+            wait_open(e, "j")
+            assert quarantine(e) == shown
+            assert count(e) == count(d)
+            assert "died" not in e.log(), e.log()
