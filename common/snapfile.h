@@ -13,11 +13,11 @@
 #define SNAPFILE_PATH_BYTES 4224 /* the longest directory, and a name */
 
 enum snapfile {
-	SNAPFILE_SNAP, /* ".snap": a snapshot, which the API lists */
-	SNAPFILE_BASE, /* ".base": the state that a revert made; not listed */
-	SNAPFILE_PREV, /* ".prev": a snapshot that the API lists no more */
+	SNAPFILE_SNAP,	 /* ".snap": a snapshot, which the API lists */
+	SNAPFILE_BASE,	 /* ".base": the state that a revert made; not listed */
+	SNAPFILE_PREV,	 /* ".prev": a snapshot that the API lists no more */
 	SNAPFILE_REVERT, /* ".revert": the same until it counts: settle.h */
-	SNAPFILE_META, /* ".meta": what a user says of that snapshot */
+	SNAPFILE_META,	 /* ".meta": what a user says of that snapshot */
 	SNAPFILE_NKINDS
 };
 

@@ -192,11 +192,14 @@ options_read(struct options *os, const struct option_table *table,
     struct call *c, void *target, struct apierr *e)
 {
 	*os = (struct options){ .table = table };
-	if (c->body == NULL)
+	if (c->body != NULL && body_parse(os, c, e) == -1)
+		return -1;
+	/* Clients that always send a body send one without members. */
+	if (c->body == NULL || json_object_object_length(os->body) == 0)
 		return query_read(os, c, target, e);
 	/* What a route takes in the query, it takes in the body instead. */
 	if (params_check(&c->params, NULL, http_req_path(c->req), e) == -1 ||
-	    body_parse(os, c, e) == -1 || body_read(os, target, e) == -1)
+	    body_read(os, target, e) == -1)
 		return -1;
 	if (options_given(os, "allow_no_jobs"))
 		warnings_add_allow_no_jobs(c);

@@ -1,4 +1,5 @@
-/* Owns the runs that remove old results and snapshots, and whose turn it is in them. */
+/* Owns the runs that remove old results and snapshots, and whose turn it is in
+ * them. */
 #include "common/compat.h"
 
 #include <json-c/json.h>
@@ -170,8 +171,7 @@ item_done(struct retention_item *item, struct job *job)
 
 /* Ask its worker for the next piece, unless it is to rest. */
 static void
-item_ask(
-    struct retention_item *item, struct job *job, struct msg_expire *m)
+item_ask(struct retention_item *item, struct job *job, struct msg_expire *m)
 {
 	const struct run *run = item->run;
 	double rows = run->rows_per_s;

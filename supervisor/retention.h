@@ -1,9 +1,9 @@
 /*
  * Removing results and model snapshots that are older than their jobs want to
- * keep: by request, and once a day. Runs wait for one another; in a run some jobs have their turn at
- * a time. An open job removes in its own line, a closed one is given a worker
- * that does only that; either is asked for a bounded piece again and again, so
- * that nobody behind it waits long.
+ * keep: by request, and once a day. Runs wait for one another; in a run some
+ * jobs have their turn at a time. An open job removes in its own line, a closed
+ * one is given a worker that does only that; either is asked for a bounded
+ * piece again and again, so that nobody behind it waits long.
  */
 #ifndef SUPERVISOR_RETENTION_H
 #define SUPERVISOR_RETENTION_H

@@ -265,7 +265,8 @@ Test(expiry, a_file_that_cannot_be_read_is_an_error)
 	expiry_error(&e, ENOSPC);
 	cr_expect_eq(e.status, 503);
 	cr_expect_str_eq(e.link[0].reason,
-	    "old results and snapshots cannot be removed: no space left on the disk");
+	    "old results and snapshots cannot be removed: no space left on the "
+	    "disk");
 }
 
 /* ---- the worker ---- */

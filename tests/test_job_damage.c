@@ -423,7 +423,8 @@ try_base(void *arg, const struct damage *d)
 	cr_assert_eq(
 	    snapdir_newest(&f, "j", UINT64_MAX), -1, "byte %zu", d->at);
 	cr_assert_eq(errno, EUCLEAN);
-	cr_assert(log_names(logged(), s->path, "damaged at byte", d->at, 200),
+	cr_assert(log_names(logged(), NEW_BASE ": the state after a revert",
+		      "damaged at byte", d->at, 200),
 	    "byte %zu", d->at);
 	cr_assert_eq(access(s->path, F_OK), 0, "it stays");
 	cr_assert_eq(tmpdir_count("quarantine"), 0);

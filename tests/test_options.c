@@ -190,12 +190,12 @@ Test(options, one_bucket_stands_alone)
 Test(options, a_body_wins_as_a_whole)
 {
 	static const struct refusal cases[] = {
-		{ BUCKETS "?size=5", "{}",
+		{ BUCKETS "?size=5", "{\"desc\":true}",
 		    "request [/_ml/anomaly_detectors/j/results/buckets] "
 		    "contains unrecognized parameter: [size]\"" },
-		{ CLOSE "?force=true&timeout=1m", "{}",
+		{ CLOSE "?force=true&timeout=1m", "{\"force\":true}",
 		    "contains unrecognized parameters: [force], [timeout]\"" },
-		{ FLUSH "?calc_interim=true", "{}",
+		{ FLUSH "?calc_interim=true", "{\"skip_time\":\"1\"}",
 		    "contains unrecognized parameter: [calc_interim]\"" },
 	};
 	struct msg_query m;
@@ -207,6 +207,9 @@ Test(options, a_body_wins_as_a_whole)
 	cr_expect(m.desc);
 	cr_expect(m.pretty);
 	cr_expect_eq(m.size, 100);
+	/* One without members says nothing. */
+	expect_query(BUCKETS "?size=5", "{}", &m);
+	cr_expect_eq(m.size, 5);
 	sv_end();
 }
 

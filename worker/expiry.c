@@ -59,8 +59,8 @@ static int phase_runs(struct expiry *);
 static int phase_pages(struct expiry *);
 
 struct expiry *
-expiry_new(struct results *results, const struct msg_expire *want,
-    const char *job_id)
+expiry_new(
+    struct results *results, const struct msg_expire *want, const char *job_id)
 {
 	struct expiry *x = calloc(1, sizeof(*x));
 
@@ -294,8 +294,10 @@ expiry_error(struct apierr *e, int error)
 {
 	if (error == ENOSPC || error == EDQUOT)
 		apierr_set(e, 503, E_STATUS,
-		    "old results and snapshots cannot be removed: no space left on the disk");
+		    "old results and snapshots cannot be removed: no space "
+		    "left on the disk");
 	else
 		apierr_set(e, 500, E_EXCEPTION,
-		    "old results and snapshots cannot be removed: %s", strerror(error));
+		    "old results and snapshots cannot be removed: %s",
+		    strerror(error));
 }

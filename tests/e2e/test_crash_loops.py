@@ -42,12 +42,17 @@ def check_failed(d, stats, cause):
     assert died == 10, "%d deaths were followed by a start" % died
 
 
-def reopen(d, flag_name, records):
-    """Without what killed, all is as it was."""
+def reopen(d, flag_name, records, unanswered=0):
+    """Without what killed, all is as it was.
+
+    unanswered: posts of one record that were told of no success, though they
+    may be in the journal.
+    """
     os.unlink(flag(d, flag_name))
     expect(200, d.request("POST", ML_JOBS + "/j/_close?force=true"))
     d.open_job("j")
-    check_counts(d.stats("j")["data_counts"], processed_record_count=records)
+    have = d.stats("j")["data_counts"]["processed_record_count"]
+    assert records <= have <= records + unanswered, (records, have)
 
 
 def test_deaths_at_the_start_are_counted():
@@ -140,4 +145,4 @@ def test_deaths_in_a_removal_are_counted_though_posts_are_answered():
         assert taken > 202, "nothing was answered between the deaths"
         check_failed(d, wait_failed(d), "signal 9")
         assert removing().status == 500, removing()
-        reopen(d, "kill-at-expire", taken)
+        reopen(d, "kill-at-expire", taken, unanswered=200 + n - taken)

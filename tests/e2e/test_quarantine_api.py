@@ -257,4 +257,4 @@ def test_a_backup_keeps_what_was_put_aside():
             wait_open(e, "j")
             assert quarantine(e) == shown
             assert count(e) == count(d)
-            assert "died" not in e.log(), e.log()
+            assert "RECOVERING" not in e.log(), e.log()

@@ -330,8 +330,8 @@ def test_damage_does_not_undo_a_revert():
         assert ("the state after a revert is damaged, which the log names: "
             "revert to a model snapshot again, or reset the job") in \
             response.error["reason"], response
-        assert re.search(r"%s: the state after a revert: damaged in the part "
-            r"that begins at byte \d+ of \d+" % os.path.basename(path),
+        assert re.search(r"%s: the state after a revert: damaged at byte "
+            r"\d+ of \d+, where the part begins" % os.path.basename(path),
             d.log()), d.log()
         assert os.path.exists(path)
         assert d.stats("j")["state"] == "failed"
