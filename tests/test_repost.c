@@ -33,7 +33,7 @@ setup(void)
 	worker_begin();
 }
 
-TestSuite(repost, .init = setup, .fini = worker_finish, .timeout = 60);
+TestSuite(repost, .init = setup, .fini = worker_finish);
 
 /* As if workers had died of it. */
 static void
