@@ -185,12 +185,14 @@ unpack_fail(struct segunpack *u, const char *why)
 static int
 head_get(struct segunpack *u, struct head *h)
 {
-	const uint8_t *start = u->data + u->at, *magic;
+	const uint8_t *start, *magic;
 	uint32_t sum;
 	struct rbuf rb;
 
+	/* An empty file is no memory at all. */
 	if (u->len - u->at < SEGPACK_HEAD_BYTES)
 		return unpack_fail(u, "it ends before its end");
+	start = u->data + u->at;
 	rbuf_init(&rb, start, SEGPACK_HEAD_BYTES);
 	if (wire_get_bytes(&rb, &magic, sizeof(head_magic)) == -1 ||
 	    memcmp(magic, head_magic, sizeof(head_magic)) != 0)
