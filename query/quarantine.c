@@ -166,20 +166,7 @@ holding_json(const struct holding *it)
 static int
 row_write(struct style *style, const struct holding *it)
 {
-	struct json_object *o = holding_json(it);
-	const char *text;
-	int rc = -1;
-
-	errno = ENOMEM;
-	if (o == NULL)
-		return -1;
-	text = json_object_to_json_string_ext(
-	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL &&
-	    wire_put_bytes(style_row_buffer(style), text, strlen(text)) == 0)
-		rc = style_row(style);
-	json_object_put(o);
-	return rc;
+	return style_row_json(style, holding_json(it));
 }
 
 static int

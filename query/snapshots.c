@@ -122,20 +122,7 @@ static int
 row_write(
     struct style *style, const struct request *q, const struct snapinfo *s)
 {
-	struct json_object *o = snapinfo_json(s, q->job_id);
-	const char *text;
-	int rc = -1;
-
-	errno = ENOMEM;
-	if (o == NULL)
-		return -1;
-	text = json_object_to_json_string_ext(
-	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL &&
-	    wire_put_bytes(style_row_buffer(style), text, strlen(text)) == 0)
-		rc = style_row(style);
-	json_object_put(o);
-	return rc;
+	return style_row_json(style, snapinfo_json(s, q->job_id));
 }
 
 static int

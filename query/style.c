@@ -357,3 +357,21 @@ style_end(struct style *s)
 	put(s, "]}");
 	return out_flush(s->out);
 }
+
+int
+style_row_json(struct style *style, struct json_object *o)
+{
+	const char *text;
+	int rc = -1;
+
+	errno = ENOMEM;
+	if (o == NULL)
+		return -1;
+	text = json_object_to_json_string_ext(
+	    o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text != NULL &&
+	    wire_put_bytes(style_row_buffer(style), text, strlen(text)) == 0)
+		rc = style_row(style);
+	json_object_put(o);
+	return rc;
+}

@@ -64,6 +64,17 @@ def same(d, a, b):
         assert len(x) == len(y), (len(x), len(y))
 
 
+def same_as_one_that_saw_no_more(d):
+    """j is as a job that never saw the data that the revert took back."""
+    d.make_job("pure", job())
+    feed(d, "pure", 0, 60)
+    d.close_job("pure")
+    d.open_job("pure")
+    feed(d, "pure", 60, 70, odd=(100,))
+    d.close_job("pure")
+    same(d, "j", "pure")
+
+
 def test_list():
     with Daemon() as d:
         d.make_job("none", job())
@@ -177,13 +188,7 @@ def test_revert_goes_on_as_if_nothing_had_come_after():
         feed(d, "j", 60, 70, odd=(100,))
         d.close_job("j")
         # One that never saw the other data.
-        d.make_job("pure", job())
-        feed(d, "pure", 0, 60)
-        d.close_job("pure")
-        d.open_job("pure")
-        feed(d, "pure", 60, 70, odd=(100,))
-        d.close_job("pure")
-        same(d, "j", "pure")
+        same_as_one_that_saw_no_more(d)
         assert len(whole(d, "j")[1]) > 0
         assert snaps(d, "j")["count"] == 3
         d.restart()
@@ -342,13 +347,7 @@ def test_damage_does_not_undo_a_revert():
         d.open_job("j")
         feed(d, "j", 60, 70, odd=(100,))
         d.close_job("j")
-        d.make_job("pure", job())
-        feed(d, "pure", 0, 60)
-        d.close_job("pure")
-        d.open_job("pure")
-        feed(d, "pure", 60, 70, odd=(100,))
-        d.close_job("pure")
-        same(d, "j", "pure")
+        same_as_one_that_saw_no_more(d)
 
 
 def test_old_snapshots_expire():
