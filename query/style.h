@@ -36,6 +36,8 @@ int style_begin(struct style *, uint64_t count, uint64_t nrows) MUST_CHECK;
 /* The buffer for the JSON text of a row; then style_row takes it over. */
 struct wbuf *style_row_buffer(struct style *);
 int style_row(struct style *) MUST_CHECK;
+struct json_object;
+
 /* The row o, which it takes; NULL fails. 0, or -1 with errno. */
 int style_row_json(struct style *, struct json_object *o) MUST_CHECK;
 int style_end(struct style *) MUST_CHECK;

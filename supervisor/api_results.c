@@ -15,7 +15,6 @@
 #include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
-#define WINDOW_MAX 10000 /* from + size */
 #define PAGE_DEFAULT 100
 
 struct result_options {
@@ -89,23 +88,6 @@ check_single(const struct options *os, const struct call *c, struct apierr *e)
 }
 
 static int
-check_page(const struct result_options *r, struct apierr *e)
-{
-	if (r->from < 0)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Parameter [from] cannot be < 0");
-	if (r->size < 0)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Parameter [size] cannot be < 0");
-	if (r->from + r->size > WINDOW_MAX)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Result window is too large, from + size must be less "
-		    "than or equal to: [%d] but was [%" PRId64 "]",
-		    WINDOW_MAX, r->from + r->size);
-	return 0;
-}
-
-static int
 results_read(struct call *c, enum query_kind kind, struct result_options *r,
     struct apierr *e)
 {
@@ -118,7 +100,7 @@ results_read(struct call *c, enum query_kind kind, struct result_options *r,
 	if (rc == 0 && r->timestamp_ms != TIME_UNSET)
 		rc = check_single(&os, c, e);
 	if (rc == 0)
-		rc = check_page(r, e);
+		rc = options_page(r->from, r->size, e);
 	if (rc == 0 && r->sort != NULL) {
 		/* The body, which it may point into, goes now. */
 		r->sort = strdup(r->sort);

@@ -16,7 +16,6 @@
 #include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
-#define WINDOW_MAX 10000 /* from + size */
 #define PAGE_DEFAULT 100
 #define UPGRADE_TIMEOUT_MS (30 * 60 * 1000) /* as the API says */
 #define DESCRIPTION_MAX 4096		    /* bytes */
@@ -47,23 +46,6 @@ static const struct option_table list_table = {
 	"cluster:monitor/xpack/ml/job/model_snapshots/get", list_options,
 	NELEM(list_options), false
 };
-
-static int
-check_page(const struct list_options *l, struct apierr *e)
-{
-	if (l->from < 0)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Parameter [from] cannot be < 0");
-	if (l->size < 0)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Parameter [size] cannot be < 0");
-	if (l->from + l->size > WINDOW_MAX)
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "Result window is too large, from + size must be less "
-		    "than or equal to: [%d] but was [%" PRId64 "]",
-		    WINDOW_MAX, l->from + l->size);
-	return 0;
-}
 
 static void
 list_ask(struct call *c, const struct job *job, const struct list_options *l)
@@ -108,7 +90,7 @@ api_snapshots(struct call *c)
 	}
 	rc = options_read(&os, &list_table, c, &l, &e);
 	if (rc == 0)
-		rc = check_page(&l, &e);
+		rc = options_page(l.from, l.size, &e);
 	/* The texts of a body live until options_clear. */
 	if (rc == -1)
 		call_error(c, &e);

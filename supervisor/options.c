@@ -1,6 +1,7 @@
 /* Owns the reading of request options from query and body. */
 #include "common/compat.h"
 
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include "supervisor/call.h"
 #include "supervisor/options.h"
 #include "supervisor/warnings.h"
+
+#define WINDOW_MAX 10000 /* from + size */
 
 /* What a body may hold for each type; the conversion checks the value. */
 static const struct {
@@ -220,6 +223,23 @@ options_clear(struct options *os)
 {
 	json_object_put(os->body);
 	os->body = NULL;
+}
+
+int
+options_page(int64_t from, int64_t size, struct apierr *e)
+{
+	if (from < 0)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Parameter [from] cannot be < 0");
+	if (size < 0)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Parameter [size] cannot be < 0");
+	if (from + size > WINDOW_MAX)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "Result window is too large, from + size must be less "
+		    "than or equal to: [%d] but was [%" PRId64 "]",
+		    WINDOW_MAX, from + size);
+	return 0;
 }
 
 int

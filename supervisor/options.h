@@ -66,6 +66,9 @@ int options_read(struct options *, const struct option_table *, struct call *,
 bool options_given(const struct options *, const char *name);
 void options_clear(struct options *);
 
+/* Bounds of a page; both are 32-bit. Returns 0, or -1 with *e set (400). */
+int options_page(int64_t from, int64_t size, struct apierr *e);
+
 /*
  * A date in whole seconds; NULL and "" leave it TIME_UNSET.
  *

@@ -574,10 +574,17 @@ Test(catalogue_damage, later_version_is_refused_and_stays)
 Test(catalogue_damage, settings_find_their_place_in_an_old_catalogue)
 {
 	struct catalog *c;
+	uint32_t without, with;
 
 	make_small();
 	sql(CATALOG_FILE, "DROP TABLE setting");
 	c = catalog();
+	without = content(c);
 	put_setting(c, "true");
+	with = content(c);
+	cr_expect_neq(with, without);
+	catalog_close(c);
+	c = catalog();
+	cr_expect_eq(content(c), with);
 	catalog_close(c);
 }
