@@ -477,10 +477,6 @@ Test(resultsdb, interim_results_are_dropped_from_a_time_on)
 }
 
 /*
- * Every final record is either in both orders or after the last run; whatever
- * was dropped, replaced, or cut off by a restart in between.
- */
-/*
  * A flush for interim results is not journaled, so replay ends before it: what
  * it wrote must not survive the next results because replay dropped nothing.
  */
@@ -510,6 +506,35 @@ Test(resultsdb, what_was_dropped_while_muted_goes_with_the_next_write)
 	write_bucket(&w, T0 + 7 * SPAN_MS, 3, true);
 	cr_assert_eq(results_commit(w.results, 2, false), 0);
 	cr_expect_eq(number("SELECT count(*) FROM bucket"), 4);
+	writer_close(&w);
+}
+
+/*
+ * Replay has dropped, and the interim results that a flush behind that wrote
+ * are the newest there are: an answer that is kept does not take them away.
+ */
+Test(resultsdb, an_answer_leaves_interim_results)
+{
+	struct writer w;
+
+	writer_open(&w);
+	write_bucket(&w, T0, 1, false);
+	write_bucket(&w, T0 + SPAN_MS, 2, true);
+	cr_assert_eq(results_commit(w.results, 2, false), 0);
+	writer_close(&w);
+
+	writer_open(&w);
+	results_mute(w.results, true);
+	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	results_mute(w.results, false);
+	put_answer(&w, 3);
+	cr_assert_eq(results_commit(w.results, 3, true), 0);
+	cr_expect_eq(number("SELECT count(*) FROM answer"), 1);
+	cr_expect_eq(number("SELECT count(*) FROM bucket"), 2);
+	write_bucket(&w, T0 + 5 * SPAN_MS, 3, false);
+	cr_assert_eq(results_commit(w.results, 4, false), 0);
+	cr_expect_eq(
+	    number("SELECT count(*) FROM bucket WHERE is_interim = 1"), 0);
 	writer_close(&w);
 }
 
@@ -560,6 +585,10 @@ Test(resultsdb, durable_commit_covers_what_a_dead_writer_committed)
 	cr_expect_eq(number("SELECT applied_seq FROM meta"), 2);
 }
 
+/*
+ * Every final record is either in both orders or after the last run; whatever
+ * was dropped, replaced, or cut off by a restart in between.
+ */
 Test(resultsdb, runs_hold_every_final_record_once)
 {
 	struct writer w;

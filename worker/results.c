@@ -56,7 +56,7 @@ struct results {
 	struct answers *answers; /* NULL: not asked for yet */
 	struct wbuf scratch;
 	bool muted;
-	bool drop_owed;	  /* asked for while muted: the next write begins so */
+	bool drop_owed;	  /* asked for while muted: the next rows begin so */
 	int64_t owed_ms;  /* from this time on */
 	bool inherited;	  /* commits of an earlier process may lack a sync */
 	bool under_way;	  /* a transaction is open */
@@ -239,8 +239,20 @@ transaction_begin(struct results *r)
 	if (file_open(r, true) == -1 || sqlx_run(r->st[ST_BEGIN]) == -1)
 		return spoil(r);
 	r->under_way = true;
-	r->has_rows = r->drop_owed;
+	r->has_rows = false;
 	r->now = TIME_UNSET;
+	return 0;
+}
+
+/* An answer alone takes away nothing: interim results stand until others. */
+static int
+rows_begin(struct results *r)
+{
+	if (transaction_begin(r) == -1)
+		return -1;
+	if (r->has_rows)
+		return 0;
+	r->has_rows = true;
 	return r->drop_owed ? interim_delete(r, r->owed_ms) : 0;
 }
 
@@ -251,9 +263,8 @@ transaction_begin(struct results *r)
 static int
 bucket_enter(struct results *r, int64_t timestamp_ms)
 {
-	if (transaction_begin(r) == -1)
+	if (rows_begin(r) == -1)
 		return -1;
-	r->has_rows = true;
 	if (r->now == timestamp_ms)
 		return 0;
 	r->now = timestamp_ms;
@@ -339,9 +350,8 @@ sink_drop_interim(void *arg, int64_t from_ms)
 	}
 	if (!r->under_way && r->error == 0 && file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : spoil(r);
-	if (transaction_begin(r) == -1)
+	if (rows_begin(r) == -1)
 		return -1;
-	r->has_rows = true;
 	return interim_delete(r, from_ms);
 }
 
@@ -465,7 +475,9 @@ transaction_commit(struct results *r)
 	if (sqlx_run(r->st[ST_COMMIT]) == -1)
 		return -1;
 	r->under_way = false;
-	r->drop_owed = false;
+	if (r->has_rows)
+		r->drop_owed = false;
+	r->has_rows = false;
 	r->seq_in = r->seq;
 	return 0;
 }

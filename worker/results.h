@@ -32,7 +32,7 @@ int results_applied_seq(struct results *, uint64_t *seq) MUST_CHECK;
 /*
  * The sink for an engine. While muted is set (replay of entries at or below
  * applied_seq) everything is taken and nothing is written; interim results
- * that were to be dropped then are dropped with the next write.
+ * that were to be dropped then are dropped with the next results.
  */
 void results_sink(struct results *, struct result_sink *);
 void results_mute(struct results *, bool muted);
