@@ -27,21 +27,6 @@
 #define PAGE 512 /* small, so that there are few bytes */
 #define DAMAGED_AT "damaged at byte"
 
-/* Nothing is cut off here, so that nothing need be waited for. */
-int
-fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int
-fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
 static char dir[TMPDIR_BYTES];
 
 static void

@@ -31,21 +31,6 @@
 #define NEW_BASE SNAPFILE_DIR "/00000000000000000006.base"
 #define META SNAPFILE_DIR "/00000000000000000006.meta"
 
-/* Nothing is cut off here, so that nothing need be waited for. */
-int
-fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int
-fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
 static char dir[TMPDIR_BYTES];
 
 static void

@@ -3,184 +3,16 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "common/apierr.h"
-#include "common/log.h"
-#include "common/sqlvfs.h"
 #include "keeper/catalog.h"
 #include "keeper/jobdirs.h"
-#include "tests/childproc.h"
-#include "tests/killpoint.h"
+#include "tests/keeper_fixture.h"
 #include "tests/tmpdir.h"
 
-static char state[TMPDIR_BYTES];
-static char program[4096];
-
-static void
-setup(void)
-{
-	log_init("test", LOG_LEVEL_ERROR);
-	cr_assert_not_null(realpath("anomd-keeper", program));
-	snprintf(state, sizeof(state), "/tmp/anomd-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(state));
-	cr_assert_eq(chdir(state), 0);
-}
-
-static void
-teardown(void)
-{
-	cr_assert_eq(chdir("/"), 0);
-	tmpdir_purge(state);
-}
-
-TestSuite(keeper, .init = setup, .fini = teardown);
-
-static void
-start(struct childproc *c)
-{
-	childproc_start(c, program, FROM_KPR, state);
-}
-
-static void
-stop(struct childproc *c)
-{
-	int status = childproc_end(c);
-
-	cr_assert(WIFEXITED(status), "signal %d", WTERMSIG(status));
-	cr_expect_eq(WEXITSTATUS(status), 0);
-}
-
-static uint64_t
-expect_done(struct childproc *c, uint32_t request)
-{
-	struct msg_keep_done done;
-
-	cr_assert_eq(childproc_next(c), MSG_KEEP_DONE);
-	cr_assert_eq(c->head.request, request);
-	childproc_decode(c, &done);
-	return done.incarnation;
-}
-
-static void
-expect_failed(
-    struct childproc *c, int status, const char *type, const char *reason)
-{
-	struct msg_failed failed;
-	struct apierr e;
-	struct rbuf rb;
-
-	cr_assert_eq(childproc_next(c), MSG_FAILED);
-	childproc_decode(c, &failed);
-	rbuf_init(&rb, failed.error.p, failed.error.len);
-	cr_assert_eq(apierr_decode(&rb, &e), 0);
-	cr_expect_eq(e.status, status);
-	cr_expect_str_eq(e.link[0].type, type);
-	cr_expect_str_eq(e.link[0].reason, reason);
-}
-
-static void
-send_create(struct childproc *c, const char *id)
-{
-	struct msg_keep_create m = {
-		.job_id = span_of(id),
-		.config = span_of("{\"a\":1}"),
-		.create_time_ms = 1234,
-	};
-
-	childproc_send(c, MSG_KEEP_CREATE, 7, &m);
-}
-
-static uint64_t
-create(struct childproc *c, const char *id)
-{
-	uint64_t incarnation;
-
-	send_create(c, id);
-	incarnation = expect_done(c, 7);
-	cr_assert_gt(incarnation, 0);
-	return incarnation;
-}
-
-static void
-send_delete(struct childproc *c, const char *id, uint64_t incarnation)
-{
-	struct msg_keep_delete m = { span_of(id), incarnation };
-
-	childproc_send(c, MSG_KEEP_DELETE, 8, &m);
-}
-
-static bool
-exists(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
-static const char *
-job_path(const char *id, uint64_t incarnation, const char *below)
-{
-	static char path[256];
-
-	snprintf(path, sizeof(path), "jobs/%s.%ju%s", id,
-	    (uintmax_t)incarnation, below);
-	return path;
-}
-
-/* The keeper works in the background: wait for what it must come to. */
-static void
-wait_until_empty(const char *dir)
-{
-	const struct timespec step = { 0, 5000000 };
-
-	for (int i = 0; i < 2000 && tmpdir_count(dir) != 0; i++)
-		nanosleep(&step, NULL);
-	cr_expect_eq(tmpdir_count(dir), 0, "%s", dir);
-}
-
-/*
- * Read the jobs; the ids in their order, each with a blank behind. Of the
- * spans in last only the configuration is kept, until the next call.
- */
-static void
-load(struct childproc *c, char *ids, size_t len, struct msg_keep_job *last)
-{
-	static char config[256];
-	struct msg_keep_load m = { 0 };
-	uint16_t type;
-
-	ids[0] = '\0';
-	childproc_send(c, MSG_KEEP_LOAD, 3, &m);
-	while ((type = childproc_next(c)) == MSG_KEEP_JOB) {
-		char id[80];
-
-		childproc_decode(c, last);
-		snprintf(id, sizeof(id), "%.*s ", (int)last->job_id.len,
-		    last->job_id.p);
-		strlcat(ids, id, len);
-		/* The next frame takes the place of this one. */
-		snprintf(config, sizeof(config), "%.*s", (int)last->config.len,
-		    last->config.p);
-		last->config = span_of(config);
-		last->job_id = last->model_snapshot_id = last->totals =
-		    span_of(NULL);
-	}
-	cr_assert_eq(type, MSG_KEEP_DONE);
-}
-
-static void
-expect_jobs(struct childproc *c, const char *want)
-{
-	struct msg_keep_job last;
-	char ids[1024];
-
-	load(c, ids, sizeof(ids), &last);
-	cr_expect_str_eq(ids, want);
-}
+TestSuite(keeper, .init = keeper_setup, .fini = keeper_teardown);
 
 Test(keeper, a_new_state_directory_is_filled)
 {
@@ -232,7 +64,7 @@ Test(keeper, a_created_job_has_a_directory_and_a_row)
 		cr_expect_not(job.wanted_open);
 		expect_done(&c, 3);
 	}
-	load(&c, ids, sizeof(ids), &job);
+	load_jobs(&c, ids, sizeof(ids), &job);
 	cr_expect_str_eq(ids, "farequote ");
 	stop(&c);
 }
@@ -388,19 +220,6 @@ Test(keeper, a_deleted_job_leaves_nothing)
 	expect_failed(&c, 404, E_NOT_FOUND, "No known job with id 'b'");
 	expect_jobs(&c, "a ");
 	stop(&c);
-}
-
-static void
-edit_catalog(const char *sql)
-{
-	sqlite3 *db;
-
-	cr_assert_eq(sqlite3_open_v2("catalog.db", &db, SQLITE_OPEN_READWRITE,
-			 sqlvfs_name()),
-	    SQLITE_OK);
-	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-	    sqlite3_errmsg(db));
-	cr_assert_eq(sqlite3_close(db), SQLITE_OK);
 }
 
 /* Marked, and killed before the directory was moved. */
@@ -581,8 +400,8 @@ Test(keeper, two_keepers_do_not_share_a_directory)
 	struct childproc a, b;
 
 	start(&a);
-	childproc_spawn(&b, program, FROM_KPR);
-	childproc_hello(&b, state);
+	childproc_spawn(&b, keeper_program, FROM_KPR);
+	childproc_hello(&b, keeper_state);
 	cr_expect_eq(childproc_next(&b), 0);
 	cr_expect_neq(childproc_end(&b), 0);
 	expect_jobs(&a, "");
@@ -595,8 +414,8 @@ Test(keeper, a_new_keeper_waits_for_the_old_one_to_end)
 	struct childproc a, b;
 
 	start(&a);
-	childproc_spawn(&b, program, FROM_KPR);
-	childproc_hello(&b, state);
+	childproc_spawn(&b, keeper_program, FROM_KPR);
+	childproc_hello(&b, keeper_state);
 	stop(&a);
 	cr_expect_eq(childproc_next(&b), MSG_READY);
 	b.state = IN_OPEN;
@@ -609,8 +428,8 @@ Test(keeper, a_state_directory_that_cannot_be_made_is_refused)
 	struct childproc c;
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/not/there", state);
-	childproc_spawn(&c, program, FROM_KPR);
+	snprintf(path, sizeof(path), "%s/not/there", keeper_state);
+	childproc_spawn(&c, keeper_program, FROM_KPR);
 	childproc_hello(&c, path);
 	cr_expect_eq(childproc_next(&c), 0);
 	cr_expect_neq(childproc_end(&c), 0);
@@ -787,188 +606,4 @@ Test(keeper, settings_are_told_before_the_jobs)
 	cr_expect_eq(childproc_next(&c), MSG_KEEP_JOB);
 	expect_done(&c, 3);
 	stop(&c);
-}
-
-/* ---- deaths ---- */
-
-/* As childproc_spawn, but killed before its call n. */
-static void
-spawn_doomed(struct childproc *c, unsigned n)
-{
-	char *argv[] = { program, NULL };
-	int sv[2];
-
-	memset(c, 0, sizeof(*c));
-	c->from = FROM_KPR;
-	c->state = IN_START;
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-	c->pid = fork();
-	cr_assert_neq(c->pid, -1);
-	if (c->pid == 0) {
-		if (dup2(sv[1], 3) != 3)
-			_exit(127);
-		closefrom(4); /* our end: the tracer must not hold it */
-		killpoint_exec(program, argv, n);
-	}
-	close(sv[1]);
-	c->fd = sv[0];
-}
-
-/* What a doomed keeper has answered. */
-struct answered {
-	uint64_t first;	  /* incarnation of the job "a"; 0: none */
-	bool updated;	  /* its configuration */
-	uint64_t renewed; /* the one after its reset */
-	bool deleted;	  /* that one */
-	uint64_t second;  /* of "b" */
-	bool whole;	  /* it came to its end */
-};
-
-/* A message may go to a keeper that is dead already. */
-static bool
-ask_doomed(struct childproc *c, uint16_t type, const void *m, uint16_t answer)
-{
-	struct wbuf wb;
-	bool sent;
-
-	wbuf_init(&wb, 0);
-	cr_assert_eq(frame_put(&wb, type, 9, m), 0);
-	sent = send(c->fd, wb.data, wb.len, MSG_NOSIGNAL) == (ssize_t)wb.len;
-	wbuf_clear(&wb);
-	return sent && childproc_next(c) == answer;
-}
-
-static uint64_t
-create_doomed(struct childproc *c, const char *id)
-{
-	struct msg_keep_create m = { span_of(id), span_of("{}"), 1 };
-	struct msg_keep_done done;
-
-	if (!ask_doomed(c, MSG_KEEP_CREATE, &m, MSG_KEEP_DONE))
-		return 0;
-	childproc_decode(c, &done);
-	return done.incarnation;
-}
-
-static uint64_t
-reset_doomed(struct childproc *c, const char *id, uint64_t incarnation)
-{
-	struct msg_keep_reset m = { span_of(id), incarnation };
-	struct msg_keep_done done;
-
-	if (!ask_doomed(c, MSG_KEEP_RESET, &m, MSG_KEEP_DONE))
-		return 0;
-	childproc_decode(c, &done);
-	return done.incarnation;
-}
-
-/*
- * Start, create "a", update, reset and delete it, create "b": as far as it
- * comes.
- */
-static struct answered
-live_until(unsigned n)
-{
-	struct msg_hello hello = { .version = MSG_VERSION,
-		.path = span_of(state) };
-	struct answered a = { .first = 0 };
-	struct msg_keep_update update;
-	struct msg_keep_delete drop;
-	struct childproc c;
-	int status;
-
-	spawn_doomed(&c, n);
-	if (ask_doomed(&c, MSG_HELLO, &hello, MSG_READY)) {
-		c.state = IN_OPEN;
-		a.first = create_doomed(&c, "a");
-	}
-	if (a.first > 0) {
-		update = (struct msg_keep_update){ span_of("a"), a.first,
-			span_of("[2]") };
-		a.updated =
-		    ask_doomed(&c, MSG_KEEP_UPDATE, &update, MSG_KEEP_DONE);
-	}
-	if (a.updated)
-		a.renewed = reset_doomed(&c, "a", a.first);
-	if (a.renewed > 0) {
-		drop = (struct msg_keep_delete){ span_of("a"), a.renewed };
-		a.deleted =
-		    ask_doomed(&c, MSG_KEEP_DELETE, &drop, MSG_KEEP_DONE);
-	}
-	if (a.deleted)
-		a.second = create_doomed(&c, "b");
-	status = childproc_end(&c);
-	cr_assert(WIFEXITED(status));
-	a.whole = WEXITSTATUS(status) == 0;
-	cr_assert(a.whole || WEXITSTATUS(status) == KILLPOINT_HIT, "status %d",
-	    WEXITSTATUS(status));
-	return a;
-}
-
-/*
- * What was answered holds; what was not is done whole or not at all, and jobs
- * and directories are the same again.
- */
-static void
-expect_consistent(const struct answered *a, unsigned n)
-{
-	struct msg_keep_job last;
-	struct childproc c;
-	uint64_t next;
-	char ids[64];
-	bool ok;
-
-	start(&c);
-	load(&c, ids, sizeof(ids), &last);
-	if (a->second > 0)
-		ok = strcmp(ids, "b ") == 0;
-	else if (a->deleted)
-		ok = strcmp(ids, "") == 0 || strcmp(ids, "b ") == 0;
-	else if (a->first > 0 && a->renewed == 0)
-		ok = strcmp(ids, "a ") == 0; /* the old one or the new one */
-	else /* created, or deleted, but not told */
-		ok = strcmp(ids, "") == 0 || strcmp(ids, "a ") == 0;
-	cr_expect(ok, "call %u: jobs \"%s\"", n, ids);
-	cr_expect_eq(
-	    tmpdir_count("jobs"), ids[0] == '\0' ? 0 : 1, "call %u", n);
-	if (ids[0] == 'a')
-		cr_expect(span_eq(last.config, "[2]") ||
-			(!a->updated && span_eq(last.config, "{}")),
-		    "call %u: half an update", n);
-	if (ids[0] != '\0')
-		cr_expect(exists(job_path(
-		    ids[0] == 'a' ? "a" : "b", last.incarnation, "/results")));
-	if (ids[0] == 'a' && a->renewed > 0)
-		cr_expect_eq(last.incarnation, a->renewed, "call %u", n);
-	next = create(&c, "c");
-	cr_expect_gt(next, a->first);
-	cr_expect_gt(next, a->renewed);
-	cr_expect_gt(next, a->second);
-	wait_until_empty("trash");
-	stop(&c);
-}
-
-/*
- * What makes each window safe: a number that was reserved and not used is
- * that of a directory at most, which goes to the trash; the row is there with
- * its directory or not at all; a deletion is finished from its mark on. A reset
- * is that of a new number whose row comes with the mark of the old one.
- */
-Test(keeper, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
-{
-	struct answered a = { .whole = false };
-	unsigned n = 0;
-
-	if (!killpoint_works())
-		cr_skip_test("a process may not trace its child here");
-	while (!a.whole) {
-		static const char *const left[] = { "jobs", "trash" };
-
-		for (size_t i = 0; i < NELEM(left); i++)
-			tmpdir_purge(left[i]);
-		tmpdir_remove("catalog.db");
-		a = live_until(++n);
-		expect_consistent(&a, n);
-	}
-	cr_expect_gt(n, 50, "%u calls", n);
 }

@@ -4,62 +4,18 @@
 #include <criterion/criterion.h>
 #include <endian.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 
 #include "common/apierr.h"
 #include "common/clock.h"
 #include "common/crc32c.h"
-#include "common/log.h"
-#include "common/sqlvfs.h"
 #include "keeper/catalog.h"
 #include "keeper/catalog_file.h"
-#include "tests/childproc.h"
+#include "tests/keeper_fixture.h"
 #include "tests/killpoint.h"
 #include "tests/tmpdir.h"
 
-static char state[TMPDIR_BYTES];
-static char program[4096];
-
-static void
-setup(void)
-{
-	log_init("test", LOG_LEVEL_ERROR);
-	cr_assert_not_null(realpath("anomd-keeper", program));
-	snprintf(state, sizeof(state), "/tmp/anomd-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(state));
-	cr_assert_eq(chdir(state), 0);
-}
-
-static void
-teardown(void)
-{
-	cr_assert_eq(chdir("/"), 0);
-	tmpdir_purge(state);
-}
-
-TestSuite(secrets, .init = setup, .fini = teardown);
-
-static void
-start(struct childproc *c)
-{
-	childproc_start(c, program, FROM_KPR, state);
-}
-
-static void
-stop(struct childproc *c)
-{
-	int status = childproc_end(c);
-
-	cr_assert(WIFEXITED(status), "signal %d", WTERMSIG(status));
-	cr_expect_eq(WEXITSTATUS(status), 0);
-}
-
-static void
-expect_done(struct childproc *c)
-{
-	cr_assert_eq(childproc_next(c), MSG_KEEP_DONE);
-}
+TestSuite(secrets, .init = keeper_setup, .fini = keeper_teardown);
 
 static void
 expect_status(struct childproc *c, int status)
@@ -178,16 +134,16 @@ Test(secrets, passwords_are_hashed_and_known_again)
 	cr_expect_neq(strcmp(hashed, again), 0, "each has its own salt");
 	cr_expect_eq(strncmp(hashed, "$argon2id$v=19$m=65536,t=2,p=1$", 31), 0);
 	put_user(&c, "ann", hashed, 1, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	cr_expect(verify(&c, "ann", "secret"));
 	cr_expect_not(verify(&c, "ann", "Secret"));
 	cr_expect_not(verify(&c, "nobody", "secret"));
 	/* An empty hash leaves the one that is there. */
 	put_user(&c, "ann", "", 2, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	cr_expect(verify(&c, "ann", "secret"));
 	put_user(&c, "ann", "", 3, false);
-	expect_done(&c);
+	expect_done(&c, 4);
 	cr_expect_not(verify(&c, "ann", "secret"), "disabled");
 	put_user(&c, "new", "", 1, true);
 	expect_status(&c, 404);
@@ -202,21 +158,21 @@ Test(secrets, users_and_keys_are_kept)
 	start(&c);
 	cr_expect_str_eq(load(&c), "");
 	put_user(&c, "bob", "$h", 1, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	put_user(&c, "ann", "$h", 7, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	put_key(&c, "k2", TIME_UNSET);
-	expect_done(&c);
+	expect_done(&c, 6);
 	put_key(&c, "k1", TIME_UNSET);
-	expect_done(&c);
+	expect_done(&c, 6);
 	put_key(&c, "k1", clock_wall_ms());
-	expect_done(&c);
+	expect_done(&c, 6);
 	cr_expect_str_eq(load(&c), "ann/7 bob/1 k1! k2 ");
 	childproc_kill(&c);
 	start(&c);
 	cr_expect_str_eq(load(&c), "ann/7 bob/1 k1! k2 ");
 	childproc_send(&c, MSG_KEEP_USER_DELETE, 8, &drop);
-	expect_done(&c);
+	expect_done(&c, 8);
 	childproc_send(&c, MSG_KEEP_USER_DELETE, 8, &drop);
 	expect_status(&c, 404);
 	cr_expect_str_eq(load(&c), "bob/1 k1! k2 ");
@@ -229,11 +185,11 @@ Test(secrets, keys_that_are_long_dead_go_at_the_start)
 
 	start(&c);
 	put_key(&c, "old", 1000);
-	expect_done(&c);
+	expect_done(&c, 6);
 	put_key(&c, "fresh", clock_wall_ms() - 3600000);
-	expect_done(&c);
+	expect_done(&c, 6);
 	put_key(&c, "live", TIME_UNSET);
-	expect_done(&c);
+	expect_done(&c, 6);
 	cr_expect_str_eq(load(&c), "fresh! live old! ");
 	stop(&c);
 	start(&c);
@@ -251,7 +207,7 @@ Test(secrets, nothing_waits_for_a_password)
 	for (int i = 0; i < 5; i++)
 		childproc_send(&c, MSG_KEEP_VERIFY, 5, &m);
 	put_user(&c, "ann", "$h", 1, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	for (int i = 0; i < 5; i++)
 		cr_assert_eq(childproc_next(&c), MSG_KEEP_VERIFIED);
 	stop(&c);
@@ -269,19 +225,6 @@ Test(secrets, too_many_passwords_are_turned_away)
 	childproc_kill(&c);
 }
 
-static void
-sql(const char *text)
-{
-	sqlite3 *db;
-
-	cr_assert_eq(sqlite3_open_v2(CATALOG_FILE, &db, SQLITE_OPEN_READWRITE,
-			 sqlvfs_name()),
-	    SQLITE_OK);
-	cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK, "%s",
-	    sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
 Test(secrets, a_damaged_row_lets_nobody_in)
 {
 	char hashed[MSG_HASH_MAX + 1];
@@ -290,12 +233,13 @@ Test(secrets, a_damaged_row_lets_nobody_in)
 	start(&c);
 	hash(&c, "secret", hashed);
 	put_user(&c, "ann", hashed, 1, false);
-	expect_done(&c);
+	expect_done(&c, 4);
 	put_key(&c, "k", 1);
-	expect_done(&c);
+	expect_done(&c, 6);
 	stop(&c);
 	/* Who can write the file may do so, but a flipped bit does not. */
-	sql("UPDATE user SET enabled = 1; UPDATE api_key SET owner = 'bob'");
+	edit_catalog(
+	    "UPDATE user SET enabled = 1; UPDATE api_key SET owner = 'bob'");
 	start(&c);
 	cr_expect_str_eq(load(&c), "");
 	cr_expect_not(verify(&c, "ann", "secret"));
@@ -317,20 +261,8 @@ make_version_1(void)
 	    "DROP TABLE user; DROP TABLE api_key; DROP TABLE change;"
 	    " UPDATE meta SET version = 1, last_incarnation = 41, crc = %u",
 	    crc32c(0, v, sizeof(v)));
-	sql(text);
+	edit_catalog(text);
 	tmpdir_remove(CATALOG_COPY);
-}
-
-static uint64_t
-create(struct childproc *c)
-{
-	struct msg_keep_create m = { span_of("j"), span_of("{}"), 1 };
-	struct msg_keep_done done;
-
-	childproc_send(c, MSG_KEEP_CREATE, 7, &m);
-	expect_done(c);
-	childproc_decode(c, &done);
-	return done.incarnation;
 }
 
 Test(secrets, an_older_catalogue_is_brought_up_to_date)
@@ -339,13 +271,13 @@ Test(secrets, an_older_catalogue_is_brought_up_to_date)
 
 	make_version_1();
 	start(&c);
-	cr_expect_eq(create(&c), 42, "what it had is kept");
+	cr_expect_eq(create(&c, "j"), 42, "what it had is kept");
 	put_user(&c, "ann", "$h", 1, true);
-	expect_done(&c);
+	expect_done(&c, 4);
 	stop(&c);
 	start(&c);
 	put_key(&c, "k", TIME_UNSET);
-	expect_done(&c);
+	expect_done(&c, 6);
 	stop(&c);
 }
 
@@ -360,34 +292,21 @@ Test(secrets, a_later_catalogue_is_not_touched)
 	snprintf(text, sizeof(text),
 	    "UPDATE meta SET version = 99, last_incarnation = 0, crc = %u",
 	    crc32c(0, v, sizeof(v)));
-	sql(text);
-	childproc_spawn(&c, program, FROM_KPR);
-	childproc_hello(&c, state);
+	edit_catalog(text);
+	childproc_spawn(&c, keeper_program, FROM_KPR);
+	childproc_hello(&c, keeper_state);
 	cr_expect_eq(childproc_next(&c), 0);
 	cr_expect_neq(childproc_end(&c), 0);
 }
 
 /* ---- deaths ---- */
 
-static bool
-say(struct childproc *c, uint16_t type, const void *m, uint16_t answer)
-{
-	struct wbuf wb;
-	bool sent;
-
-	wbuf_init(&wb, 0);
-	cr_assert_eq(frame_put(&wb, type, 9, m), 0);
-	sent = send(c->fd, wb.data, wb.len, MSG_NOSIGNAL) == (ssize_t)wb.len;
-	wbuf_clear(&wb);
-	return sent && childproc_next(c) == answer;
-}
-
 /* How many of the two changes were answered; *whole: it came to its end. */
 static int
 live_until(unsigned n, bool *whole)
 {
 	struct msg_hello hello = { .version = MSG_VERSION,
-		.path = span_of(state) };
+		.path = span_of(keeper_state) };
 	struct msg_keep_user user = {
 		.name = span_of("ann"),
 		.hash = span_of("$h"),
@@ -395,26 +314,16 @@ live_until(unsigned n, bool *whole)
 		.metadata = span_of("{}"),
 	};
 	struct msg_keep_user_delete drop = { span_of("ann") };
-	char *argv[] = { program, NULL };
-	struct childproc c = { .from = FROM_KPR, .state = IN_START };
-	int sv[2], status, done = 0;
+	struct childproc c;
+	int status, done = 0;
 
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-	c.pid = fork();
-	if (c.pid == 0) {
-		if (dup2(sv[1], 3) != 3)
-			_exit(127);
-		closefrom(4);
-		killpoint_exec(program, argv, n);
-	}
-	close(sv[1]);
-	c.fd = sv[0];
-	if (say(&c, MSG_HELLO, &hello, MSG_READY)) {
+	spawn_doomed(&c, n);
+	if (ask_doomed(&c, MSG_HELLO, &hello, MSG_READY)) {
 		c.state = IN_OPEN;
-		done += say(&c, MSG_KEEP_USER_PUT, &user, MSG_KEEP_DONE);
+		done += ask_doomed(&c, MSG_KEEP_USER_PUT, &user, MSG_KEEP_DONE);
 		if (done == 1)
-			done +=
-			    say(&c, MSG_KEEP_USER_DELETE, &drop, MSG_KEEP_DONE);
+			done += ask_doomed(
+			    &c, MSG_KEEP_USER_DELETE, &drop, MSG_KEEP_DONE);
 	}
 	status = childproc_end(&c);
 	*whole = WIFEXITED(status) && WEXITSTATUS(status) == 0;
