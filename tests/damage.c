@@ -11,6 +11,8 @@
 
 #include "tests/damage.h"
 
+#define LOG_BYTES 65536
+
 /* No power is cut here, so that nothing need be waited for. */
 int
 fsync(int fd)
@@ -25,8 +27,6 @@ fdatasync(int fd)
 	(void)fd;
 	return 0;
 }
-
-#define LOG_BYTES 65536
 
 static int log_fd = -1;
 
