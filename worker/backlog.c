@@ -552,17 +552,7 @@ task_expire(
 	return rc;
 }
 
-/*
- * A snapshot must not be ahead of what was said of the entries in it: replay
- * answers what a death has cut off, and does not come to those any more.
- */
-static bool
-answers_have_left(const struct backlog *b)
-{
-	return peer_queued(b->peer) == 0;
-}
-
-/* The same. */
+/* As task_expire. */
 static int
 task_chore(
     struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
@@ -572,6 +562,16 @@ task_chore(
 	if (rc != 1)
 		task_remove(b, t);
 	return rc;
+}
+
+/*
+ * A snapshot must not be ahead of what was said of the entries in it: replay
+ * answers what a death has cut off, and does not come to those any more.
+ */
+static bool
+answers_have_left(const struct backlog *b)
+{
+	return peer_queued(b->peer) == 0;
 }
 
 /* Returns 1: the slice is over; else as backlog_work. */
