@@ -127,6 +127,21 @@ killpoint_exec(const char *path, char *const argv[], unsigned n)
 	}
 }
 
+unsigned
+killpoint_stride(void)
+{
+	const char *text = getenv("ANOMD_KILL_STRIDE");
+	long stride = text == NULL ? 1 : strtol(text, NULL, 10);
+
+	return stride < 1 || stride > 1000 ? 1 : (unsigned)stride;
+}
+
+unsigned
+killpoint_next(unsigned n)
+{
+	return n == 0 ? 1 : n + killpoint_stride();
+}
+
 bool
 killpoint_works(void)
 {

@@ -3,7 +3,9 @@
  * tracer that kills it right before the n-th of those of its calls which
  * change what others can see (files, names, what is on the disk, what the
  * channel carries). With n from 1 on until the program comes to its end, no
- * window between two of them is left out.
+ * window between two of them is left out; with ANOMD_KILL_STRIDE=K in the
+ * environment only each K-th is looked into, where it is the build that is
+ * tested rather than the windows.
  */
 #ifndef TESTS_KILLPOINT_H
 #define TESTS_KILLPOINT_H
@@ -20,6 +22,11 @@
  * with the program's status when it made fewer of them.
  */
 void killpoint_exec(const char *path, char *const argv[], unsigned n) NO_RETURN;
+
+/* The call to kill before next; 0: none was killed yet. */
+unsigned killpoint_next(unsigned n);
+/* How far that is from one to the next, >= 1. */
+unsigned killpoint_stride(void);
 
 /* False where a process may not trace its child. */
 bool killpoint_works(void);

@@ -201,7 +201,8 @@ Test(awaiting_deaths, answer_everything_once_and_count_it_once)
 
 	do {
 		worker_forget();
-		if (!first_life(asked, ++n))
+		n = killpoint_next(n);
+		if (!first_life(asked, n))
 			break;
 		for (unsigned i = 0; i < NASKED; i++)
 			found += asked[i].seq != 0 && !asked[i].answered;
@@ -211,5 +212,6 @@ Test(awaiting_deaths, answer_everything_once_and_count_it_once)
 	} while (true);
 	cr_expect_gt(n, 50);
 	cr_expect_gt(again, found);
-	cr_expect_gt(found, 0);
+	if (killpoint_stride() == 1)
+		cr_expect_gt(found, 0);
 }

@@ -216,8 +216,9 @@ die_everywhere(enum step first)
 	while (!left) {
 		worker_forget();
 		live_before(first);
+		n = killpoint_next(n);
 		step = live_until(
-		    ++n, first < NSTEPS ? first : STEP_CLOSE, &counts, &left);
+		    n, first < NSTEPS ? first : STEP_CLOSE, &counts, &left);
 		if (!left)
 			live_on(step, &whole, dump, n);
 	}

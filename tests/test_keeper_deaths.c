@@ -149,7 +149,8 @@ Test(keeper_deaths, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
 		for (size_t i = 0; i < NELEM(left); i++)
 			tmpdir_purge(left[i]);
 		tmpdir_remove("catalog.db");
-		a = live_until(++n);
+		n = killpoint_next(n);
+		a = live_until(n);
 		expect_consistent(&a, n);
 	}
 	cr_expect_gt(n, 50, "%u calls", n);

@@ -223,7 +223,8 @@ Test(repost, answers_once_and_counts_once_at_any_death, .timeout = 900)
 		worker_forget();
 		put_all_aside();
 		memset(answered, 0, sizeof(answered));
-		if (!first_life(answered, ++n))
+		n = killpoint_next(n);
+		if (!first_life(answered, n))
 			break;
 		again += !answered[0];
 		found += !answered[0] && !is_there(SMALL_ENTRY);
@@ -231,7 +232,9 @@ Test(repost, answers_once_and_counts_once_at_any_death, .timeout = 900)
 	}
 	cr_expect_gt(n, 50);
 	cr_expect_gt(again, found);
-	cr_expect_gt(found, 0, "no death between the removal and the answer");
+	if (killpoint_stride() == 1)
+		cr_expect_gt(
+		    found, 0, "no death between the removal and the answer");
 }
 
 static struct worker *

@@ -346,7 +346,8 @@ Test(secrets, deaths_before_any_call_leave_all_or_nothing, .timeout = 600)
 
 		tmpdir_remove("catalog.db");
 		make_version_1();
-		done = live_until(++n, &whole);
+		n = killpoint_next(n);
+		done = live_until(n, &whole);
 		start(&c);
 		users = load(&c);
 		if (done == 2)
