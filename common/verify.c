@@ -118,6 +118,7 @@ wal_frame(struct wal_walk *w, off_t at, bool *commit)
 	uint32_t s[2] = { w->sum[0], w->sum[1] };
 	static const uint8_t none[4];
 
+	*commit = false;
 	if (pread(w->fd, w->frame, len, at) != (ssize_t)len)
 		return FRAME_NONE;
 	sum_read(w->sum, w->frame + 16);
@@ -155,20 +156,21 @@ wal_note_page(struct wal_walk *w, bool commit)
 }
 
 /*
- * The first frame that is wrong ends a WAL. Behind the last commit that is
- * what a death leaves. If a right one that ends a commit comes after it, it was
- * right once, and what follows is lost. Returns 1: so it is, *offset says from
- * where on; 0, or -1 with ENOMEM.
+ * The first frame that is wrong ends a WAL. In the last commit that is what a
+ * death leaves, and a loss of power may leave any part of that commit, its end
+ * among them. A right frame of a commit after it was written when the one
+ * before was on the disk: then it was right once, and what follows is lost.
+ * Returns 1: so it is, *offset says from where on; 0, or -1 with ENOMEM.
  */
 static int
 wal_break(struct wal_walk *w, uint64_t *offset)
 {
 	off_t step = (off_t)(WAL_FRAME_BYTES + w->size), at = WAL_HEAD_BYTES;
-	bool broken = false, commit;
+	bool broken = false, ended = false, commit;
 	enum frame f;
 
 	for (; (f = wal_frame(w, at, &commit)) != FRAME_NONE; at += step) {
-		if (f == FRAME_RIGHT && broken && commit)
+		if (f == FRAME_RIGHT && ended)
 			return 1;
 		if (f == FRAME_RIGHT && !broken &&
 		    wal_note_page(w, commit) == -1)
@@ -177,6 +179,7 @@ wal_break(struct wal_walk *w, uint64_t *offset)
 			*offset = (uint64_t)at;
 			broken = true;
 		}
+		ended = ended || (broken && commit);
 	}
 	return 0;
 }

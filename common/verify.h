@@ -36,7 +36,8 @@ int verify_checksums(
 /*
  * Of that the WAL alone, which must not be in use: SQLite reads one up to the
  * first frame that is wrong, and says nothing of commits that come after it.
- * Half a commit at the end is what a death leaves, and no report.
+ * The last commit may lack any of its parts after a loss of power, and is no
+ * report.
  *
  * db_path  of the database: its WAL is this and "-wal"; there may be none
  */
