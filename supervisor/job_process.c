@@ -243,6 +243,13 @@ on_progress(struct job *job, uint32_t request, const void *msg)
 }
 
 static void
+on_salvaged(struct job *job, uint32_t request, const void *msg)
+{
+	(void)request;
+	recovery_salvaged(job, msg);
+}
+
+static void
 on_quarantined(struct job *job, uint32_t request, const void *msg)
 {
 	const struct msg_quarantined *m = msg;
@@ -480,6 +487,7 @@ static const struct {
 	{ MSG_COUNTS, on_counts },
 	{ MSG_KEPT, on_kept },
 	{ MSG_PROGRESS, on_progress },
+	{ MSG_SALVAGED, on_salvaged },
 	{ MSG_QUARANTINED, on_quarantined },
 	{ MSG_QUARANTINE_GONE, on_quarantine_gone },
 	{ MSG_REPEATED, on_repeated },
@@ -503,6 +511,7 @@ worker_frame(
 		struct msg_counts counts;
 		struct msg_kept kept;
 		struct msg_progress progress;
+		struct msg_salvaged salvaged;
 		struct msg_quarantined quarantined;
 		struct msg_quarantine_gone quarantine_gone;
 		struct msg_repeated repeated;

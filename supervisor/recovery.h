@@ -28,6 +28,8 @@ struct recovery {
 	int64_t death_ms;  /* wall clock */
 	bool replays;	   /* progress is known of the present worker */
 	struct msg_progress progress;
+	struct msg_salvaged salvaged; /* the last time */
+	int64_t salvaged_ms;	      /* wall clock; 0: never */
 };
 
 /* Its process has ended with this status; the next one is told of a crash. */
@@ -38,6 +40,8 @@ void recovery_begin(struct job *);
 void recovery_tick(struct job *, int64_t now_us);
 /* It is ready. */
 void recovery_ready(struct job *);
+/* It has salvaged damaged results. */
+void recovery_salvaged(struct job *, const struct msg_salvaged *);
 /* It has answered something that waited, or put an entry aside that killed. */
 void recovery_step(struct job *);
 /* Another one would not come further either. */
