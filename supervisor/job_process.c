@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/clock.h"
 #include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/call.h"
@@ -17,6 +18,7 @@
 #include "supervisor/chores.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/retention.h"
 #include "supervisor/server.h"
 
@@ -96,14 +98,24 @@ process_ended(struct job *job)
 	jobs_start_next(jobs);
 }
 
+/* By the kernel, and not by anybody's hand. */
+static bool
+is_memory_kill(const struct job *job, int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    !job->killed && job->srv->oom != NULL &&
+	    oomkills_take(job->srv->oom, clock_mono_us());
+}
+
 static void
 worker_exited(void *arg, int status)
 {
 	struct job *job = arg;
+	bool memory_kill = is_memory_kill(job, status);
 
 	job->child = NULL;
 	if (!job->tends)
-		recovery_died(job, status);
+		recovery_died(job, status, memory_kill);
 	/* One that gives up by itself, in a job that was not open before. */
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0 &&
 	    job->state == JOB_OPENING && !job->wanted_open)
@@ -111,8 +123,9 @@ worker_exited(void *arg, int status)
 	if (job->death[0] == '\0') {
 		char text[96];
 
-		snprintf(job->death, sizeof(job->death), "worker %s",
-		    child_status_text(status, text, sizeof(text)));
+		snprintf(job->death, sizeof(job->death), "worker %s%s",
+		    child_status_text(status, text, sizeof(text)),
+		    memory_kill ? " by the kernel: memory is out" : "");
 	}
 	process_ended(job);
 }

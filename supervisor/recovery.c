@@ -54,9 +54,9 @@ static const int own_hand[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGILL,
 	SIGFPE };
 
 void
-recovery_died(struct job *job, int status)
+recovery_died(struct job *job, int status, bool memory_kill)
 {
-	job->recovery.crash = 0;
+	job->recovery.crash = memory_kill ? SIGKILL : 0;
 	for (size_t i = 0; WIFSIGNALED(status) && i < NELEM(own_hand); i++)
 		if (WTERMSIG(status) == own_hand[i])
 			job->recovery.crash = (unsigned)own_hand[i];

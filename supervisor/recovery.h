@@ -32,8 +32,11 @@ struct recovery {
 	int64_t salvaged_ms;	      /* wall clock; 0: never */
 };
 
-/* Its process has ended with this status; the next one is told of a crash. */
-void recovery_died(struct job *, int status);
+/*
+ * Its process has ended with this status, or the kernel has killed it for want
+ * of memory; the next one is told of a crash.
+ */
+void recovery_died(struct job *, int status, bool memory_kill);
 /* The worker has died: plan its successor. */
 void recovery_begin(struct job *);
 /* Start it when its time has come. */
