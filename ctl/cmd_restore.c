@@ -375,11 +375,14 @@ cmd_restore(struct ctl *ctl)
 	if (check_backup(&r) == 0 && take_place(&r) == 0 &&
 	    restore_all(&r) == 0) {
 		for (size_t i = 0; i < r.manifest.nleft_out; i++)
-			say_error("restore: job %s was left out of the backup",
+			say_error(
+			    "restore: job %s was left out of the backup: "
+			    "it has no directory; delete it by force, or "
+			    "bring its directory back from another backup",
 			    r.manifest.left_out[i]);
 		say_note("%s has %zu files of %s", r.state_dir,
 		    r.manifest.nfiles, r.dir);
-		status = CTL_OK;
+		status = r.manifest.nleft_out == 0 ? CTL_OK : CTL_FAILED;
 	} else {
 		show_failure(ctl, r.why);
 	}
