@@ -407,8 +407,11 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		bool opening = chan_state(job->chan) == IN_START;
 
 		worker_bad(job, "failed: ", e.link[0].reason);
-		/* An open job's worker may fail of what another one does not.
-		 */
+		/* An open job's worker may fail of what another one does not,
+		 * and so may one that lacked memory (503). */
+		if (e.status == 503 &&
+		    (job->state != JOB_OPENING || job->wanted_open))
+			opening = false;
 		job->refused = opening;
 		return;
 	}
