@@ -148,6 +148,13 @@ SCHEMA_STRUCT(msg_progress, MSG_PROGRESS_FIELDS);
 	F(S, STR, reason, 1, 256)
 SCHEMA_STRUCT(msg_quarantined, MSG_QUARANTINED_FIELDS);
 
+/* results.db was damaged, and what could be read of it is in a new one. */
+#define MSG_SALVAGED_FIELDS(F, S)                                              \
+	F(S, U64, kept, 0, INFINITY)	/* rows */                             \
+	F(S, U64, dropped, 0, INFINITY) /* did not match their checksum */     \
+	F(S, BOOL, cut, 0, 1)		/* pages could not be read at all */
+SCHEMA_STRUCT(msg_salvaged, MSG_SALVAGED_FIELDS);
+
 /* Seconds; TIME_UNSET where not given. */
 #define MSG_FLUSH_FIELDS(F, S)                                                 \
 	F(S, BOOL, calc_interim, 0, 1)                                         \
@@ -458,6 +465,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(TOTALS, totals, 40, FROM_WRK, IN_ANY)                                \
 	X(REPEATED, repeated, 41, FROM_WRK, IN_OPEN | IN_CLOSING)              \
 	X(DISK, disk, 43, FROM_KPR, IN_OPEN)                                   \
+	X(SALVAGED, salvaged, 45, FROM_WRK, IN_START)                          \
 	X(QUARANTINE_POST, quarantine_post, 47, FROM_SUP, IN_OPEN)             \
 	X(QUARANTINE_DROP, quarantine_drop, 48, FROM_SUP, IN_OPEN)             \
 	X(QUARANTINE_GONE, quarantine_gone, 49, FROM_WRK, IN_ANY)              \

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/dbread.h"
 #include "common/sqlvfs.h"
 #include "common/sqlvfs_wal.h"
 #include "common/verify.h"
@@ -350,19 +351,14 @@ verify_pages(struct verify *v, int fd, const struct wal_walk *w)
 	return 0;
 }
 
-/* What checksums cannot see: pages that are whole and do not fit together. */
+/* Returns 0, or -1: not to its end. */
 static int
-verify_order(struct verify *v)
+check_order(struct verify *v, sqlite3 *db)
 {
 	sqlite3_stmt *st = NULL;
-	sqlite3 *db = NULL;
 	int rc = -1;
 
-	if (sqlvfs_name() != NULL &&
-	    sqlite3_open_v2(v->path, &db,
-		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-		sqlvfs_name()) == SQLITE_OK &&
-	    sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
+	if (sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
 	    sqlite3_prepare_v2(
 		db, "PRAGMA integrity_check(20)", -1, &st, NULL) == SQLITE_OK) {
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
@@ -374,11 +370,35 @@ verify_order(struct verify *v)
 		}
 		rc = rc == SQLITE_DONE ? 0 : -1;
 	}
-	if (rc == -1)
-		found(v, 0, db == NULL ? "no memory" : sqlite3_errmsg(db));
 	sqlite3_finalize(st);
+	return rc;
+}
+
+static void
+no_report(void *arg, const char *path, uint64_t offset, const char *what)
+{
+	(void)arg;
+	(void)path;
+	(void)offset;
+	(void)what;
+}
+
+/*
+ * What checksums cannot see: pages that are whole and do not fit together.
+ * Returns true when somebody began to write meanwhile, where nobody had.
+ */
+static bool
+verify_order(struct verify *v, bool live)
+{
+	struct dbread r;
+	sqlite3 *db = dbread_open(v->path, live, &r);
+
+	if (db == NULL)
+		found(v, 0, strerror(errno));
+	else if (check_order(v, db) == -1)
+		found(v, 0, sqlite3_errmsg(db));
 	sqlite3_close(db);
-	return 0;
+	return dbread_is_disturbed(v->path, &r);
 }
 
 /* Returns the number of reports, or -1 with errno. */
@@ -417,9 +437,18 @@ verify_database(const char *path, verify_report_cb *report, void *arg)
 {
 	struct verify v = { .path = path, .report = report, .arg = arg };
 	int n = verify_file(&v);
+	bool live;
 
 	/* A damaged page would be found again, at greater length. */
 	if (n != 0)
 		return n;
-	return verify_order(&v) == -1 ? -1 : v.n;
+	/* Only what is found again is said: it may have been disturbed. */
+	v.report = no_report;
+	live = verify_order(&v, false);
+	if (v.n == 0)
+		return 0;
+	v.report = report;
+	v.n = 0;
+	(void)verify_order(&v, live);
+	return v.n;
 }

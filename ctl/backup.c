@@ -16,10 +16,10 @@
 #include "common/asidelist.h"
 #include "common/clock.h"
 #include "common/resultsdb.h"
-#include "common/sqlx.h"
 #include "common/units.h"
 #include "ctl/backup.h"
 #include "ctl/dbcopy.h"
+#include "ctl/joblist.h"
 
 #define TRIES_MAX 20 /* of a job, and of the catalogue */
 #define PATH_BYTES 256
@@ -364,72 +364,15 @@ copy_job(struct backup *b, int from, int to, const char *name)
 
 /* ---- jobs, and the catalogue that names them ---- */
 
-struct joblist {
-	char **name; /* owned */
-	int n;
-};
-
-static void
-joblist_clear(struct joblist *l)
-{
-	copy_free_names(l->name, l->n);
-	*l = (struct joblist){ 0 };
-}
-
-static bool
-joblist_has(const struct joblist *l, const char *name)
-{
-	for (int i = 0; i < l->n; i++)
-		if (strcmp(l->name[i], name) == 0)
-			return true;
-	return false;
-}
-
-static int
-joblist_add(struct joblist *l, const char *name)
-{
-	char **grown =
-	    reallocarray(l->name, (size_t)l->n + 1, sizeof(*l->name));
-
-	if (grown == NULL)
-		return -1;
-	l->name = grown;
-	grown[l->n] = strdup(name);
-	if (grown[l->n] == NULL)
-		return -1;
-	l->n++;
-	return 0;
-}
-
 /* The directories that the copied catalogue speaks of. */
 static int
 list_jobs(struct backup *b, struct joblist *l)
 {
 	sqlite3 *db = dbcopy_open(b->to, BACKUP_CATALOG);
-	sqlite3_stmt *st = NULL;
-	int rc = -1, step;
+	int rc = db == NULL ? -1 : joblist_read(l, db), saved = errno;
 
-	if (db != NULL)
-		st = sqlx_prepare(db,
-		    "SELECT job_id || '.' || incarnation FROM job"
-		    " WHERE deleted = 0");
-	if (st == NULL)
-		goto out;
-	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(st, 0);
-
-		if (name == NULL || strchr(name, '/') != NULL ||
-		    name[0] == '.') {
-			errno = EBADMSG;
-			goto out;
-		}
-		if (joblist_add(l, name) == -1)
-			goto out;
-	}
-	rc = step == SQLITE_DONE ? 0 : sqlx_fail(db, "read jobs");
-out:
-	sqlite3_finalize(st);
 	sqlite3_close(db);
+	errno = saved;
 	return rc == 0 ? 0 : fail(b, BACKUP_CATALOG);
 }
 

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "ctl/say.h"
 #include "ctl/show.h"
 #include "ctl/table.h"
 
+#define JOBS_PATH "/_ml/anomaly_detectors/{}?allow_no_match=true"
 #define STATS_PATH "/_ml/anomaly_detectors/{}/_stats?allow_no_match=true"
 
 /* The exit status of "status". */
@@ -88,8 +90,42 @@ add_bytes(struct table *t, const struct jsonx_value *job, const char *within,
 	table_add(t, text);
 }
 
+/*
+ * "3 h": how long ago the snapshot was made that the job goes back to. Its id
+ * is that time in seconds.
+ */
 static void
-add_job(struct table *t, const struct jsonx_value *job)
+add_age(struct table *t, const struct jsonx_value *configs, const char *job_id)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" },
+		{ 1, "s" } };
+	const struct jsonx_value *v = configs->child;
+	char text[32] = "";
+	int64_t age;
+	size_t i = 0;
+	char *end;
+
+	while (v != NULL && strcmp(show_string(v, "job_id"), job_id) != 0)
+		v = v->next;
+	age = strtoll(show_string(v, "model_snapshot_id"), &end, 10);
+	if (age > 0 && *end == '\0') {
+		age = clock_wall_ms() / 1000 - age;
+		if (age < 0)
+			age = 0;
+		while (i + 1 < NELEM(units) && age < 2 * units[i].seconds)
+			i++;
+		snprintf(text, sizeof(text), "%" PRId64 " %s",
+		    age / units[i].seconds, units[i].name);
+	}
+	table_add(t, text);
+}
+
+static void
+add_job(struct table *t, const struct jsonx_value *job,
+    const struct jsonx_value *configs)
 {
 	table_add(t, show_string(job, "job_id"));
 	table_add(t, show_string(job, "state"));
@@ -100,25 +136,27 @@ add_job(struct table *t, const struct jsonx_value *job)
 	    show_string(jsonx_get(job, "model_size_stats"), "memory_status"));
 	add_time(t, job, "data_counts", "last_data_time");
 	add_time(t, job, "data_counts", "latest_record_timestamp");
+	add_age(t, configs, show_string(job, "job_id"));
 	table_add(t, show_string(job, "assignment_explanation"));
 }
 
 static int
-print_jobs(const struct ctl *ctl, const struct jsonx_value *jobs)
+print_jobs(const struct ctl *ctl, const struct jsonx_value *jobs,
+    const struct jsonx_value *configs)
 {
 	static const char *const headings[] = { "JOB", "STATE", "RECORDS",
 		"BUCKETS", "MODEL", "MEMORY", "LAST DATA", "LATEST RECORD",
-		"WHY" };
+		"SNAPSHOT", "WHY" };
 	struct table *t;
 	int status = CTL_OK;
 
-	if (jobs == NULL)
+	if (jobs == NULL || configs == NULL)
 		return show_strange(ctl);
 	t = table_new(headings, NELEM(headings));
 	if (t == NULL)
 		return show_failure(ctl, "out of memory");
 	for (const struct jsonx_value *v = jobs->child; v != NULL; v = v->next)
-		add_job(t, v);
+		add_job(t, v, configs);
 	if (table_print(t, stdout) == -1)
 		status = show_failure(ctl, "out of memory");
 	table_free(t);
@@ -144,6 +182,21 @@ join_patterns(const struct args *a)
 	return text;
 }
 
+/* The names of snapshots are with the configurations. */
+static int
+show_jobs(
+    const struct ctl *ctl, const char *patterns, const struct jsonx_value *jobs)
+{
+	struct answer configs = { 0 };
+	int status = CTL_FAILED;
+
+	if (show_call(ctl, "GET", client_path(JOBS_PATH, patterns), NULL,
+		&configs) == 0)
+		status = print_jobs(ctl, jobs, list_of_jobs(&configs));
+	answer_clear(&configs);
+	return status;
+}
+
 int
 cmd_jobs(struct ctl *ctl)
 {
@@ -163,7 +216,7 @@ cmd_jobs(struct ctl *ctl)
 	if (show_call(ctl, "GET", client_path(STATS_PATH, patterns), NULL,
 		&answer) == 0)
 		status = json ? show_json(ctl, &answer)
-			      : print_jobs(ctl, list_of_jobs(&answer));
+			      : show_jobs(ctl, patterns, list_of_jobs(&answer));
 	answer_clear(&answer);
 	free(patterns);
 	return status;
@@ -179,6 +232,7 @@ struct overview {
 	size_t nreplaying;
 	int64_t done_bytes, all_bytes;
 	size_t nlimited; /* whose model may grow no more */
+	size_t naside;	 /* that have entries in quarantine */
 };
 
 static void
@@ -195,6 +249,8 @@ count_job(struct overview *o, const struct jsonx_value *job)
 			o->in_state[i]++;
 	if (strcmp(memory, "hard_limit") == 0)
 		o->nlimited++;
+	if (jsonx_get(job, "quarantine") != NULL)
+		o->naside++;
 	if (recovery != NULL &&
 	    number(recovery, "replay", "done_bytes", &done) &&
 	    number(recovery, "replay", "all_bytes", &all)) {
@@ -204,28 +260,96 @@ count_job(struct overview *o, const struct jsonx_value *job)
 	}
 }
 
-/* Red: a job is at a standstill. Yellow: one is not yet, or no more, whole. */
+/*
+ * Red: a job is at a standstill, or goes on without something that was posted.
+ * Yellow: one is not yet, or no more, whole.
+ */
 static int
 judge(const struct overview *o)
 {
-	if (o->in_state[4] > 0)
+	if (o->in_state[4] > 0 || o->naside > 0)
 		return STATUS_RED;
 	return o->in_state[1] > 0 || o->nreplaying > 0 || o->nlimited > 0
 	    ? STATUS_YELLOW
 	    : STATUS_GREEN;
 }
 
+/* The beginning of a line about one job. */
 static void
-print_failed(const struct jsonx_value *jobs)
+print_head(const char *what, const struct jsonx_value *job)
 {
-	for (const struct jsonx_value *v = jobs->child; v != NULL;
-	     v = v->next) {
-		if (strcmp(show_string(v, "state"), "failed") != 0)
-			continue;
-		fputs("failed     ", stdout);
-		say_text(stdout, show_string(v, "job_id"));
-		fputs(": ", stdout);
-		say_text(stdout, show_string(v, "assignment_explanation"));
+	printf("%-10s ", what);
+	say_text(stdout, show_string(job, "job_id"));
+	fputs(": ", stdout);
+}
+
+static void
+print_replay(const struct jsonx_value *job, const struct jsonx_value *recovery)
+{
+	int64_t done, all, entries = 0;
+
+	if (!number(recovery, "replay", "done_bytes", &done) ||
+	    !number(recovery, "replay", "all_bytes", &all))
+		return;
+	(void)number(recovery, "replay", "entries", &entries);
+	print_head("replaying", job);
+	printf("%" PRId64 " of %" PRId64 " bytes, %" PRId64 " entries\n", done,
+	    all, entries);
+}
+
+static void
+print_deaths(const struct jsonx_value *job, const struct jsonx_value *recovery)
+{
+	const char *death = show_string(recovery, "last_death");
+	char when[SAY_TIME_BYTES] = "";
+	int64_t restarts = 0, ms;
+
+	if (death[0] == '\0')
+		return;
+	(void)number(recovery, NULL, "restarts", &restarts);
+	if (number(recovery, NULL, "last_death_time", &ms))
+		say_time(when, ms);
+	print_head("deaths", job);
+	printf("%" PRId64 " restarts, the last death %s: ", restarts, when);
+	say_text(stdout, death);
+	putchar('\n');
+}
+
+static void
+print_salvage(const struct jsonx_value *job, const struct jsonx_value *recovery)
+{
+	char when[SAY_TIME_BYTES] = "";
+	int64_t kept, dropped, ms;
+
+	if (!number(recovery, "salvaged_results", "rows_kept", &kept) ||
+	    !number(recovery, "salvaged_results", "rows_dropped", &dropped))
+		return;
+	if (number(recovery, "salvaged_results", "time", &ms))
+		say_time(when, ms);
+	print_head("salvaged", job);
+	printf("results were damaged, %s: %" PRId64 " rows kept, %" PRId64
+	       " dropped\n",
+	    when, kept, dropped);
+}
+
+static void
+print_job(const struct jsonx_value *job)
+{
+	const struct jsonx_value *recovery = jsonx_get(job, "recovery");
+	int64_t n;
+
+	if (recovery != NULL) {
+		print_replay(job, recovery);
+		print_deaths(job, recovery);
+		print_salvage(job, recovery);
+	}
+	if (number(job, "quarantine", "count", &n)) {
+		print_head("quarantine", job);
+		printf("%" PRId64 " entries; see anomctl quarantine\n", n);
+	}
+	if (strcmp(show_string(job, "state"), "failed") == 0) {
+		print_head("failed", job);
+		say_text(stdout, show_string(job, "assignment_explanation"));
 		putchar('\n');
 	}
 }
@@ -257,7 +381,8 @@ print_status(const struct jsonx_value *root, const struct jsonx_value *jobs)
 	if (o.nlimited > 0)
 		printf(
 		    "limited    %zu jobs at model_memory_limit\n", o.nlimited);
-	print_failed(jobs);
+	for (const struct jsonx_value *v = jobs->child; v != NULL; v = v->next)
+		print_job(v);
 	return status;
 }
 

@@ -18,6 +18,7 @@
 #include "ctl/place.h"
 #include "ctl/say.h"
 #include "ctl/show.h"
+#include "keeper/catalog_file.h"
 
 #define STAGE DISK_RESTORE_STAGE
 #define LOCK "lock"
@@ -294,7 +295,7 @@ static int
 publish(struct restore *r, int stage)
 {
 	static const char *const names[] = { BACKUP_JOBS, BACKUP_CATALOG "-wal",
-		BACKUP_CATALOG "-shm", BACKUP_CATALOG };
+		BACKUP_CATALOG "-shm", CATALOG_COPY, BACKUP_CATALOG };
 
 	for (size_t i = 0; i < NELEM(names); i++)
 		if (renameat(stage, names[i], r->to, names[i]) == -1)
@@ -322,9 +323,14 @@ fill_stage(struct restore *r, int stage)
 {
 	const struct manifest *m = &r->manifest;
 	int rc = restore_dirs(r, r->from, stage, 3);
+	struct copy_sum sum;
 
 	for (size_t i = 0; rc == 0 && i < m->nfiles; i++)
 		rc = restore_file(r, stage, &m->file[i]);
+	/* As the daemon keeps it: it has the same changes. */
+	if (rc == 0 &&
+	    copy_file(r->from, BACKUP_CATALOG, stage, CATALOG_COPY, &sum) == -1)
+		rc = fail(r, CATALOG_COPY);
 	if (rc == 0 && fsync(stage) == -1)
 		rc = fail(r, STAGE);
 	return rc;
@@ -369,11 +375,14 @@ cmd_restore(struct ctl *ctl)
 	if (check_backup(&r) == 0 && take_place(&r) == 0 &&
 	    restore_all(&r) == 0) {
 		for (size_t i = 0; i < r.manifest.nleft_out; i++)
-			say_error("restore: job %s was left out of the backup",
+			say_error(
+			    "restore: job %s was left out of the backup: "
+			    "it has no directory; delete it by force, or "
+			    "bring its directory back from another backup",
 			    r.manifest.left_out[i]);
 		say_note("%s has %zu files of %s", r.state_dir,
 		    r.manifest.nfiles, r.dir);
-		status = CTL_OK;
+		status = r.manifest.nleft_out == 0 ? CTL_OK : CTL_FAILED;
 	} else {
 		show_failure(ctl, r.why);
 	}

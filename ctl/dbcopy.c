@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/dbread.h"
 #include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "ctl/dbcopy.h"
@@ -68,30 +69,16 @@ open_path(const char *path, int flags)
 sqlite3 *
 dbcopy_open(int dirfd, const char *file)
 {
-	char path[PATH_MAX], uri[PATH_MAX * 3 + 64];
-	size_t n = (size_t)snprintf(uri, sizeof(uri), "file:");
+	char path[PATH_MAX];
+	struct dbread r;
+	sqlite3 *db;
 
 	if (dbcopy_path(path, dirfd, file) == -1)
 		return NULL;
-	for (const char *p = path; *p != '\0'; p++)
-		n += (size_t)snprintf(uri + n, sizeof(uri) - n,
-		    *p == '?' || *p == '#' || *p == '%' ? "%%%02x" : "%c",
-		    (unsigned char)*p);
-	strlcat(uri, "?immutable=1", sizeof(uri));
-	return open_path(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
-}
-
-sqlite3 *
-dbcopy_open_live(int dirfd, const char *file)
-{
-	char path[PATH_MAX];
-
-	/* SQLite says the same of a file that is not there as of a broken one.
-	 */
-	if (faccessat(dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    dbcopy_path(path, dirfd, file) == -1)
-		return NULL;
-	return open_path(path, SQLITE_OPEN_READONLY);
+	db = dbread_open(path, false, &r);
+	if (db != NULL)
+		sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+	return db;
 }
 
 /* To the end, from one moment: a writer in WAL mode does not disturb it. */
@@ -158,24 +145,18 @@ copy_moment(sqlite3 *src, sqlite3 *dst)
 	return rc;
 }
 
-int
-dbcopy(int from, int to, const char *file, struct copy_sum *sum)
+/* Returns 0; 1: it was disturbed, do it again, live; -1 with errno. */
+static int
+copy_to(const char *from, const char *to, bool live)
 {
-	char path[PATH_MAX];
-	sqlite3 *src = NULL, *dst = NULL;
+	struct dbread r;
+	sqlite3 *src = dbread_open(from, live, &r), *dst = NULL;
 	int rc = -1, saved;
 
-	/* SQLite says the same of a file that is not there as of a broken one.
-	 */
-	if (faccessat(from, file, F_OK, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    dbcopy_path(path, from, file) == -1)
-		return -1;
-	if (unlinkat(to, file, 0) == -1 && errno != ENOENT)
-		return -1;
-	src = dbcopy_open_live(from, file);
-	if (src == NULL || dbcopy_path(path, to, file) == -1)
+	if (src == NULL || (unlink(to) == -1 && errno != ENOENT))
 		goto out;
-	dst = open_path(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	sqlite3_busy_timeout(src, BUSY_TIMEOUT_MS);
+	dst = open_path(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (dst != NULL && sqlvfs_reserve(dst) == 0 &&
 	    sqlx_exec(dst, "PRAGMA temp_store=MEMORY") == 0 &&
 	    copy_moment(src, dst) == 0)
@@ -186,6 +167,21 @@ out:
 	sqlite3_close(dst);
 	sqlite3_close(src);
 	errno = saved;
+	return src != NULL && dbread_is_disturbed(from, &r) ? 1 : rc;
+}
+
+int
+dbcopy(int from, int to, const char *file, struct copy_sum *sum)
+{
+	char source[PATH_MAX], copy[PATH_MAX];
+	int rc;
+
+	if (dbcopy_path(source, from, file) == -1 ||
+	    dbcopy_path(copy, to, file) == -1)
+		return -1;
+	rc = copy_to(source, copy, false);
+	if (rc == 1)
+		rc = copy_to(source, copy, true);
 	return rc == 0 ? make_last(from, to, file, sum) : -1;
 }
 

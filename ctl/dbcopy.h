@@ -24,13 +24,10 @@ int dbcopy_path(char *dst, int dirfd, const char *file) MUST_CHECK;
 int dbcopy(int from, int to, const char *file, struct copy_sum *sum) MUST_CHECK;
 
 /*
- * Open a copy that nobody writes to, without a trace in its directory. NULL
- * with errno.
+ * Open one that may be in use, for reading, without a trace in its directory.
+ * NULL with errno.
  */
 struct sqlite3 *dbcopy_open(int dirfd, const char *file);
-
-/* Open one that may be in use, for reading. NULL with errno. */
-struct sqlite3 *dbcopy_open_live(int dirfd, const char *file);
 
 /*
  * Give a restored copy the -wal and -shm that belong to it, with its owner.

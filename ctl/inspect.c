@@ -1,4 +1,4 @@
-/* Owns looking over single files: segments, snapshots, databases. */
+/* Owns looking over single files below a directory that is open. */
 #include "common/compat.h"
 
 #include <errno.h>
@@ -17,7 +17,6 @@
 #include "ctl/inspect.h"
 #include "worker/journal.h"
 #include "worker/segpack.h"
-#include "worker/verify.h"
 
 #define PACKED_SUFFIX ".zst"
 
@@ -76,7 +75,8 @@ view_close(struct view *v)
 
 /*
  * Into a file without a name: an upload may be larger than memory. Returns 1:
- * *out has all of it; 0: it is damaged, and *u says where; -1 with errno.
+ * *out has all of it; 0: it is damaged, *u says where, and *out has what comes
+ * before; -1 with errno.
  */
 static int
 unpack(struct segunpack *u, struct view *out)
@@ -95,7 +95,7 @@ unpack(struct segunpack *u, struct view *out)
 		at += n;
 	}
 	rc = more == 0 ? 1 : 0;
-	if (rc == 1 && view_fd(out, fileno(f)) == -1)
+	if (view_fd(out, fileno(f)) == -1)
 		rc = -1;
 out:
 	free(block);
@@ -104,9 +104,13 @@ out:
 	return rc;
 }
 
-/* Returns what is wrong, NULL for nothing; the cursor stands where. */
+/*
+ * The number that each entry must have is known, also of the one that cannot be
+ * read. Returns what is wrong, NULL for nothing; the cursor stands where.
+ */
 static const char *
-walk(struct journal_cursor *c, const struct view *v, uint64_t next_seq)
+walk(struct journal_cursor *c, const struct view *v, uint64_t next_seq,
+    struct inspected *in)
 {
 	struct journal_entry e;
 	const char *data;
@@ -114,14 +118,16 @@ walk(struct journal_cursor *c, const struct view *v, uint64_t next_seq)
 
 	if (journal_cursor_init(c, v->map, v->len) == -1)
 		return c->why;
+	in->next_seq = c->next_seq;
 	while ((rc = journal_cursor_next(c, &e, &data)) == 1) {
 		rc = journal_cursor_check(c, &e, data, SIZE_MAX);
 		if (rc == -1)
 			break;
+		in->next_seq = e.seq + 1;
 	}
 	if (next_seq == 0)
 		return rc == 0 || c->is_short ? NULL : c->why;
-	if (c->next_seq >= next_seq)
+	if (in->next_seq >= next_seq)
 		return NULL;
 	return rc == 0 ? "entries are missing before the next segment" : c->why;
 }
@@ -134,14 +140,20 @@ is_packed(const char *name)
 	return len > n && strcmp(name + len - n, PACKED_SUFFIX) == 0;
 }
 
+static void
+damaged(struct inspected *in, uint64_t at, const char *why)
+{
+	in->damaged = true;
+	in->at = at;
+	strlcpy(in->what, why, sizeof(in->what));
+}
+
 static int
-inspect_packed(const struct view *v, const char *path, uint64_t next_seq,
-    verify_report_cb *report, void *arg)
+inspect_packed(const struct view *v, uint64_t next_seq, struct inspected *in)
 {
 	struct journal_cursor c = { 0 };
 	struct segunpack u;
 	struct view whole = { 0 };
-	char what[160];
 	const char *why;
 	int rc;
 
@@ -149,43 +161,42 @@ inspect_packed(const struct view *v, const char *path, uint64_t next_seq,
 	rc = unpack(&u, &whole);
 	if (rc == -1)
 		return -1;
+	why = walk(&c, &whole, next_seq, in);
 	if (rc == 0) {
-		report(arg, path, u.at, u.why);
-		return 0;
-	}
-	why = walk(&c, &whole, next_seq);
-	if (why != NULL) {
-		snprintf(what, sizeof(what),
+		damaged(in, u.at, u.why);
+	} else if (why != NULL) {
+		damaged(in, 0, "");
+		snprintf(in->what, sizeof(in->what),
 		    "byte %zu of what it unpacks to: %s", c.at, why);
-		report(arg, path, 0, what);
 	}
 	view_close(&whole);
 	return 0;
 }
 
 int
-inspect_segment(int dirfd, const char *name, const char *path,
-    uint64_t next_seq, verify_report_cb *report, void *arg)
+inspect_segment(
+    int dirfd, const char *name, uint64_t next_seq, struct inspected *in)
 {
 	struct journal_cursor c = { 0 };
 	struct view v;
 	const char *why;
 	int rc = 0;
 
+	*in = (struct inspected){ 0 };
 	if (view_open(&v, dirfd, name) == -1)
 		return -1;
 	if (is_packed(name)) {
-		rc = inspect_packed(&v, path, next_seq, report, arg);
+		rc = inspect_packed(&v, next_seq, in);
 	} else {
-		why = walk(&c, &v, next_seq);
+		why = walk(&c, &v, next_seq, in);
 		if (why != NULL)
-			report(arg, path, c.at, why);
+			damaged(in, c.at, why);
 	}
 	view_close(&v);
 	return rc;
 }
 
-/* ---- snapshots, databases ---- */
+/* ---- all others ---- */
 
 /* A report with another path. */
 struct renamed {
@@ -209,37 +220,20 @@ renamed_cb(void *arg, const char *path, uint64_t offset, const char *what)
 	}
 }
 
-static int
-by_path(int (*verify)(const char *, verify_report_cb *, void *), int dirfd,
-    const char *name, struct renamed *r)
+int
+inspect_file(inspect_look *look, int dirfd, const char *name, const char *path,
+    verify_report_cb *report, void *arg)
 {
-	char path[PATH_MAX];
+	struct renamed r = { path, report, arg };
+	char real[PATH_MAX];
 	struct stat st;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    dbcopy_path(path, dirfd, name) == -1)
+	    dbcopy_path(real, dirfd, name) == -1)
 		return -1;
 	if (!S_ISREG(st.st_mode)) {
 		errno = EINVAL;
 		return -1;
 	}
-	return verify(path, renamed_cb, r) == -1 ? -1 : 0;
-}
-
-int
-inspect_snapshot(int dirfd, const char *name, const char *path,
-    verify_report_cb *report, void *arg)
-{
-	struct renamed r = { path, report, arg };
-
-	return by_path(verify_snapshot, dirfd, name, &r);
-}
-
-int
-inspect_database(int dirfd, const char *name, const char *path,
-    verify_report_cb *report, void *arg)
-{
-	struct renamed r = { path, report, arg };
-
-	return by_path(verify_database, dirfd, name, &r);
+	return look(real, renamed_cb, &r);
 }

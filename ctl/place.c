@@ -30,18 +30,45 @@ place_open(const char *path, char *why, size_t whylen)
 	return fd;
 }
 
+/* Takes fd over. Returns it when one of the files is there, else -1 with why.
+ */
+static int
+check_state(int fd, const char *path, const char *const *files, char *why,
+    size_t whylen)
+{
+	int error = ENOENT;
+
+	if (fd == -1)
+		return -1;
+	for (; *files != NULL; files++) {
+		if (faccessat(fd, *files, F_OK, 0) == 0)
+			return fd;
+		error = errno;
+	}
+	snprintf(why, whylen,
+	    "%s is no state directory of anomd: catalog.db: %s", path,
+	    strerror(error));
+	close(fd);
+	return -1;
+}
+
 int
 place_open_state(const char *path, char *why, size_t whylen)
 {
-	int fd = place_open(path, why, whylen);
+	static const char *const files[] = { "catalog.db", NULL };
 
-	if (fd == -1 || faccessat(fd, "catalog.db", F_OK, 0) == 0)
-		return fd;
-	snprintf(why, whylen,
-	    "%s is no state directory of anomd: catalog.db: %s", path,
-	    strerror(errno));
-	close(fd);
-	return -1;
+	return check_state(
+	    place_open(path, why, whylen), path, files, why, whylen);
+}
+
+int
+place_open_any(const char *path, char *why, size_t whylen)
+{
+	static const char *const files[] = { "jobs", "catalog.db.copy",
+		"catalog.db", NULL };
+
+	return check_state(
+	    place_open(path, why, whylen), path, files, why, whylen);
 }
 
 bool

@@ -17,6 +17,8 @@ int place_open(const char *path, char *why, size_t whylen) MUST_CHECK;
 
 /* The same, with a look whether it is a state directory. */
 int place_open_state(const char *path, char *why, size_t whylen) MUST_CHECK;
+/* Also one that has lost its catalogue. */
+int place_open_any(const char *path, char *why, size_t whylen) MUST_CHECK;
 
 /*
  * Make and open the directory of a backup. One that is there must be empty,

@@ -246,6 +246,36 @@ make_new(void)
 
 /* ---- the catalogue ---- */
 
+static int
+any_name(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return 1;
+}
+
+/*
+ * Jobs without a catalogue: a new one would make them look deleted. Returns 0,
+ * or -1 with errno (some of it logged).
+ */
+static int
+make_first(void)
+{
+	int rc = disk_each("jobs", any_name, NULL);
+
+	if (rc == 0 || (rc == -1 && errno == ENOENT))
+		return make_new();
+	if (rc == 1) {
+		log_warnx(CATALOG_FILE " and " CATALOG_COPY " are missing, "
+				       "but jobs/ has jobs: bring one of them "
+				       "back, restore a backup with anomctl "
+				       "restore, or move jobs/ away to begin "
+				       "anew");
+		errno = EBADMSG;
+	}
+	return -1;
+}
+
 /* Returns NULL with errno (logged); ENOENT: it is gone, and its copy is not. */
 static sqlite3 *
 main_open(void)
@@ -253,7 +283,7 @@ main_open(void)
 	int rc = file_look(CATALOG_FILE);
 
 	if (rc == -1 && errno == ENOENT && access(CATALOG_COPY, F_OK) == -1)
-		rc = make_new();
+		rc = make_first();
 	else if (rc == 1)
 		rc = convert();
 	if (rc == 0)

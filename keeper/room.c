@@ -145,6 +145,9 @@ reserve_open(struct room *r)
 		/* The configuration may have been changed. */
 		if (r->held > r->size && cut(r, r->size) == 0)
 			r->held = r->size;
+		/* A copy of it may have holes, and then takes up nothing. */
+		if ((uint64_t)st.st_blocks * 512 < r->held)
+			r->held = 0;
 		return;
 	}
 	log_warn("there is no reserve for a full disk: " ROOM_FILE);

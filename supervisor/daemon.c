@@ -29,6 +29,7 @@
 #include "supervisor/node.h"
 #include "supervisor/notify.h"
 #include "supervisor/querypool.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/retention.h"
 #include "supervisor/route.h"
 #include "supervisor/server.h"
@@ -41,6 +42,7 @@
 #define DESCRIPTORS_MOST (1 << 20) /* more than kernels give by default */
 
 struct daemon {
+	struct oomkills oom;
 	struct server srv;
 	struct event *tick;
 	struct event *stop_poll;
@@ -175,6 +177,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	retention_tick(d->srv.retention);
 	catalogue_tick(d->srv.catalogue);
 	querypool_tick(d->srv.queries);
+	oomkills_tick(&d->oom, clock_mono_us());
 	if (d->serving)
 		status_show(d);
 	/*
@@ -483,6 +486,8 @@ daemon_start(struct daemon *d)
 		return -1;
 	srv->start_ms = clock_wall_ms();
 	srv->epoch = arc4random();
+	oomkills_begin(&d->oom, NULL);
+	srv->oom = &d->oom;
 	srv->zones = load_zones();
 	srv->jobs = jobs_new(srv);
 	srv->queries = querypool_new(srv);
@@ -510,6 +515,8 @@ daemon_free(struct daemon *d)
 	zones_free(d->srv.zones);
 	auth_free(d->srv.auth);
 	child_cleanup();
+	if (d->srv.oom != NULL)
+		oomkills_end(d->srv.oom);
 	for (size_t i = 0; i < NELEM(events); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/clock.h"
 #include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/call.h"
@@ -17,6 +18,7 @@
 #include "supervisor/chores.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/retention.h"
 #include "supervisor/server.h"
 
@@ -96,14 +98,24 @@ process_ended(struct job *job)
 	jobs_start_next(jobs);
 }
 
+/* By the kernel, and not by anybody's hand. */
+static bool
+is_memory_kill(const struct job *job, int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    !job->killed && job->srv->oom != NULL &&
+	    oomkills_take(job->srv->oom, clock_mono_us());
+}
+
 static void
 worker_exited(void *arg, int status)
 {
 	struct job *job = arg;
+	bool memory_kill = is_memory_kill(job, status);
 
 	job->child = NULL;
 	if (!job->tends)
-		recovery_died(job, status);
+		recovery_died(job, status, memory_kill);
 	/* One that gives up by itself, in a job that was not open before. */
 	if (!WIFSIGNALED(status) && WEXITSTATUS(status) != 0 &&
 	    job->state == JOB_OPENING && !job->wanted_open)
@@ -111,8 +123,9 @@ worker_exited(void *arg, int status)
 	if (job->death[0] == '\0') {
 		char text[96];
 
-		snprintf(job->death, sizeof(job->death), "worker %s",
-		    child_status_text(status, text, sizeof(text)));
+		snprintf(job->death, sizeof(job->death), "worker %s%s",
+		    child_status_text(status, text, sizeof(text)),
+		    memory_kill ? " by the kernel: memory is out" : "");
 	}
 	process_ended(job);
 }
@@ -240,6 +253,13 @@ on_progress(struct job *job, uint32_t request, const void *msg)
 	(void)request;
 	job->recovery.progress = *(const struct msg_progress *)msg;
 	job->recovery.replays = true;
+}
+
+static void
+on_salvaged(struct job *job, uint32_t request, const void *msg)
+{
+	(void)request;
+	recovery_salvaged(job, msg);
 }
 
 static void
@@ -387,8 +407,11 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		bool opening = chan_state(job->chan) == IN_START;
 
 		worker_bad(job, "failed: ", e.link[0].reason);
-		/* An open job's worker may fail of what another one does not.
-		 */
+		/* An open job's worker may fail of what another one does not,
+		 * and so may one that lacked memory (503). */
+		if (e.status == 503 &&
+		    (job->state != JOB_OPENING || job->wanted_open))
+			opening = false;
 		job->refused = opening;
 		return;
 	}
@@ -480,6 +503,7 @@ static const struct {
 	{ MSG_COUNTS, on_counts },
 	{ MSG_KEPT, on_kept },
 	{ MSG_PROGRESS, on_progress },
+	{ MSG_SALVAGED, on_salvaged },
 	{ MSG_QUARANTINED, on_quarantined },
 	{ MSG_QUARANTINE_GONE, on_quarantine_gone },
 	{ MSG_REPEATED, on_repeated },
@@ -503,6 +527,7 @@ worker_frame(
 		struct msg_counts counts;
 		struct msg_kept kept;
 		struct msg_progress progress;
+		struct msg_salvaged salvaged;
 		struct msg_quarantined quarantined;
 		struct msg_quarantine_gone quarantine_gone;
 		struct msg_repeated repeated;

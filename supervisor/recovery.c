@@ -54,9 +54,9 @@ static const int own_hand[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGILL,
 	SIGFPE };
 
 void
-recovery_died(struct job *job, int status)
+recovery_died(struct job *job, int status, bool memory_kill)
 {
-	job->recovery.crash = 0;
+	job->recovery.crash = memory_kill ? SIGKILL : 0;
 	for (size_t i = 0; WIFSIGNALED(status) && i < NELEM(own_hand); i++)
 		if (WTERMSIG(status) == own_hand[i])
 			job->recovery.crash = (unsigned)own_hand[i];
@@ -158,6 +158,29 @@ recovery_cancel(struct job *job)
 	job->recovery.replays = false;
 }
 
+void
+recovery_salvaged(struct job *job, const struct msg_salvaged *m)
+{
+	job->recovery.salvaged = *m;
+	job->recovery.salvaged_ms = clock_wall_ms();
+	log_warnx("job %s: its results were damaged and salvaged: %" PRIu64
+		  " rows kept, %" PRIu64 " dropped%s",
+	    job->id, m->kept, m->dropped,
+	    m->cut ? ", and some pages were lost" : "");
+}
+
+static struct json_object *
+salvaged_json(const struct recovery *r)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonmake_int(&o, "time", r->salvaged_ms);
+	jsonmake_int(&o, "rows_kept", (int64_t)r->salvaged.kept);
+	jsonmake_int(&o, "rows_dropped", (int64_t)r->salvaged.dropped);
+	jsonmake_bool(&o, "pages_lost", r->salvaged.cut);
+	return o;
+}
+
 static struct json_object *
 progress_json(const struct msg_progress *p)
 {
@@ -175,7 +198,7 @@ recovery_json(const struct job *job)
 	const struct recovery *r = &job->recovery;
 	struct json_object *o;
 
-	if (r->death[0] == '\0' && !r->replays)
+	if (r->death[0] == '\0' && !r->replays && r->salvaged_ms == 0)
 		return NULL;
 	o = json_object_new_object();
 	jsonmake_bool(&o, "recovering", job->state == JOB_RECOVERING);
@@ -186,5 +209,7 @@ recovery_json(const struct job *job)
 	}
 	if (r->replays)
 		jsonmake_add(&o, "replay", progress_json(&r->progress));
+	if (r->salvaged_ms != 0)
+		jsonmake_add(&o, "salvaged_results", salvaged_json(r));
 	return o;
 }

@@ -28,16 +28,23 @@ struct recovery {
 	int64_t death_ms;  /* wall clock */
 	bool replays;	   /* progress is known of the present worker */
 	struct msg_progress progress;
+	struct msg_salvaged salvaged; /* the last time */
+	int64_t salvaged_ms;	      /* wall clock; 0: never */
 };
 
-/* Its process has ended with this status; the next one is told of a crash. */
-void recovery_died(struct job *, int status);
+/*
+ * Its process has ended with this status, or the kernel has killed it for want
+ * of memory; the next one is told of a crash.
+ */
+void recovery_died(struct job *, int status, bool memory_kill);
 /* The worker has died: plan its successor. */
 void recovery_begin(struct job *);
 /* Start it when its time has come. */
 void recovery_tick(struct job *, int64_t now_us);
 /* It is ready. */
 void recovery_ready(struct job *);
+/* It has salvaged damaged results. */
+void recovery_salvaged(struct job *, const struct msg_salvaged *);
 /* It has answered something that waited, or put an entry aside that killed. */
 void recovery_step(struct job *);
 /* Another one would not come further either. */

@@ -11,6 +11,7 @@
 #include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/call.h"
+#include "supervisor/conf.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 #include "supervisor/retention.h"
@@ -150,9 +151,12 @@ job_days(const struct job *job, const char *key, uint32_t *days)
 static bool
 job_retention(const struct job *job, struct msg_expire *m)
 {
-	*m = (struct msg_expire){ .max_rows = PIECE_ROWS };
+	*m = (struct msg_expire){ .max_rows = PIECE_ROWS,
+		.retention_days =
+		    (uint32_t)job->srv->conf->default_retention_days };
 	m->results_stay =
-	    !job_days(job, "results_retention_days", &m->retention_days);
+	    !job_days(job, "results_retention_days", &m->retention_days) &&
+	    m->retention_days == 0;
 	m->snapshots = job->model_snapshot_id != NULL &&
 	    job_days(job, "model_snapshot_retention_days", &m->snapshot_days);
 	if (!job_days(job, "daily_model_snapshot_retention_after_days",

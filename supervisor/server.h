@@ -14,6 +14,7 @@ struct conf;
 struct event_base;
 struct http;
 struct jobs;
+struct oomkills;
 struct querypool;
 struct retention;
 struct zones;
@@ -28,6 +29,7 @@ struct server {
 	struct querypool *queries;
 	struct zones *zones; /* NULL: there is no zone data */
 	struct retention *retention;
+	struct oomkills *oom; /* NULL: kills for memory are not known */
 	int64_t start_ms;
 	uint32_t epoch;	       /* drawn at the start: see HELLO */
 	bool stopping;	       /* SIGTERM was seen */

@@ -2,10 +2,12 @@
  * The worker, but for three inputs of which it dies: a record, an interval of
  * interim results, and an upload that names an interval to be reset; and for
  * three places where it does, when a file in the job's directory says so. So a
- * test can have the real program crash at a known place.
+ * test can have the real program crash at a known place. With the file
+ * "no-memory-at-start" it has none there.
  */
 #include "common/compat.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -71,6 +73,10 @@ __wrap_restore_new(struct analysis *a, const char *job_id,
     enum sync_policy policy, struct peer *peer, struct awaiting *aw)
 {
 	die_if_told("abort-at-start", "kill-at-start");
+	if (access("no-memory-at-start", F_OK) == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	return __real_restore_new(a, job_id, policy, peer, aw);
 }
 

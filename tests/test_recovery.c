@@ -135,11 +135,13 @@ Test(recovery, only_signals_of_its_own_doing_are_a_crash)
 
 	/* A status of wait(2) has the signal in its low bits. */
 	for (size_t i = 0; i < NELEM(own); i++) {
-		recovery_died(&job, own[i]);
+		recovery_died(&job, own[i], false);
 		cr_expect_eq(job.recovery.crash, (unsigned)own[i]);
 	}
-	recovery_died(&job, SIGKILL);
+	recovery_died(&job, SIGKILL, false);
 	cr_expect_eq(job.recovery.crash, 0);
-	recovery_died(&job, 1 << 8);
+	recovery_died(&job, 1 << 8, false);
 	cr_expect_eq(job.recovery.crash, 0, "it has ended by itself");
+	recovery_died(&job, SIGKILL, true);
+	cr_expect_eq(job.recovery.crash, SIGKILL, "for want of memory");
 }

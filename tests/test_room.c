@@ -85,6 +85,21 @@ Test(room, reserve_of_an_earlier_start_is_cut_to_size)
 	cr_assert_eq(reserve_bytes(), 0);
 }
 
+/* As a copy of a state directory may have it. */
+Test(room, reserve_with_holes_is_filled)
+{
+	struct stat st;
+
+	cr_assert_eq(close(open(ROOM_FILE, O_CREAT | O_WRONLY, 0600)), 0);
+	cr_assert_eq(truncate(ROOM_FILE, 3 * MB), 0);
+	cr_assert_eq(stat(ROOM_FILE, &st), 0);
+	cr_assert_lt((uint64_t)st.st_blocks * 512, 3 * MB);
+	room_free(room_open(dirfd_now, 0, 3 * MB));
+	cr_assert_eq(stat(ROOM_FILE, &st), 0);
+	cr_assert_geq((uint64_t)st.st_blocks * 512, 3 * MB);
+	cr_assert_eq(reserve_bytes(), 3 * MB);
+}
+
 Test(room, reserve_that_the_disk_cannot_hold_leaves_what_is_there)
 {
 	struct room *r;

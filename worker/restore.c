@@ -265,6 +265,16 @@ write_open(struct restore *r, uint64_t *progress)
 	return entry_step(&r->run, INT64_MAX, progress);
 }
 
+/* The supervisor shows it. */
+static int
+tell_salvaged(struct restore *r)
+{
+	struct msg_salvaged m;
+
+	return salvage_report(&m) ? peer_send(r->peer, MSG_SALVAGED, 0, &m)
+				  : 0;
+}
+
 static int
 finish(struct restore *r, uint64_t *progress)
 {
@@ -294,7 +304,8 @@ finish(struct restore *r, uint64_t *progress)
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);
-	if (fail_condemned(r) == -1 || awaiting_end(r->awaiting, r->peer) == -1)
+	if (tell_salvaged(r) == -1 || fail_condemned(r) == -1 ||
+	    awaiting_end(r->awaiting, r->peer) == -1)
 		return -1;
 	if (closed && write_open(r, progress) == -1)
 		return -1;

@@ -50,6 +50,9 @@ static const char *const insert_sql[TABLES] = {
 	" ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 };
 
+static struct msg_salvaged report;
+static bool reported;
+
 struct salvage {
 	sqlite3 *from; /* owned */
 	sqlite3 *to;   /* owned */
@@ -229,12 +232,21 @@ finish(const struct salvage *s)
 	}
 	if (unlink(MARK) == -1 && errno != ENOENT)
 		log_warn(MARK);
+	report = (struct msg_salvaged){ s->kept, s->dropped, s->cut };
+	reported = true;
 	log_warnx("results.db was damaged: rows kept: %" PRIu64
 		  ", rows that do not match their checksum: %" PRIu64 "%s; the "
 		  "journal is replayed from the snapshot on",
 	    s->kept, s->dropped,
 	    s->cut ? ", some pages could not be read at all" : "");
 	return 0;
+}
+
+bool
+salvage_report(struct msg_salvaged *m)
+{
+	*m = report;
+	return reported;
 }
 
 int

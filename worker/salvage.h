@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "common/compat.h"
+#include "common/msg.h"
 
 /*
  * The damage was met while the job was at work: the next start is to salvage.
@@ -23,5 +24,8 @@ bool salvage_is_marked(void);
  * or -1 with errno (logged): the next start tries again.
  */
 int salvage_results(void) MUST_CHECK;
+
+/* What this process has salvaged; false: nothing. */
+bool salvage_report(struct msg_salvaged *);
 
 #endif

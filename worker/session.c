@@ -85,13 +85,22 @@ session_refuse(struct session *s, const struct apierr *e)
 	return -1;
 }
 
+/* What a successor may well have, a moment later. */
+static bool
+is_passing(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE ||
+	    error == EAGAIN;
+}
+
 static int
 session_fail(struct session *s, const char *what)
 {
-	int saved = errno;
+	int saved = errno, status = is_passing(saved) ? 503 : 500;
 	struct apierr e;
 
-	apierr_set(&e, 500, E_EXCEPTION, "%s: %s", what, strerror(saved));
+	apierr_set(&e, status, status == 503 ? E_STATUS : E_EXCEPTION,
+	    "%s: %s", what, strerror(saved));
 	return session_refuse(s, &e);
 }
 

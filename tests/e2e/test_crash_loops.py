@@ -146,3 +146,29 @@ def test_deaths_in_a_removal_are_counted_though_posts_are_answered():
         check_failed(d, wait_failed(d), "signal 9")
         assert removing().status == 500, removing()
         reopen(d, "kill-at-expire", taken, unanswered=200 + n - taken)
+
+
+def test_a_start_that_lacks_memory_is_tried_again():
+    with crashing() as where, Daemon(libexec_dir=where) as d:
+        d.make_job("j", job())
+        d.post("j", [at(i, v=i) for i in range(10)])
+        told = os.path.join(job_dir(d, "j"), "no-memory-at-start")
+        with open(told, "w"):
+            os.kill(d.worker_pid("j"), signal.SIGKILL)
+
+        def lacked():
+            return "state of the job: Cannot allocate memory" in (
+                d.stats("j").get("recovery", {}).get("last_death", ""))
+        wait_until(lacked, 30, "a start without memory")
+        assert d.stats("j")["state"] != "failed", d.stats("j")
+        os.unlink(told)
+        check_counts(d.post("j", [at(20, v=1)]), processed_record_count=1)
+        check_counts(d.stats("j")["data_counts"], processed_record_count=11)
+        # Who asks for it is told at once.
+        d.close_job("j")
+        with open(told, "w"):
+            pass
+        refused = d.request("POST", ML + "/anomaly_detectors/j/_open")
+        assert "Cannot allocate memory" in refused.error["reason"], refused
+        os.unlink(told)
+        d.open_job("j")

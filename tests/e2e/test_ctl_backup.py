@@ -248,6 +248,26 @@ def test_directories_that_are_refused():
         backup(d.state_dir, copy).failed("has no finished backup")
 
 
+def test_a_job_that_the_backup_lacks_is_a_failure_of_the_restore():
+    with Daemon() as d, tempfile.TemporaryDirectory() as temp:
+        copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")
+        d.make_job("a", job())
+        d.put_job("b", job())
+        os.rename(os.path.join(d.state_dir, "jobs/b.2"),
+            os.path.join(d.state_dir, "jobs/away"))
+        done = backup(d.state_dir, copy)
+        assert done.status == 1 and "job b.2 is left out" in done.err, done
+        os.rename(os.path.join(d.state_dir, "jobs/away"),
+            os.path.join(d.state_dir, "jobs/b.2"))
+        done = restore(copy, state)
+        assert done.status == 1, done
+        assert "job b.2 was left out of the backup: it has no directory" in (
+            done.err), done
+        with Daemon(state_dir=state) as e:
+            assert e.stats("a")["state"] == "opened"
+            e.delete_job("b", query="?force=true")
+
+
 def test_a_damaged_backup_changes_nothing():
     with Daemon() as d, tempfile.TemporaryDirectory() as temp:
         copy, state = os.path.join(temp, "copy"), os.path.join(temp, "state")

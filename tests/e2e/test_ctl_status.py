@@ -2,6 +2,7 @@
 
 from ctltool import *
 from harness import *
+from test_quarantine import DEADLY, crashing
 
 
 def url(d):
@@ -26,6 +27,7 @@ def test_status_tells_green_yellow_and_red():
         done = ctl(f.url, "status")
         assert done.status == 1, done
         assert "replaying  1 jobs, 40 of 100 bytes\n" in done.out, done
+        assert "replaying  a: 40 of 100 bytes, 3 entries\n" in done.out, done
         assert f.seen() == ["GET /",
             "GET /_ml/anomaly_detectors/_all/_stats?allow_no_match=true"]
     stats["jobs"][1].update(state="failed",
@@ -35,9 +37,37 @@ def test_status_tells_green_yellow_and_red():
         assert done.status == 2, done
         assert done.out.startswith("health     red\n"), done
         assert "failed     b: worker\\x1b[2J died\n" in done.out, done
+    recovery = {"recovering": False, "restarts": 2,
+        "last_death": "worker 7 died: \x1b[2J", "last_death_time": 0,
+        "salvaged_results": {"time": 0, "rows_kept": 5, "rows_dropped": 1,
+            "pages_lost": True}}
+    stats["jobs"] = [{"job_id": "a", "state": "opened", "recovery": recovery}]
+    with Fake(answer(200, root), answer(200, stats)) as f:
+        done = ctl(f.url, "status")
+        assert done.status == 0, done
+        assert "deaths     a: 2 restarts, the last death 1970-01-01 00:00: " \
+            "worker 7 died: \\x1b[2J\n" in done.out, done
+        assert "salvaged   a: results were damaged, 1970-01-01 00:00: 5 " \
+            "rows kept, 1 dropped\n" in done.out, done
+    stats["jobs"][0]["quarantine"] = {"health": "red", "count": 4}
+    with Fake(answer(200, root), answer(200, stats)) as f:
+        done = ctl(f.url, "status")
+        assert done.status == 2, done
+        assert "quarantine a: 4 entries; " in done.out, done
     with Fake(answer(200, root), answer(200, [])) as f:
         ctl(f.url, "status").failed("has not the form", status=3)
     ctl("unix:/absent", "status").failed("is anomd running?", status=3)
+
+
+def test_status_shows_what_became_of_a_job():
+    with crashing() as where, Daemon(libexec_dir=where) as d:
+        d.make_job("a", job())
+        assert d.try_post("a", [{"time": DEADLY, "v": 1.0}]).status == 500
+        done = ctl(url(d), "status")
+        assert done.status == 2 and "health     red\n" in done.out, done
+        assert "quarantine a: 1 entries; " in done.out, done
+        assert re.search(r"deaths     a: 2 restarts, the last death \d.*: "
+            r"worker killed by signal 6", done.out), done
 
 
 def test_jobs_are_listed_with_what_they_have():
@@ -52,6 +82,10 @@ def test_jobs_are_listed_with_what_they_have():
         assert [line[0] for line in lines] == ["JOB", "db", "web-1", "web-2"]
         assert lines[2][1:4] == ["opened", "200", "4"], lines
         assert "2023-11-15" in lines[2], lines
+        assert "SNAPSHOT" in lines[0] and lines[2][-1] != "s", lines
+        d.close_job("web-1")
+        row = ctl(url(d), "jobs", "web-1").ok().split("\n")[1]
+        assert re.search(r"  \d+ s +-$", row), row
         lines = ctl(url(d), "jobs", "web-*").ok().split("\n")
         assert len(lines) == 4 and "db" not in lines[1], lines
         got = json.loads(ctl(url(d), "jobs", "db", "web-2", "--format",

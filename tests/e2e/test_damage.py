@@ -76,6 +76,10 @@ def test_flipped_bits_in_results_are_named_and_then_made_good():
         for row in want:
             assert row in now, row
         assert "results.db was damaged: rows kept" in d.log(), d.log()
+        shown = d.stats("j")["recovery"]["salvaged_results"]
+        assert shown["rows_kept"] > 0 and shown["time"] > 0, shown
+        assert shown["pages_lost"] is False, shown
+        assert "job j: its results were damaged and salvaged" in d.log()
 
 
 def test_damage_of_one_job_is_not_told_of_another():

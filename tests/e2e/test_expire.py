@@ -67,6 +67,19 @@ def test_open_and_closed_jobs_lose_old_results():
         assert buckets(d, "closed") == (49, 48)
 
 
+def test_jobs_that_say_nothing_keep_as_many_days_as_the_configuration_says():
+    with Daemon(default_results_retention_days=1) as d:
+        for name, days in ("silent", None), ("longer", 3), ("none", 0):
+            d.make_job(name, kept(days))
+            fill(d, name)
+        before = d.get("/_ml/anomaly_detectors/silent").json
+        assert expect(200, expire(d)) == {"deleted": True}
+        assert buckets(d, "silent") == ONE_DAY
+        assert buckets(d, "longer") == (73, 72)
+        assert buckets(d, "none") == (1, 0)
+        assert d.get("/_ml/anomaly_detectors/silent").json == before
+
+
 def test_records_go_with_their_buckets():
     with Daemon() as d:
         d.make_job("j", kept())

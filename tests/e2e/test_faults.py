@@ -653,3 +653,34 @@ def test_job_with_a_broken_journal_fails_alone():
         state = d.stats("broken")["state"]
         assert state in ("opened", "opening", "failed"), state
         assert d.delete_job("broken", query="?force=true")
+
+
+def test_jobs_without_a_catalogue_are_no_new_daemon():
+    with tempfile.TemporaryDirectory() as temp:
+        state = os.path.join(temp, "state")
+        with Daemon(state_dir=state) as d:
+            d.make_job("a", job())
+            d.post("a", [at(i, v=i) for i in range(10)])
+        for name in os.listdir(state):
+            if name.startswith("catalog.db"):
+                os.rename(os.path.join(state, name), os.path.join(temp, name))
+        d = Daemon(state_dir=state)
+        try:
+            d.start(wait=False)
+            assert d.wait() == 1
+            assert "but jobs/ has jobs: bring one of them back" in d.log()
+        finally:
+            d.kill()
+        assert os.listdir(os.path.join(state, "jobs")) == ["a.1"]
+        assert "catalog.db" not in os.listdir(state), os.listdir(state)
+        os.rename(os.path.join(temp, "catalog.db.copy"),
+            os.path.join(state, "catalog.db.copy"))
+        with Daemon(state_dir=state) as d:
+            check_counts(d.stats("a")["data_counts"],
+                processed_record_count=10)
+        os.rename(os.path.join(state, "jobs"), os.path.join(temp, "jobs"))
+        for name in os.listdir(state):
+            if name.startswith("catalog.db"):
+                os.unlink(os.path.join(state, name))
+        with Daemon(state_dir=state) as d:
+            assert d.get(ML + "/anomaly_detectors").json["count"] == 0

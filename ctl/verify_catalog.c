@@ -1,0 +1,216 @@
+/* Owns the looking over of the catalogue. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/sqlx.h"
+#include "common/verify.h"
+#include "ctl/backup.h"
+#include "ctl/copy.h"
+#include "ctl/dbcopy.h"
+#include "ctl/inspect.h"
+#include "ctl/verify_catalog.h"
+#include "keeper/catalog_file.h"
+
+#define LOOKS_MAX 20 /* at what changes meanwhile */
+#define COUNTED 4    /* version of a catalogue that counts its changes */
+
+struct check {
+	struct faults *f;
+	int dirfd;
+	bool main_there, copy_there;
+	bool main_good, copy_good;
+};
+
+static bool
+is_there(const struct check *c, const char *file)
+{
+	return faccessat(c->dirfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Returns true when it is whole. */
+static bool
+look(struct check *c, const char *file, const char *means)
+{
+	int rc;
+
+	c->f->means = means;
+	rc = inspect_file(
+	    verify_database, c->dirfd, file, file, faults_report, c->f);
+	faults_looked(c->f, file, rc);
+	return rc == 0;
+}
+
+/* ---- the catalogue and its copy ---- */
+
+/*
+ * Number of the last change; -1: it is not known, or of a version that did not
+ * count.
+ */
+static int64_t
+change_number(const struct check *c, const char *file)
+{
+	sqlite3 *db = dbcopy_open(c->dirfd, file);
+	int64_t version, number;
+
+	if (db == NULL ||
+	    sqlx_number(db, "SELECT version FROM meta", &version) == -1 ||
+	    version < COUNTED ||
+	    sqlx_number(db, "SELECT number FROM change", &number) == -1)
+		number = -1;
+	sqlite3_close(db);
+	return number;
+}
+
+static void
+compare(struct check *c)
+{
+	const struct timespec pause = { 0, 20 * 1000000 };
+	int64_t copy = change_number(c, CATALOG_COPY);
+	int64_t main_ = change_number(c, BACKUP_CATALOG);
+	char what[120];
+
+	/* Each change comes to the copy last. */
+	if (main_ != -1 && copy > main_) {
+		snprintf(what, sizeof(what),
+		    "changes %" PRId64 " to %" PRId64 " are missing", main_ + 1,
+		    copy);
+		c->f->means = "nothing is lost: the next start of anomd takes "
+			      "them from " CATALOG_COPY;
+		faults_add(c->f, BACKUP_CATALOG, what);
+		return;
+	}
+	for (int i = 0; i < LOOKS_MAX && copy != -1 && copy < main_; i++) {
+		nanosleep(&pause, NULL);
+		main_ = change_number(c, BACKUP_CATALOG);
+		copy = change_number(c, CATALOG_COPY);
+	}
+	if (copy == -1 || copy >= main_)
+		return;
+	snprintf(what, sizeof(what),
+	    "it has the changes up to %" PRId64 ", " BACKUP_CATALOG
+	    " up to %" PRId64,
+	    copy, main_);
+	c->f->means = "nothing is lost: the next start of anomd makes it anew";
+	faults_add(c->f, CATALOG_COPY, what);
+}
+
+static void
+missing(struct check *c, const char *file, const char *means)
+{
+	c->f->means = means;
+	faults_add(c->f, file, "it is missing");
+}
+
+/* A backup has none, nor had earlier versions. */
+static void
+check_copy(struct check *c)
+{
+	static const char harmless[] =
+	    "nothing is lost while " BACKUP_CATALOG
+	    " is whole: the next start of anomd makes it anew";
+
+	if (c->copy_there)
+		c->copy_good = look(c, CATALOG_COPY, harmless);
+	else if (!c->f->is_backup && c->main_good &&
+	    change_number(c, BACKUP_CATALOG) != -1)
+		missing(c, CATALOG_COPY, harmless);
+}
+
+static void
+check_main(struct check *c)
+{
+	const char *means = c->copy_good
+	    ? "nothing is lost: the next start of anomd makes it from the "
+	      "copy, " CATALOG_COPY
+	    : "there is no whole copy of it, so that jobs, users and keys are "
+	      "lost and anomd does not start: restore a backup";
+
+	if (c->main_there)
+		c->main_good = look(c, BACKUP_CATALOG, means);
+	else
+		missing(c, BACKUP_CATALOG, means);
+}
+
+/* ---- the jobs ---- */
+
+static int
+read_jobs(const struct check *c, struct joblist *l)
+{
+	sqlite3 *db =
+	    dbcopy_open(c->dirfd, c->main_good ? BACKUP_CATALOG : CATALOG_COPY);
+	int rc = db == NULL ? -1 : joblist_read(l, db);
+
+	sqlite3_close(db);
+	return rc;
+}
+
+static bool
+has_directory(int jobs, const char *name)
+{
+	struct stat st;
+
+	return fstatat(jobs, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT;
+}
+
+/* It may have been deleted since the list was read. */
+static bool
+is_deleted(const struct check *c, const char *name)
+{
+	struct joblist now = { 0 };
+	bool deleted = read_jobs(c, &now) == 0 && !joblist_has(&now, name);
+
+	joblist_clear(&now);
+	return deleted;
+}
+
+static void
+check_jobs(struct check *c, int jobs, const struct joblist *left_out)
+{
+	struct joblist l = { 0 };
+	char path[256];
+
+	if (read_jobs(c, &l) == -1)
+		faults_looked(c->f, BACKUP_CATALOG, -1);
+	for (int i = 0; i < l.n; i++) {
+		if (has_directory(jobs, l.name[i]) ||
+		    joblist_has(left_out, l.name[i]) ||
+		    is_deleted(c, l.name[i]))
+			continue;
+		snprintf(path, sizeof(path), BACKUP_JOBS "/%.200s", l.name[i]);
+		c->f->means = "all of this job is lost: restore a backup, or "
+			      "delete the job";
+		faults_add(c->f, path, "the directory of a job is missing");
+	}
+	joblist_clear(&l);
+}
+
+void
+verify_catalog(struct faults *f, int dirfd, const struct joblist *left_out)
+{
+	struct check c = { .f = f, .dirfd = dirfd };
+	int jobs = copy_open_dir(dirfd, BACKUP_JOBS);
+
+	c.main_there = is_there(&c, BACKUP_CATALOG);
+	c.copy_there = is_there(&c, CATALOG_COPY);
+	if (c.copy_there)
+		check_copy(&c);
+	check_main(&c);
+	if (!c.copy_there)
+		check_copy(&c);
+	if (c.main_good && c.copy_good)
+		compare(&c);
+	if (jobs != -1 && (c.main_good || c.copy_good))
+		check_jobs(&c, jobs, left_out);
+	if (jobs != -1)
+		close(jobs);
+	f->means = NULL;
+}
