@@ -132,7 +132,11 @@ forget_answers(struct restore *r, uint64_t first, uint64_t last)
 {
 	if (ask_results(r) == -1)
 		return -1;
-	return results_forget_answers(r->analysis->results, first, last);
+	if (results_forget_answers(r->analysis->results, first, last) == 0)
+		return 0;
+	if (errno == RESTORE_DAMAGED) /* it is too late for that */
+		errno = EIO;
+	return -1;
 }
 
 /* The supervisor shows it. */
@@ -230,6 +234,9 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	const struct aside_record *rec = aside_find(&r->aside, e);
 	uint64_t before = r->last_seq;
 
+	/* First: nobody has been told anything if the file is damaged. */
+	if (ask_results(r) == -1)
+		return -1;
 	r->last_seq = e->seq;
 	if (e->seq > before + 1 &&
 	    forget_answers(r, before + 1, e->seq - 1) == -1)
@@ -241,8 +248,6 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	r->condemned = mark_condemns(r->analysis->mark, e->seq, e->token);
 	if (r->condemned != 0)
 		return aside_begin(&r->aside, e, data);
-	if (ask_results(r) == -1)
-		return -1;
 	analysis_mute(r->analysis, e->seq <= r->results_seq);
 	entry_begin(&r->run, r->analysis, e, data);
 	r->in_entry = true;

@@ -21,6 +21,12 @@
 #define MARK DIR "/damaged"
 #define DB DIR "/" RESULTSDB_FILE
 
+/*
+ * Committed at a time, some 10 MB: in one go the WAL would be as large as all
+ * of it. Nobody looks at the file before it has its name.
+ */
+#define BATCH_ROWS 65536
+
 enum table { ANSWER, BUCKET, DETECTOR, RECORD, TABLES };
 
 /* Rows are read up to the first page that cannot be, from either end. */
@@ -55,6 +61,7 @@ struct salvage {
 	sqlite3 *to;   /* owned */
 	sqlite3_stmt *influencer;
 	uint64_t kept;
+	int64_t batch;	  /* rows that are not committed yet */
 	uint64_t dropped; /* rows that do not match their checksum */
 	bool cut;	  /* pages could not be read */
 };
@@ -117,11 +124,24 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 }
 
 static int
-row_copy(sqlite3_stmt *in, sqlite3_stmt *out)
+batch_count(struct salvage *s, int64_t rows)
+{
+	s->batch += rows;
+	if (s->batch < BATCH_ROWS)
+		return 0;
+	s->batch = 0;
+	return sqlx_exec(s->to, "COMMIT; BEGIN");
+}
+
+static int
+row_copy(struct salvage *s, sqlite3_stmt *in, sqlite3_stmt *out)
 {
 	for (int i = 0; i < sqlite3_column_count(in); i++)
 		sqlite3_bind_value(out, i + 1, sqlite3_column_value(in, i));
-	return sqlx_run(out);
+	if (sqlx_run(out) == -1)
+		return -1;
+	s->kept += (uint64_t)sqlite3_changes(s->to);
+	return batch_count(s, 1);
 }
 
 /* Returns 0: to the end; 1: as far as it could be read; -1 with errno. */
@@ -140,9 +160,8 @@ table_scan(struct salvage *s, enum table t, const char *sql, sqlite3_stmt *out)
 			s->dropped++;
 			continue;
 		}
-		if (row_copy(in, out) == -1)
+		if (row_copy(s, in, out) == -1)
 			break;
-		s->kept += (uint64_t)sqlite3_changes(s->to);
 	}
 	sqlite3_finalize(in);
 	if (rc == SQLITE_ROW)
@@ -179,7 +198,8 @@ records_settle(struct salvage *s)
 		&next) == -1)
 		return -1;
 	for (int64_t run = 0; run < next >> RESULTSDB_RUN_SHIFT; run++)
-		if (resultsdb_add_run(s->to, run) == -1)
+		if (resultsdb_add_run(s->to, run) == -1 ||
+		    batch_count(s, RESULTSDB_RUN_ROWS) == -1)
 			return -1;
 	return 0;
 }
@@ -247,6 +267,7 @@ salvage_results(void)
 	    access(DIR "/" RESULTSDB_NEW_FILE, F_OK) == 0)
 		return finish(&s);
 	salvage_mark();
+	log_warnx("results.db is damaged: its rows are read into a new file");
 	s.from = resultsdb_open_damaged(DIR);
 	s.to = resultsdb_new_begin(DIR);
 	if (s.from == NULL)

@@ -19,8 +19,9 @@ bool salvage_is_marked(void);
 
 /*
  * Do it, or go on where a death has cut it off: the damaged file moves to
- * quarantine/. Takes as long as the reading and writing of all rows. Returns 0,
- * or -1 with errno (logged): the next start tries again.
+ * quarantine/. Takes as long as the reading and writing of all rows, and so is
+ * the matter of a child (mend.h). Returns 0, or -1 with errno (logged): the
+ * next start tries again.
  */
 int salvage_results(void) MUST_CHECK;
 
