@@ -36,11 +36,26 @@ struct file {
 };
 
 static struct sqlvfs_damage damage;
+static uint64_t *calls; /* borrowed; NULL: nobody counts */
 
 static sqlite3_file *
 below(sqlite3_file *f)
 {
 	return (sqlite3_file *)(void *)((struct file *)(void *)f + 1);
+}
+
+void
+sqlvfs_count_calls(uint64_t *counter)
+{
+	calls = counter;
+}
+
+/* Another process may read it meanwhile, and nobody else writes. */
+static void
+call_count(void)
+{
+	if (calls != NULL)
+		__atomic_store_n(calls, *calls + 1, __ATOMIC_RELAXED);
 }
 
 /* Checksums */
@@ -116,6 +131,7 @@ file_read(sqlite3_file *file, void *buf, int len, sqlite3_int64 at)
 	sqlite3_file *b = below(file);
 	int rc = b->pMethods->xRead(b, buf, len, at);
 
+	call_count();
 	/* A short read is how SQLite learns where a file ends. */
 	if (rc != SQLITE_OK || !f->checked)
 		return rc;
@@ -139,6 +155,7 @@ file_write(sqlite3_file *file, const void *buf, int len, sqlite3_int64 at)
 	sqlite3_file *b = below(file);
 	uint32_t sum;
 
+	call_count();
 	if (f->wal != NULL) {
 		int rc = b->pMethods->xWrite(b, buf, len, at);
 

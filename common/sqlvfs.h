@@ -49,6 +49,12 @@ int sqlvfs_reserve(struct sqlite3 *) MUST_CHECK;
  */
 int sqlvfs_probe(const char *path) MUST_CHECK;
 
+/*
+ * From now on *calls grows with each reading and writing of a database or a
+ * WAL, so that others can see that a long statement gets on. NULL: no more.
+ */
+void sqlvfs_count_calls(uint64_t *calls);
+
 /* The last mismatch of this process. */
 struct sqlvfs_damage {
 	char path[256]; /* cut if it is longer; empty: there was none */

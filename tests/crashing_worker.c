@@ -3,15 +3,18 @@
  * interim results, and an upload that names an interval to be reset; and for
  * three places where it does, when a file in the job's directory says so. So a
  * test can have the real program crash at a known place. With the file
- * "no-memory-at-start" it has none there.
+ * "no-memory-at-start" it has none there, and another one makes it slow where
+ * it salvages results.
  */
 #include "common/compat.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/resultrow.h"
 #include "worker/arrival.h"
 #include "worker/closing.h"
 #include "worker/engine.h"
@@ -41,6 +44,20 @@ struct restore *__real_restore_new(struct analysis *, const char *,
     enum sync_policy, struct peer *, struct awaiting *);
 struct restore *__wrap_restore_new(struct analysis *, const char *,
     enum sync_policy, struct peer *, struct awaiting *);
+
+int __real_resultrow_read_bucket(struct sqlite3_stmt *, struct bucket_result *);
+int __wrap_resultrow_read_bucket(struct sqlite3_stmt *, struct bucket_result *);
+
+/* A page of buckets is about 40 of them: a fifth of a second. */
+int
+__wrap_resultrow_read_bucket(struct sqlite3_stmt *st, struct bucket_result *b)
+{
+	struct timespec pause = { 0, 5000000 };
+
+	if (access("slow-salvage", F_OK) == 0)
+		nanosleep(&pause, NULL);
+	return __real_resultrow_read_bucket(st, b);
+}
 
 /* "abort-at-<place>", or "kill-at-<place>", which is no crash of its own. */
 static void

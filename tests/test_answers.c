@@ -179,6 +179,7 @@ Test(answers, a_row_that_was_changed_is_not_believed)
 
 Test(answers, salvage_keeps_those_that_are_whole)
 {
+	struct msg_salvaged salvaged;
 	struct kept_answer a;
 
 	put(3, 7, NOW, "error");
@@ -188,7 +189,9 @@ Test(answers, salvage_keeps_those_that_are_whole)
 	    sqlx_exec(db, "UPDATE answer SET failed = 0 WHERE seq = 5"), 0);
 	close_table();
 	salvage_mark();
-	cr_assert_eq(salvage_results(), 0);
+	cr_assert_eq(salvage_results(&salvaged), 1);
+	cr_expect_eq(salvaged.kept, 2);
+	cr_expect_eq(salvaged.dropped, 1);
 	open_table();
 	expect_found(7, 3, "error");
 	expect_found(8, 4, "counts");

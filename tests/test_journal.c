@@ -24,6 +24,7 @@ static char dir[TMPDIR_BYTES];
  * one of them can be made to fail.
  */
 static char synced[16][64];
+static size_t names_at_sync[NELEM(synced)]; /* in journal/ */
 static size_t nsynced;
 static const char *sync_fails_for; /* end of a path; NULL: none */
 
@@ -42,9 +43,11 @@ sync_noted(int fd, long call)
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	cr_assert_gt(readlink(link, path, sizeof(path) - 1), 0);
-	if (nsynced < NELEM(synced))
+	if (nsynced < NELEM(synced)) {
+		names_at_sync[nsynced] = (size_t)tmpdir_count(JOURNAL_DIR);
 		strlcpy(synced[nsynced++], path + strlen(dir) + 1,
 		    sizeof(synced[0]));
+	}
 	if (sync_fails_for != NULL && ends_with(path, sync_fails_for)) {
 		errno = EIO;
 		return -1;
@@ -499,6 +502,90 @@ Test(journal, sync_of_an_interval_is_due_a_second_after_the_last)
 	journal_free(j);
 }
 
+static struct journal *
+read_end_under(enum sync_policy policy)
+{
+	struct journal *j = journal_open(0, policy);
+	struct journal_entry e;
+	const char *data;
+	int rc;
+
+	cr_assert_not_null(j);
+	while ((rc = journal_read(j, &e, &data)) == 2)
+		;
+	cr_assert_eq(rc, 0);
+	return j;
+}
+
+static int
+adopt(struct journal *j, struct spool *s)
+{
+	struct journal_entry e;
+
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = spool_bytes(s);
+	e.data_crc = spool_crc(s);
+	if (journal_adopt(j, &e, spool_path(s), spool_fd(s)) == -1)
+		return -1;
+	spool_moved(s);
+	return 0;
+}
+
+/*
+ * Else a loss of power could leave the newer one whole and the older torn. What
+ * was adopted is a segment before the next one as well.
+ */
+Test(journal, name_of_the_next_segment_waits_for_the_sync_of_the_present)
+{
+	struct spool *s = large_spool(SPOOL_MEMORY_MAX + 1);
+	struct journal *j;
+
+	clock_fake(NULL, fake_us);
+	j = read_end_under(SYNC_INTERVAL);
+	append_text(j, "one");
+	cr_assert_eq(journal_commit(j), 0);
+	nsynced = 0;
+
+	cr_assert_eq(adopt(j, s), 0);
+	spool_free(s);
+	cr_assert_gt(nsynced, 0);
+	cr_expect_str_eq(synced[0], FIRST_SEGMENT);
+	cr_expect_eq(names_at_sync[0], 1, "the new name is there already");
+	s = large_spool(SPOOL_MEMORY_MAX + 1);
+	nsynced = 0;
+	cr_assert_eq(adopt(j, s), 0);
+	spool_free(s);
+	cr_assert_gt(nsynced, 0);
+	cr_expect_str_eq(synced[0], JOURNAL_DIR "/00000000000000000002.seg");
+	cr_expect_eq(names_at_sync[0], 2);
+	journal_free(j);
+}
+
+/* The sync fails: that is said, the upload is taken, and both are read. */
+Test(journal, adoption_goes_on_behind_a_segment_that_cannot_be_synced)
+{
+	struct spool *s = large_spool(SPOOL_MEMORY_MAX + 1);
+	struct journal *j;
+	struct reading r;
+
+	clock_fake(NULL, fake_us);
+	j = read_end_under(SYNC_INTERVAL);
+	append_text(j, "one");
+	cr_assert_eq(journal_commit(j), 0);
+	sync_fails_for = "1.seg";
+	cr_assert_eq(adopt(j, s), 0);
+	nsynced = 0;
+	append_text(j, "three");
+	cr_assert_eq(journal_commit(j), 0);
+	cr_expect_not(was_synced(FIRST_SEGMENT), "never a second time");
+	journal_free(j);
+	spool_free(s);
+	sync_fails_for = NULL;
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 3);
+	cr_expect_eq(r.last.data_len, 5);
+}
+
 static void
 limit_files(rlim_t bytes)
 {
@@ -506,6 +593,31 @@ limit_files(rlim_t bytes)
 
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &rl), 0);
+}
+
+/* What counts of a segment that is given up is not forgotten by "interval". */
+Test(journal, what_counts_of_an_abandoned_segment_is_synced)
+{
+	struct journal *j;
+	char block[8192] = { 0 };
+	struct reading r;
+	struct journal_entry e;
+
+	clock_fake(NULL, fake_us);
+	j = read_end_under(SYNC_INTERVAL);
+	append_text(j, "kept");
+	cr_assert_eq(journal_commit(j), 0);
+	limit_files(4096);
+	journal_entry_init(&e, JOURNAL_UPLOAD);
+	e.data_len = sizeof(block);
+	e.data_crc = crc32c(0, block, sizeof(block));
+	journal_append(j, &e, block);
+	nsynced = 0;
+	cr_expect_eq(journal_commit(j), -1);
+	cr_expect(was_synced(FIRST_SEGMENT));
+	journal_free(j);
+	journal_free(read_all(0, &r));
+	cr_expect_eq(r.n, 1);
 }
 
 /* As on a full disk: what failed is void, its numbers are used again. */

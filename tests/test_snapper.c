@@ -133,6 +133,14 @@ is_there(uint64_t seq, enum snapfile kind)
 	return access(snapfile_path(path, NULL, seq, kind), F_OK) == 0;
 }
 
+static int
+save_nothing(void *arg, struct snapshot_writer *w)
+{
+	(void)arg;
+	(void)w;
+	return 0;
+}
+
 static void
 touch(uint64_t seq, enum snapfile kind)
 {
@@ -204,6 +212,53 @@ Test(snapper, quota_makes_one_due_before_it_is_reached)
 	cr_expect(snapper_has_room(job.s, 1000));
 	cr_expect_not(snapper_is_due(job.s));
 	cr_expect_eq(snapper_timer_ms(job.s), -1);
+}
+
+/* A large upload is a segment by itself; a start goes through many of them. */
+Test(snapper, number_of_segments_makes_one_due_late)
+{
+	unsigned n = 0;
+
+	while (!snapper_is_due(job.s) && n < 10000) {
+		int fd = open("spool/u", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+		struct journal_entry e;
+
+		cr_assert_eq(ftruncate(fd, JOURNAL_DATA_OFFSET + 1), 0);
+		journal_entry_init(&e, JOURNAL_UPLOAD);
+		e.data_len = 1;
+		cr_assert_eq(journal_adopt(job.j, &e, "spool/u", fd), 0);
+		news(e.seq);
+		n++;
+	}
+	cr_expect_eq(n, 4096);
+}
+
+Test(snapper, of_too_many_the_one_that_the_job_is_at_stays)
+{
+	struct snapshot_head head = { .job_id = span_of("j"),
+		.min_version = span_of(SNAPHEAD_MIN_VERSION) };
+	struct model_size size = { 0 };
+	int fd;
+
+	for (uint64_t seq = 2; seq <= SNAPDIR_LISTED_MAX + 3; seq++) {
+		head.applied_seq = seq;
+		head.created_ms = (int64_t)seq * 1000;
+		fd = snapdir_begin();
+		cr_assert_eq(
+		    snapdir_fill(fd, &head, &size, save_nothing, NULL), 0);
+		close(fd);
+		cr_assert_eq(snapdir_finish(seq, SNAPFILE_SNAP), 0);
+	}
+	head.description = span_of("3"); /* where the rule would begin */
+	head.applied_seq = 200;
+	fd = snapdir_begin();
+	cr_assert_eq(snapdir_fill(fd, &head, &size, save_nothing, NULL), 0);
+	close(fd);
+	cr_assert_eq(snapdir_finish(200, SNAPFILE_BASE), 0);
+	snapdir_bound(SNAPDIR_LISTED_MAX + 2);
+	cr_expect(is_there(2, SNAPFILE_SNAP), "the oldest");
+	cr_expect(is_there(3, SNAPFILE_SNAP), "what it was reverted to");
+	cr_expect_eq(tmpdir_count("snapshots"), SNAPDIR_LISTED_MAX + 1);
 }
 
 /* Else nothing would ever make room for what is larger than the rest. */

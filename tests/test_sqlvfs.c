@@ -196,6 +196,7 @@ Test(sqlvfs, each_flipped_byte_of_a_database_is_found_or_changes_nothing)
 /* Of the last page no row may be needed: then the answers are the same. */
 Test(sqlvfs, each_truncation_of_a_database_is_found_or_changes_nothing)
 {
+	struct msg_salvaged salvaged;
 	uint32_t want, got;
 	struct image m;
 
@@ -334,6 +335,7 @@ Test(sqlvfs, a_wal_that_lost_what_is_folded_in_is_found)
 /* Damage in a page takes at most the rows in it; all others are kept. */
 Test(sqlvfs, what_can_be_read_of_a_damaged_database_is_salvaged)
 {
+	struct msg_salvaged salvaged;
 	uint32_t want, got;
 	struct image m;
 
@@ -348,7 +350,7 @@ Test(sqlvfs, what_can_be_read_of_a_damaged_database_is_salvaged)
 		/* The last byte of a page is its checksum alone. */
 		byte_put(DB, page * 4096 + 4095,
 		    (uint8_t)(m.p[page * 4096 + 4095] ^ 0x10));
-		cr_assert_eq(salvage_results(), 0);
+		cr_assert_eq(salvage_results(&salvaged), 1);
 		cr_assert_eq(answers(&got), 0, "page %zu", page);
 		cr_assert_eq(got, want, "page %zu", page);
 		db = resultsdb_open_writer("results", false);
@@ -362,6 +364,7 @@ Test(sqlvfs, what_can_be_read_of_a_damaged_database_is_salvaged)
 
 Test(sqlvfs, a_salvage_that_was_cut_off_between_two_names_is_finished)
 {
+	struct msg_salvaged salvaged;
 	uint32_t want, got;
 
 	make_results();
@@ -369,7 +372,7 @@ Test(sqlvfs, a_salvage_that_was_cut_off_between_two_names_is_finished)
 	salvage_mark();
 	cr_assert_eq(rename(DB, "results/" RESULTSDB_NEW_FILE), 0);
 	cr_assert(salvage_is_marked());
-	cr_assert_eq(salvage_results(), 0);
+	cr_assert_eq(salvage_results(&salvaged), 0);
 	cr_expect_not(salvage_is_marked());
 	cr_assert_eq(answers(&got), 0);
 	cr_expect_eq(got, want);
@@ -377,6 +380,7 @@ Test(sqlvfs, a_salvage_that_was_cut_off_between_two_names_is_finished)
 
 Test(sqlvfs, a_row_that_does_not_match_its_checksum_is_not_salvaged)
 {
+	struct msg_salvaged salvaged;
 	sqlite3 *db;
 	int64_t n;
 	sqlite3_stmt *st;
@@ -389,7 +393,9 @@ Test(sqlvfs, a_row_that_does_not_match_its_checksum_is_not_salvaged)
 		NULL, NULL, NULL),
 	    SQLITE_OK);
 	resultsdb_close(db);
-	cr_assert_eq(salvage_results(), 0);
+	cr_assert_eq(salvage_results(&salvaged), 1);
+	cr_expect_eq(salvaged.dropped, 1);
+	cr_expect_not(salvaged.cut);
 	db = resultsdb_open_reader("results");
 	cr_assert_not_null(db);
 	cr_assert_eq(sqlite3_prepare_v2(

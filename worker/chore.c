@@ -66,6 +66,12 @@ chore_free(struct chore *c)
 	free(c);
 }
 
+bool
+chore_reverts(const struct chore *c)
+{
+	return c->want.kind == CHORE_REVERT;
+}
+
 /* Sets c->error from errno. Returns -1. */
 static int
 fail(struct chore *c, const char *what)

@@ -8,6 +8,7 @@
 #ifndef WORKER_CHORE_H
 #define WORKER_CHORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/apierr.h"
@@ -24,6 +25,8 @@ struct chore;
 struct chore *chore_new(
     const struct msg_chore *, const char *job_id, uint32_t request);
 void chore_free(struct chore *);
+/* It sets the models back, and results with them. */
+bool chore_reverts(const struct chore *);
 
 /*
  * Work until the monotonic clock reaches deadline_us, and answer at the end

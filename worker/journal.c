@@ -242,6 +242,9 @@ segment_abandon(struct journal *j)
 	} else if (ftruncate(j->fd, (off_t)j->kept_size) == -1) {
 		log_warn("%s", path);
 	}
+	/* What counts of it; after a failed sync nothing is owed any more. */
+	if (j->dirty && j->policy == SYNC_INTERVAL && sync_now(j) == -1)
+		log_warn("%s: last sync", path);
 	close(j->fd);
 	j->fd = -1;
 	j->dirty = false;
@@ -331,16 +334,31 @@ adopt_name(struct journal *j, uint64_t seq, const char *path)
 	return -1;
 }
 
+/*
+ * Under "interval": the name of the next segment may come to the disk by
+ * itself. With the present one not yet there a loss of power would leave a hole
+ * in the midst of the journal, which reads as damage, and not as a torn end.
+ */
+static void
+adopt_prepare(struct journal *j)
+{
+	if (j->policy != SYNC_INTERVAL || !j->dirty || sync_now(j) == 0)
+		return;
+	log_warn("journal: sync of the segment before %" PRIu64, j->next_seq);
+	segment_abandon(j);
+}
+
 int
 journal_adopt(
     struct journal *j, struct journal_entry *e, const char *path, int fd)
 {
+	adopt_prepare(j);
 	e->seq = j->next_seq;
 	if (adopt_fill(j, e, fd) == -1 || adopt_name(j, e->seq, path) == -1) {
 		log_warn("journal: entry %" PRIu64, e->seq);
 		return -1;
 	}
-	/* The segment before it owes nothing under "always". */
+	/* The segment before it owes nothing any more. */
 	if (segment_leave(j) == -1)
 		log_warn(
 		    "journal: sync of the segment before %" PRIu64, e->seq);

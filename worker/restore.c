@@ -132,7 +132,11 @@ forget_answers(struct restore *r, uint64_t first, uint64_t last)
 {
 	if (ask_results(r) == -1)
 		return -1;
-	return results_forget_answers(r->analysis->results, first, last);
+	if (results_forget_answers(r->analysis->results, first, last) == 0)
+		return 0;
+	if (errno == RESTORE_DAMAGED) /* it is too late for that */
+		errno = EIO;
+	return -1;
 }
 
 /* The supervisor shows it. */
@@ -230,6 +234,9 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	const struct aside_record *rec = aside_find(&r->aside, e);
 	uint64_t before = r->last_seq;
 
+	/* First: nobody has been told anything if the file is damaged. */
+	if (ask_results(r) == -1)
+		return -1;
 	r->last_seq = e->seq;
 	if (e->seq > before + 1 &&
 	    forget_answers(r, before + 1, e->seq - 1) == -1)
@@ -241,8 +248,6 @@ begin_entry(struct restore *r, const struct journal_entry *e, const char *data)
 	r->condemned = mark_condemns(r->analysis->mark, e->seq, e->token);
 	if (r->condemned != 0)
 		return aside_begin(&r->aside, e, data);
-	if (ask_results(r) == -1)
-		return -1;
 	analysis_mute(r->analysis, e->seq <= r->results_seq);
 	entry_begin(&r->run, r->analysis, e, data);
 	r->in_entry = true;
@@ -263,16 +268,6 @@ write_open(struct restore *r, uint64_t *progress)
 		return -1;
 	entry_begin(&r->run, r->analysis, &e, NULL);
 	return entry_step(&r->run, INT64_MAX, progress);
-}
-
-/* The supervisor shows it. */
-static int
-tell_salvaged(struct restore *r)
-{
-	struct msg_salvaged m;
-
-	return salvage_report(&m) ? peer_send(r->peer, MSG_SALVAGED, 0, &m)
-				  : 0;
 }
 
 static int
@@ -304,8 +299,7 @@ finish(struct restore *r, uint64_t *progress)
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);
-	if (tell_salvaged(r) == -1 || fail_condemned(r) == -1 ||
-	    awaiting_end(r->awaiting, r->peer) == -1)
+	if (fail_condemned(r) == -1 || awaiting_end(r->awaiting, r->peer) == -1)
 		return -1;
 	if (closed && write_open(r, progress) == -1)
 		return -1;

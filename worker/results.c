@@ -370,19 +370,6 @@ results_mute(struct results *r, bool muted)
 	r->muted = muted;
 }
 
-/* At the start, where what is salvaged is followed by a replay. */
-static int
-open_or_salvage(struct results *r)
-{
-	if (!salvage_is_marked() && file_open(r, false) == 0)
-		return 0;
-	if (!salvage_is_marked())
-		return -1;
-	if (salvage_results() == -1)
-		return -1;
-	return file_open(r, false);
-}
-
 /* Of the file, which is open. NULL with errno. */
 static struct answers *
 answers_of(struct results *r)
@@ -429,15 +416,26 @@ results_forget_answers(struct results *r, uint64_t first, uint64_t last)
 	return -1;
 }
 
+/* At the start: one that is to be salvaged is not opened before. */
+static int
+open_unmarked(struct results *r)
+{
+	if (!salvage_is_marked())
+		return file_open(r, false);
+	errno = EBADMSG;
+	return -1;
+}
+
 int
 results_applied_seq(struct results *r, uint64_t *seq)
 {
 	*seq = 0;
 	if (r->db == NULL) {
-		if (open_or_salvage(r) == -1) {
+		if (open_unmarked(r) == -1) {
 			if (errno == ENOENT)
 				return 0;
-			errno = EIO;
+			if (errno != EBADMSG)
+				errno = EIO;
 			return -1;
 		}
 		r->inherited = true;

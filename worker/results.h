@@ -25,7 +25,8 @@ void results_free(struct results *);
 
 /*
  * Number of the last entry whose results are in the file; 0 for none.
- * Returns 0, or -1 with EIO (logged).
+ * Returns 0; or -1 with errno (logged), EBADMSG: the file is damaged, which
+ * salvage_mark has noted; else EIO.
  */
 int results_applied_seq(struct results *, uint64_t *seq) MUST_CHECK;
 

@@ -21,6 +21,12 @@
 #define MARK DIR "/damaged"
 #define DB DIR "/" RESULTSDB_FILE
 
+/*
+ * Committed at a time, some 10 MB: in one go the WAL would be as large as all
+ * of it. Nobody looks at the file before it has its name.
+ */
+#define BATCH_ROWS 65536
+
 enum table { ANSWER, BUCKET, DETECTOR, RECORD, TABLES };
 
 /* Rows are read up to the first page that cannot be, from either end. */
@@ -50,14 +56,12 @@ static const char *const insert_sql[TABLES] = {
 	" ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
 };
 
-static struct msg_salvaged report;
-static bool reported;
-
 struct salvage {
 	sqlite3 *from; /* owned */
 	sqlite3 *to;   /* owned */
 	sqlite3_stmt *influencer;
 	uint64_t kept;
+	int64_t batch;	  /* rows that are not committed yet */
 	uint64_t dropped; /* rows that do not match their checksum */
 	bool cut;	  /* pages could not be read */
 };
@@ -120,11 +124,24 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 }
 
 static int
-row_copy(sqlite3_stmt *in, sqlite3_stmt *out)
+batch_count(struct salvage *s, int64_t rows)
+{
+	s->batch += rows;
+	if (s->batch < BATCH_ROWS)
+		return 0;
+	s->batch = 0;
+	return sqlx_exec(s->to, "COMMIT; BEGIN");
+}
+
+static int
+row_copy(struct salvage *s, sqlite3_stmt *in, sqlite3_stmt *out)
 {
 	for (int i = 0; i < sqlite3_column_count(in); i++)
 		sqlite3_bind_value(out, i + 1, sqlite3_column_value(in, i));
-	return sqlx_run(out);
+	if (sqlx_run(out) == -1)
+		return -1;
+	s->kept += (uint64_t)sqlite3_changes(s->to);
+	return batch_count(s, 1);
 }
 
 /* Returns 0: to the end; 1: as far as it could be read; -1 with errno. */
@@ -143,9 +160,8 @@ table_scan(struct salvage *s, enum table t, const char *sql, sqlite3_stmt *out)
 			s->dropped++;
 			continue;
 		}
-		if (row_copy(in, out) == -1)
+		if (row_copy(s, in, out) == -1)
 			break;
-		s->kept += (uint64_t)sqlite3_changes(s->to);
 	}
 	sqlite3_finalize(in);
 	if (rc == SQLITE_ROW)
@@ -182,7 +198,8 @@ records_settle(struct salvage *s)
 		&next) == -1)
 		return -1;
 	for (int64_t run = 0; run < next >> RESULTSDB_RUN_SHIFT; run++)
-		if (resultsdb_add_run(s->to, run) == -1)
+		if (resultsdb_add_run(s->to, run) == -1 ||
+		    batch_count(s, RESULTSDB_RUN_ROWS) == -1)
 			return -1;
 	return 0;
 }
@@ -224,7 +241,7 @@ publish(void)
 }
 
 static int
-finish(const struct salvage *s)
+finish(void)
 {
 	if (publish() == -1) {
 		log_warn("results.db cannot be salvaged");
@@ -232,33 +249,34 @@ finish(const struct salvage *s)
 	}
 	if (unlink(MARK) == -1 && errno != ENOENT)
 		log_warn(MARK);
-	report = (struct msg_salvaged){ s->kept, s->dropped, s->cut };
-	reported = true;
+	return 0;
+}
+
+static void
+report(const struct salvage *s, struct msg_salvaged *m)
+{
+	*m = (struct msg_salvaged){ s->kept, s->dropped, s->cut };
 	log_warnx("results.db was damaged: rows kept: %" PRIu64
 		  ", rows that do not match their checksum: %" PRIu64 "%s; the "
 		  "journal is replayed from the snapshot on",
 	    s->kept, s->dropped,
 	    s->cut ? ", some pages could not be read at all" : "");
-	return 0;
-}
-
-bool
-salvage_report(struct msg_salvaged *m)
-{
-	*m = report;
-	return reported;
 }
 
 int
-salvage_results(void)
+salvage_results(struct msg_salvaged *m)
 {
 	struct salvage s = { 0 };
 	int rc = -1, saved;
 
 	if (access(DB, F_OK) == -1 &&
-	    access(DIR "/" RESULTSDB_NEW_FILE, F_OK) == 0)
-		return finish(&s);
+	    access(DIR "/" RESULTSDB_NEW_FILE, F_OK) == 0) {
+		log_warnx("results.db was damaged: the file that its rows "
+			  "were read into takes its place");
+		return finish();
+	}
 	salvage_mark();
+	log_warnx("results.db is damaged: its rows are read into a new file");
 	s.from = resultsdb_open_damaged(DIR);
 	s.to = resultsdb_new_begin(DIR);
 	if (s.from == NULL)
@@ -269,8 +287,12 @@ salvage_results(void)
 	resultsdb_close(s.to);
 	resultsdb_close(s.from);
 	errno = saved;
+	if (rc == 0 && finish() == 0) {
+		report(&s, m);
+		return 1;
+	}
 	if (rc == 0)
-		return finish(&s);
+		return -1;
 	log_warn("results.db cannot be salvaged");
 	return -1;
 }

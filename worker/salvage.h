@@ -20,12 +20,11 @@ bool salvage_is_marked(void);
 
 /*
  * Do it, or go on where a death has cut it off: the damaged file moves to
- * quarantine/. Takes as long as the reading and writing of all rows. Returns 0,
- * or -1 with errno (logged): the next start tries again.
+ * quarantine/. Takes as long as the reading and writing of all rows, and so is
+ * the matter of a child (mend.h). Returns 1: done, *m says what of it; 0: it
+ * was done before, but for the name; -1 with errno (logged): the next start
+ * tries again.
  */
-int salvage_results(void) MUST_CHECK;
-
-/* What this process has salvaged; false: nothing. */
-bool salvage_report(struct msg_salvaged *);
+int salvage_results(struct msg_salvaged *m) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/sandbox.h"
 #include "worker/answer.h"
 #include "worker/loop.h"
+#include "worker/salvage.h"
 #include "worker/session.h"
 
 #define LOCK_FILE "lock"
@@ -48,6 +49,7 @@ void
 session_free(struct session *s)
 {
 	uploads_free(&s->uploads);
+	mend_free(s->mend);
 	chore_free(s->chore);
 	expiry_free(s->expiry);
 	results_free(s->results);
@@ -99,8 +101,8 @@ session_fail(struct session *s, const char *what)
 	int saved = errno, status = is_passing(saved) ? 503 : 500;
 	struct apierr e;
 
-	apierr_set(&e, status, status == 503 ? E_STATUS : E_EXCEPTION,
-	    "%s: %s", what, strerror(saved));
+	apierr_set(&e, status, status == 503 ? E_STATUS : E_EXCEPTION, "%s: %s",
+	    what, strerror(saved));
 	return session_refuse(s, &e);
 }
 
@@ -266,28 +268,93 @@ work_locking(struct session *s)
 }
 
 static int
+session_mend(struct session *s)
+{
+	s->mended = true;
+	s->mend = mend_begin(s->lockfd);
+	if (s->mend == NULL)
+		return session_give_way("a process for results.db");
+	s->stage = SESSION_MENDING;
+	return 0;
+}
+
+/* The damage was met on the way: what was begun is begun again behind it. */
+static int
+session_mend_late(struct session *s)
+{
+	restore_free(s->restore);
+	s->restore = NULL;
+	analysis_free(s->analysis);
+	s->analysis = NULL;
+	return session_mend(s);
+}
+
+/*
+ * Nobody asks a job without entries to be replayed for its results; whoever
+ * sets one back has no way to begin again, and so looks first.
+ */
+static bool
+is_to_mend_first(const struct session *s)
+{
+	if (s->mended)
+		return false;
+	if (s->tends)
+		return s->chore != NULL && chore_reverts(s->chore);
+	return mend_is_due();
+}
+
+static int
+work_mending(struct session *s)
+{
+	int rc = mend_step(s->mend, &s->progress);
+	struct msg_salvaged m;
+
+	if (rc == 1)
+		return 0;
+	if (rc == 0 && !s->tends && mend_has_salvaged(s->mend, &m) &&
+	    peer_send(s->peer, MSG_SALVAGED, 0, &m) == -1)
+		return -1;
+	mend_free(s->mend);
+	s->mend = NULL;
+	/* What is asked for meets the same fault, and is answered so. */
+	if (rc == -1 && s->tends)
+		rc = 0;
+	if (rc == -1 && (is_out_of_room() || errno == EINTR))
+		return session_give_way("results.db cannot be put in order");
+	if (rc == -1)
+		return session_fail(s, "results.db cannot be put in order");
+	s->stage = SESSION_SANDBOXED;
+	return 0;
+}
+
+static int
 work_sandboxed(struct session *s)
 {
 	struct jobconf *conf;
 	struct apierr e;
 
-	if (s->tends)
-		s->stage = SESSION_TENDING;
-	if (s->config == NULL)
+	if (s->config == NULL && !s->tends)
 		return 0;
+	if (is_to_mend_first(s))
+		return session_mend(s);
+	if (s->tends) {
+		s->stage = SESSION_TENDING;
+		return 0;
+	}
 	conf = jobconf_restore(s->job_id, s->config, s->config_len, &e);
-	free(s->config);
-	s->config = NULL;
 	if (conf == NULL)
 		return session_refuse(s, &e);
 	s->analysis = analysis_new(conf);
 	if (s->analysis == NULL)
 		return session_fail(s, "analysis");
 	/* Without it the job is as good, but for the next crash. */
-	s->mark = mark_open(s->crash);
+	if (s->mark == NULL)
+		s->mark = mark_open(s->crash);
 	s->analysis->mark = s->mark;
 	s->restore = restore_new(
 	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
+	if (s->restore == NULL && errno == RESTORE_DAMAGED && !s->mended)
+		return session_mend_late(s);
 	if (s->restore == NULL && errno == EUCLEAN)
 		return session_fail(s,
 		    "the state after a revert is damaged, which the log names: "
@@ -320,6 +387,8 @@ session_ready(struct session *s)
 	    peer_send(s->peer, MSG_READY, 0, &m) == -1 ||
 	    persist_announce(&s->persist) == -1)
 		return -1;
+	free(s->config);
+	s->config = NULL;
 	s->state = IN_OPEN;
 	s->stage = SESSION_OPEN;
 	return 0;
@@ -334,8 +403,13 @@ work_restoring(struct session *s, int64_t deadline_us)
 		return session_fail(s,
 		    "the journal was written by another version, which the "
 		    "log names: open the job with that one");
+	if (rc == -1 && errno == RESTORE_DAMAGED && !s->mended)
+		return session_mend_late(s);
 	if (rc == -1 && is_out_of_room())
 		return session_give_way("replay");
+	/* Too late to begin again here: the next worker mends it first. */
+	if (rc == -1 && salvage_is_marked())
+		return session_give_way("replay: results.db is damaged");
 	if (rc == -1)
 		return session_fail(
 		    s, "what the journal has cannot be done again");
@@ -451,6 +525,8 @@ session_work(struct session *s, int64_t deadline_us)
 		return work_locking(s);
 	case SESSION_SANDBOXED:
 		return work_sandboxed(s);
+	case SESSION_MENDING:
+		return work_mending(s);
 	case SESSION_RESTORING:
 		return work_restoring(s, deadline_us);
 	case SESSION_OPEN:
@@ -467,6 +543,7 @@ session_is_runnable(const struct session *s)
 	switch (s->stage) {
 	case SESSION_GREETING:
 	case SESSION_LOCKING:
+	case SESSION_MENDING: /* its child is at work */
 		return false;
 	case SESSION_SANDBOXED:
 		return s->config != NULL || s->tends;
@@ -500,6 +577,8 @@ session_timer_ms(struct session *s)
 
 	if (s->stage == SESSION_LOCKING)
 		return LOCK_RETRY_MS;
+	if (s->stage == SESSION_MENDING)
+		return MEND_LOOK_MS;
 	if (s->stage != SESSION_OPEN)
 		return -1;
 	if (packs_now(s, clock_mono_us()))

@@ -18,6 +18,7 @@
 #include "worker/expiry.h"
 #include "worker/journal.h"
 #include "worker/mark.h"
+#include "worker/mend.h"
 #include "worker/persist.h"
 #include "worker/restore.h"
 #include "worker/snapper.h"
@@ -27,6 +28,7 @@ enum session_stage {
 	SESSION_GREETING,  /* HELLO is to come */
 	SESSION_LOCKING,   /* a predecessor may still hold the directory */
 	SESSION_SANDBOXED, /* the configuration is to come */
+	SESSION_MENDING,   /* a child brings results.db in order */
 	SESSION_RESTORING,
 	SESSION_OPEN,
 	SESSION_TENDING /* started for one task of a closed job, and no more */
@@ -49,8 +51,11 @@ struct session {
 	uint64_t journal_quota; /* bytes */
 	int lockfd;
 	int64_t lock_deadline_us;
-	char *config; /* text, until it is parsed */
+	char *config; /* text, until the job is open */
 	size_t config_len;
+
+	struct mend *mend;
+	bool mended; /* once is enough, or it does not help */
 
 	unsigned crash; /* signal that its predecessor died of; 0: none */
 	struct mark *mark;

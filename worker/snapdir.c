@@ -16,6 +16,7 @@
 #include "common/snapmeta.h"
 #include "worker/quarantine.h"
 #include "worker/snapdir.h"
+#include "worker/snapthin.h"
 
 #define NEW_FILE SNAPFILE_DIR "/new"
 #define META_NEW_ENDING ".meta.new"
@@ -276,10 +277,9 @@ remove_file(uint64_t seq, enum snapfile kind)
 }
 
 struct listing {
-	uint64_t below;	  /* only these may go */
-	uint64_t after;	  /* looked at already */
-	uint64_t oldest;  /* of the others; 0: none */
-	unsigned nlisted; /* all */
+	uint64_t below;	       /* only these may go */
+	struct snapthin *item; /* owned */
+	size_t n, cap;
 };
 
 static int
@@ -296,11 +296,26 @@ list_name(void *arg, const char *name)
 		remove_file(prev, SNAPFILE_PREV);
 	if (snap == 0)
 		return 0;
-	l->nlisted++;
-	if (snap > l->after && snap < l->below &&
-	    (l->oldest == 0 || snap < l->oldest))
-		l->oldest = snap;
+	if (l->n == l->cap) {
+		size_t cap = l->cap == 0 ? SNAPDIR_LISTED_MAX + 8 : l->cap * 2;
+		struct snapthin *item =
+		    reallocarray(l->item, cap, sizeof(*item));
+
+		if (item == NULL)
+			return -1;
+		l->item = item;
+		l->cap = cap;
+	}
+	l->item[l->n++] = (struct snapthin){ .seq = snap };
 	return 0;
+}
+
+static int
+list_compare(const void *a, const void *b)
+{
+	const struct snapthin *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
 /* What cannot be read says that the snapshot is to be kept. */
@@ -322,28 +337,62 @@ is_retained(uint64_t seq)
 	return m.meta.retain;
 }
 
+/* One whose head cannot be read counts as made with the one before it. */
+static void
+list_look(struct listing *l, const char *active)
+{
+	char path[SNAPFILE_PATH_BYTES], id[SNAPHEAD_ID_BYTES];
+	struct snaphead_file f;
+	int64_t ms = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct snapthin *t = &l->item[i];
+
+		snapfile_path(path, NULL, t->seq, SNAPFILE_SNAP);
+		t->stays = t->seq >= l->below || is_retained(t->seq);
+		if (snaphead_read(path, &f) == 0) {
+			ms = f.head.created_ms;
+			snaphead_id(id, ms);
+			t->stays = t->stays || strcmp(id, active) == 0;
+		}
+		t->ms = ms;
+	}
+}
+
+static void
+list_thin(struct listing *l)
+{
+	while (l->n > SNAPDIR_LISTED_MAX) {
+		size_t i = snapthin_choose(l->item, l->n);
+
+		if (i == l->n)
+			return;
+		log_info("snapshot %" PRIu64 " goes: there are more than %d",
+		    l->item[i].seq, SNAPDIR_LISTED_MAX);
+		remove_file(l->item[i].seq, SNAPFILE_SNAP);
+		remove_file(l->item[i].seq, SNAPFILE_META);
+		l->n--;
+		memmove(l->item + i, l->item + i + 1,
+		    (l->n - i) * sizeof(*l->item));
+	}
+}
+
 void
 snapdir_bound(uint64_t seq)
 {
 	struct listing l = { .below = seq };
+	char active[SNAPHEAD_ID_BYTES];
 
-	for (;;) {
-		l.oldest = 0;
-		l.nlisted = 0;
-		if (disk_each(SNAPFILE_DIR, list_name, &l) == -1) {
-			log_warn(SNAPFILE_DIR);
-			return;
-		}
-		if (l.nlisted <= SNAPDIR_LISTED_MAX || l.oldest == 0)
-			return;
-		l.after = l.oldest;
-		if (is_retained(l.oldest))
-			continue;
-		log_info("snapshot %" PRIu64 " goes: there are more than %d",
-		    l.oldest, SNAPDIR_LISTED_MAX);
-		remove_file(l.oldest, SNAPFILE_SNAP);
-		remove_file(l.oldest, SNAPFILE_META);
+	if (disk_each(SNAPFILE_DIR, list_name, &l) == -1) {
+		log_warn(SNAPFILE_DIR);
+	} else if (l.n > SNAPDIR_LISTED_MAX) {
+		if (snapdir_reverted_id(active) == -1)
+			log_warn("id of what the job was reverted to");
+		qsort(l.item, l.n, sizeof(*l.item), list_compare);
+		list_look(&l, active);
+		list_thin(&l);
 	}
+	free(l.item);
 }
 
 /* Is it the last but one that can be loaded, and behind no base? */

@@ -105,8 +105,9 @@ int64_t snapdir_newest_ms(void);
 
 /*
  * Nobody starts from a state before this one any more. Remove the bases of
- * reverts before it, and the oldest snapshots before it when there are more
- * than SNAPDIR_LISTED_MAX, but none that a user keeps.
+ * reverts before it, and some snapshots before it when there are more than
+ * SNAPDIR_LISTED_MAX (snapthin.h), but none that a user keeps, nor the one that
+ * the job was last reverted to.
  */
 void snapdir_bound(uint64_t seq);
 

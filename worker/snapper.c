@@ -4,38 +4,36 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "worker/forked.h"
 #include "worker/snapdir.h"
 #include "worker/snapper.h"
 
 /*
- * So much of the journal is done again in a few seconds after a death; a
- * snapshot costs a second or two of another processor.
+ * So much of the journal is done again in a few seconds after a death, at
+ * about 100 MB/s; a snapshot costs a second or two of another processor.
  */
-#define JOURNAL_BYTES ((uint64_t)1024 * 1024 * 1024)
-/* Each opening and closing begins a segment, however little there is in it. */
-#define JOURNAL_SEGMENTS 64
+#define JOURNAL_BYTES ((uint64_t)512 * 1024 * 1024)
+/*
+ * Each large upload is a segment, and each opening and closing begins one,
+ * however little there is in it. A start opens them all one after the other:
+ * it is their bytes that take time, and this is for the directory alone.
+ */
+#define JOURNAL_SEGMENTS 4096
 
 #define INTERVAL_S (3 * 3600) /* results-and-models 12.1 */
 #define STAGGER_S 3600	      /* jobs should not all do it at once */
 #define RETRY_US (60 * (int64_t)1000000)
 #define CHILD_LOOK_MS 20
-/*
- * A child that takes longer hangs. It ends itself: the filter of system calls
- * lets no worker send a signal to another process. A gigabyte of models takes
- * seconds.
- */
+/* A child that takes longer hangs: a gigabyte of models takes seconds. */
 #define CHILD_LIMIT_S 600
 
 struct snapper {
@@ -290,29 +288,15 @@ give_up(struct snapper *s)
 	s->not_before_us = clock_mono_us() + RETRY_US;
 }
 
-/*
- * In the child. It logs nothing and uses nothing of SQLite; when its parent
- * dies it dies, too, so that nothing is written behind a successor's back.
- */
+/* In the child. It logs nothing and uses nothing of SQLite. */
 static _Noreturn void
 child_run(struct snapper *s, pid_t parent, int fd)
 {
-	int low = fd < s->lockfd ? fd : s->lockfd;
-	int high = fd < s->lockfd ? s->lockfd : fd;
+	const int keep[] = { fd < s->lockfd ? fd : s->lockfd,
+		fd < s->lockfd ? s->lockfd : fd };
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
-		_exit(ESRCH);
-	if (signal(SIGALRM, SIG_DFL) == SIG_ERR)
-		_exit(EINVAL);
-	alarm(CHILD_LIMIT_S);
-	if (low > 0)
-		close_range(0, (unsigned)low - 1, 0);
-	if (high > low + 1)
-		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	close_range((unsigned)high + 1, UINT_MAX, 0);
-	if (snapdir_fill(fd, &s->head, &s->size, save, s->analysis) == 0)
-		_exit(0);
-	_exit(errno > 0 && errno <= UCHAR_MAX ? errno : EIO);
+	forked_enter(parent, keep, NELEM(keep), CHILD_LIMIT_S);
+	forked_exit(snapdir_fill(fd, &s->head, &s->size, save, s->analysis));
 }
 
 int
@@ -377,25 +361,17 @@ finish(struct snapper *s)
 int
 snapper_step(struct snapper *s)
 {
-	int status;
-	pid_t pid;
+	int rc;
 
 	if (s->child == 0)
 		return 0;
 	s->look_us = clock_mono_us() + CHILD_LOOK_MS * 1000;
-	pid = waitpid(s->child, &status, WNOHANG);
-	if (pid == 0 || (pid == -1 && errno == EINTR))
+	rc = forked_look(s->child, "snapshot");
+	if (rc == 1)
 		return 0;
 	s->child = 0;
-	if (pid == -1)
-		log_warn("snapshot");
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (rc == 0)
 		return finish(s);
-	else if (WIFSIGNALED(status))
-		log_warnx("snapshot: its process was ended by signal %d",
-		    WTERMSIG(status));
-	else
-		log_warnx("snapshot: %s", strerror(WEXITSTATUS(status)));
 	give_up(s);
 	return 0;
 }

@@ -3,6 +3,7 @@
 import glob
 
 from harness import *
+from test_quarantine import crashing
 
 T0 = 1403481600
 
@@ -100,3 +101,51 @@ def test_damage_of_one_job_is_not_told_of_another():
             reason = answer.error["reason"]
             assert "of job [%s] are damaged" % name in reason, reason
             assert (", byte " in reason) == has_place, reason
+
+
+def damaged_and_slow(d, n):
+    """A closed job whose results are damaged, and take long to salvage."""
+    d.put_job("j", job(span="5m"))
+    d.open_job("j")
+    d.post("j", records(n))
+    d.close_job("j")
+    want = logical(results(d))
+    path = results_file(d)
+    for offset in range(4095, os.path.getsize(path), 4096):
+        flip(path, offset)
+    where = os.path.dirname(os.path.dirname(path))
+    for name in ("results/damaged", "slow-salvage"):
+        open(os.path.join(where, name), "w").close()
+    return want, os.path.join(where, "slow-salvage")
+
+
+def test_a_salvage_may_take_longer_than_the_watchdog_waits():
+    with crashing() as where, Daemon(libexec_dir=where,
+            watchdog_timeout="2s") as d:
+        want, _ = damaged_and_slow(d, 1200)
+        began = time.monotonic()
+        opened = in_background(d.request, "POST", ML + "/anomaly_detectors/j/_open",
+            seconds=60)
+        wait_until(lambda: "is damaged: its rows" in d.log(), 10, "a salvage")
+        pid = d.worker_pid("j")
+        assert opened().status == 200, opened()
+        # 5 ms a bucket, whatever the machine.
+        assert time.monotonic() - began > 4
+        assert d.worker_pid("j") == pid
+        assert "watchdog" not in d.log(), d.log()
+        assert logical(results(d)) == want
+
+
+def test_a_daemon_that_stops_waits_for_no_salvage():
+    with crashing() as where, Daemon(libexec_dir=where) as d:
+        want, slow = damaged_and_slow(d, 4000)
+        d.request("POST", ML + "/anomaly_detectors/j/_open?timeout=1s")
+        wait_until(lambda: "is damaged: its rows" in d.log(), 10, "a salvage")
+        began = time.monotonic()
+        d.stop()
+        assert time.monotonic() - began < 10 * SCALE
+        os.unlink(slow)
+        d.start()
+        d.open_job("j")
+        assert "results.db was damaged: rows kept" in d.log(), d.log()
+        assert logical(results(d)) == want

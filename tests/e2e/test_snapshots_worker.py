@@ -7,7 +7,7 @@ import signal
 from harness import ML, Daemon, expect, job, ndjson, timeout, wait_until
 
 PIECE = 64 * 1024 * 1024
-PIECES = 18  # more than the gigabyte of journal that calls for a snapshot
+PIECES = 10  # more than the 512 MB of journal that call for a snapshot
 
 
 def numbered(d, name, kind):
