@@ -13,21 +13,6 @@
 
 #define LOG_BYTES 65536
 
-/* No power is cut here, so that nothing need be waited for. */
-int
-fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int
-fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
 static int log_fd = -1;
 
 struct image

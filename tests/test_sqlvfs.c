@@ -196,7 +196,6 @@ Test(sqlvfs, each_flipped_byte_of_a_database_is_found_or_changes_nothing)
 /* Of the last page no row may be needed: then the answers are the same. */
 Test(sqlvfs, each_truncation_of_a_database_is_found_or_changes_nothing)
 {
-	struct msg_salvaged salvaged;
 	uint32_t want, got;
 	struct image m;
 
