@@ -13,6 +13,7 @@
 #include "common/compat.h"
 #include "common/results.h"
 #include "worker/aggregate.h"
+#include "worker/model.h"
 #include "worker/normalise.h"
 
 struct bucket;
@@ -56,7 +57,7 @@ struct judge {
 
 	/* The same for the whole job. */
 	struct normalise_params normalise;
-	double keep_model; /* of a model, per bucket */
+	struct model_params model;
 	double keep_peak;
 
 	/* The bucket at hand. */

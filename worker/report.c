@@ -165,11 +165,10 @@ static void
 scope_result(const struct engine *e, size_t index, struct bucket_influencer *r)
 {
 	const struct judge_scope *sc = &e->judge.scope[index];
-	double peak = fmax(sc->peak, sc->raw);
 
 	r->influencer_field_name =
 	    index == 0 ? "bucket_time" : e->conf->influencer[index - 1];
-	r->anomaly_score = normalise_score(&sc->scores, sc->raw, peak);
+	r->anomaly_score = normalise_score(&sc->scores, sc->raw);
 	r->initial_anomaly_score = r->anomaly_score;
 	r->raw_anomaly_score = sc->raw;
 	r->probability = score_probability(sc->ln_p);
