@@ -252,6 +252,7 @@ judge_series(struct engine *e, uint32_t index)
 	j->nleaves++;
 	if (f.ln_p < LN_RECORD) {
 		f.typical = o.expected;
+		f.impact = model_impact(&s->model, &o, side);
 		add_finding(j, &f);
 	}
 	if (j->interim)

@@ -28,6 +28,7 @@ struct finding {
 	double raw;
 	double score;
 	double typical;
+	double impact; /* of the buckets before */
 	double actual;
 	const struct leaf *leaf; /* NULL: nothing came for this series */
 };

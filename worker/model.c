@@ -8,6 +8,7 @@
 
 #include "worker/model_int.h"
 #include "worker/probability.h"
+#include "worker/score.h"
 
 /* Relative spread that is always allowed for: rounding is no anomaly. */
 #define LEAST_VARIATION 1e-4
@@ -31,9 +32,9 @@
 #define SCALE_CLIP 8.0
 #define YOUNG 8.0
 
-/* The last five errors make the mean of errors; none counts for all. */
-#define RUN_KEEP 0.8
-#define RUN_CLIP 5.0
+/* The mean of errors is of about the last ten; none counts for all. */
+#define RUN_KEEP 0.9
+#define RUN_CLIP 10.0
 #define RUN_LEAST 12.0
 
 /* Zeros are set apart when there are so many. */
@@ -46,6 +47,10 @@
 #define GAP_CLIP 5.0
 /* What is far or odd is told once: again only when it is more so. */
 #define PEAK_KEEP 0.99
+
+/* What was told is no news for about 50 buckets: this much counts again. */
+#define TOLD_KEEP 0.98
+#define TOLD_AGAIN 0.3
 
 /* Ways to look at a value on each side: of so many p the least one counts. */
 #define WAYS 4.0
@@ -202,15 +207,17 @@ look_at_sparse(const struct model *m, struct outlook *o)
 static void
 look_at_error(const struct model *m, struct outlook *o)
 {
-	double error = o->y - o->forecast;
+	double error = o->y - o->forecast, least;
 
 	o->scale =
 	    fmax(m->scale[o->best], model_least_scale(m, o->kind, o->forecast));
 	o->z = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
 	error = o->y - o->base[o->best] - level_slow(&m->level[o->best]);
 	o->slow = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
-	o->single[UP] = surprise(o->z);
-	o->single[DOWN] = surprise(-o->z);
+	/* the way back from something odd to what is usual is not odd */
+	least = fabs(o->slow) < fabs(o->z) ? o->slow : o->z;
+	o->single[UP] = surprise(least);
+	o->single[DOWN] = surprise(-least);
 	if (is_sparse(m, o->kind))
 		look_at_sparse(m, o);
 }
@@ -301,6 +308,7 @@ model_look(const struct model *m, enum model_kind kind, int64_t time_s,
 	ask_tails(m, o);
 }
 
+/* As unlikely as it is by itself, whatever was told before. */
 static double
 side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 {
@@ -315,6 +323,14 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 	return ln_p;
 }
 
+static double
+news_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
+{
+	double ln_p = side_ln_p(m, o, s);
+
+	return -ln_p > m->told[s] ? ln_p : TOLD_AGAIN * ln_p;
+}
+
 double
 model_ln_p(
     const struct model *m, const struct outlook *o, enum function_side side)
@@ -324,14 +340,30 @@ model_ln_p(
 	if (!o->known || o->zero)
 		return 0;
 	if (side != SIDE_LOW)
-		ln_p = side_ln_p(m, o, UP);
+		ln_p = news_ln_p(m, o, UP);
 	if (side != SIDE_HIGH)
-		ln_p = fmin(ln_p, side_ln_p(m, o, DOWN));
+		ln_p = fmin(ln_p, news_ln_p(m, o, DOWN));
 	ln_p = fmin(0, ln_p + log(ways)); /* Bonferroni */
 	if (m->zeros > MANY_ZEROS && o->kind == MODEL_REAL)
 		ln_p += log1p(-m->zeros);
 	/* a young model is not believed when it finds something impossible */
 	return fmax(ln_p, -m->n / 8 * log1p(m->n));
+}
+
+double
+model_impact(
+    const struct model *m, const struct outlook *o, enum function_side side)
+{
+	double single = 0, multi = 0;
+
+	for (enum model_side s = UP; s < SIDES; s++) {
+		if (side == (s == UP ? SIDE_LOW : SIDE_HIGH))
+			continue;
+		single = fmin(single, o->ln_single[s]);
+		if (o->grows && m->n >= RUN_LEAST)
+			multi = fmin(multi, o->ln_multi[s]);
+	}
+	return score_multi_bucket_impact(single, multi);
 }
 
 static void
@@ -364,6 +396,7 @@ learn_tails(
 {
 	for (enum model_side s = UP; s < SIDES; s++) {
 		learn_tail(&m->single[s], p, o->single[s], o->ln_single[s]);
+		m->told[s] = fmax(m->told[s], -side_ln_p(m, o, s));
 		if (m->n >= RUN_LEAST)
 			learn_tail(
 			    &m->multi[s], p, o->multi[s], o->ln_multi[s]);
@@ -404,6 +437,8 @@ model_learn(struct model *m, const struct model_params *p,
 	if (may_grow && !o->zero && model_grow(m, p, o) == -1)
 		return -1;
 	m->zeros = model_toward(m->zeros, o->x == 0, m->n, p->memory);
+	for (enum model_side s = UP; s < SIDES; s++)
+		m->told[s] *= TOLD_KEEP;
 	if (!o->zero) {
 		learn_value(m, o);
 		model_learn_bases(m, p, o);

@@ -80,6 +80,7 @@ struct model {
 	double gap_scale; /* usual distance to past values */
 	double odd_peak;  /* greatest of late */
 	double far_peak[SIDES];
+	double told[SIDES]; /* greatest -ln p of late */
 	struct tail single[SIDES];
 	struct tail multi[SIDES];
 	struct tail far[SIDES];
@@ -133,6 +134,10 @@ void model_look(const struct model *, enum model_kind, int64_t time_s, double x,
  * counts; 0 while too little is known.
  */
 double model_ln_p(
+    const struct model *, const struct outlook *, enum function_side);
+
+/* The share of earlier buckets in that: score_multi_bucket_impact(). */
+double model_impact(
     const struct model *, const struct outlook *, enum function_side);
 
 /*

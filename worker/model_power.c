@@ -8,8 +8,14 @@
 
 /* The past counts for about a thousand values. */
 #define KEEP_WORTH 0.999
-/* A lead that is no chance, and values without which there is none. */
+/*
+ * A lead that is no chance, and values without which there is none. What has
+ * held for long takes more to be given up: with each change tails are those of
+ * another scale, and have to be learnt anew.
+ */
 #define LN_LEAD 12.0
+#define LN_LEAD_MORE 0.05 /* for each value */
+#define LN_LEAD_MOST 100.0
 #define LEAST 32.0
 
 struct conversion {
@@ -81,6 +87,7 @@ weigh(struct model *m, const struct outlook *o, enum power p)
 void
 model_weigh_powers(struct model *m, const struct outlook *o)
 {
+	double lead = fmin(LN_LEAD + LN_LEAD_MORE * m->n, LN_LEAD_MOST);
 	enum power best = m->power;
 
 	if (!o->known)
@@ -97,6 +104,6 @@ model_weigh_powers(struct model *m, const struct outlook *o)
 	}
 	if (m->n < LEAST || (o->kind == MODEL_COUNT && m->mean < MODEL_SPARSE))
 		return;
-	if (m->worth[best] > m->worth[m->power] + LN_LEAD)
+	if (m->worth[best] > m->worth[m->power] + lead)
 		change_power(m, o, best);
 }

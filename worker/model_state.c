@@ -217,6 +217,7 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 	walk_support(c, &m->support);
 	for (size_t s = 0; s < SIDES; s++) {
 		walk_f64(c, &m->far_peak[s], 0);
+		walk_f64(c, &m->told[s], 0);
 		walk_tail(c, &m->single[s]);
 		walk_tail(c, &m->multi[s]);
 		walk_tail(c, &m->far[s]);

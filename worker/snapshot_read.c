@@ -74,8 +74,8 @@ snapshot_reader_memory(const void *data, size_t len)
 	r->data = data;
 	r->len = len;
 	rbuf_init(&r->block, NULL, 0);
-	if (snaphead_get(data, len, &r->head, &r->size, &r->format, &r->body_at) ==
-	    0)
+	if (snaphead_get(
+		data, len, &r->head, &r->size, &r->format, &r->body_at) == 0)
 		return r;
 	saved = errno;
 	free(r);
