@@ -246,6 +246,62 @@ Test(model, a_lasting_change_alarms_and_becomes_normal)
 	end(&s);
 }
 
+Test(model, what_was_told_is_no_news_for_a_while)
+{
+	struct series s;
+	double first, next;
+
+	begin(&s, MODEL_REAL, 21);
+	learn_normal(&s, 1000, 100, 5);
+	first = learn(&s, 200);
+	cr_expect_lt(first, log(1e-6));
+	for (int i = 0; i < 5; i++) {
+		next = learn(&s, 200);
+		cr_expect_gt(next, first / 2, "bucket %d", i);
+	}
+	cr_expect_lt(ask(&s, SIDE_BOTH, 2000), first, "worse is news");
+	learn_normal(&s, 300, 100, 5);
+	cr_expect_lt(ask(&s, SIDE_BOTH, 200), first / 2, "later it is again");
+	end(&s);
+}
+
+Test(model, the_way_back_is_not_odd)
+{
+	struct series s;
+
+	begin(&s, MODEL_REAL, 22);
+	learn_normal(&s, 1000, 100, 5);
+	for (int i = 0; i < 12; i++)
+		(void)learn(&s, 200 + 5 * random_normal(&s.r));
+	cr_expect_gt(expected(&s), 150);
+	cr_expect_gt(ask(&s, SIDE_BOTH, 100), log(1e-3));
+	end(&s);
+}
+
+Test(model, small_errors_that_last_are_seen_together)
+{
+	struct series s;
+	struct outlook o;
+	double impact = -5, single = 0, multi = 0;
+
+	begin(&s, MODEL_REAL, 23);
+	learn_normal(&s, 1000, 100, 5);
+	for (int i = 0; i < 12; i++) {
+		double x = 112 + 2 * random_normal(&s.r);
+
+		model_look(&s.m, s.kind, s.time_s, x, &o);
+		single = fmin(single, o.ln_single[UP]);
+		multi = fmin(multi, o.ln_multi[UP]);
+		impact = fmax(impact, model_impact(&s.m, &o, SIDE_BOTH));
+		(void)learn(&s, x);
+	}
+	/* each is one in 40 by itself */
+	cr_expect_gt(single, log(1e-3), "%g", single);
+	cr_expect_lt(multi, log(2e-4), "%g", multi);
+	cr_expect_eq(impact, 5);
+	end(&s);
+}
+
 static double
 daily(int64_t time_s)
 {

@@ -48,9 +48,13 @@
 /* What is far or odd is told once: again only when it is more so. */
 #define PEAK_KEEP 0.99
 
-/* What was told is no news for about 50 buckets: this much counts again. */
-#define TOLD_KEEP 0.98
+/*
+ * What was told is no news for about 30 buckets, unless there is clearly more
+ * of it: otherwise this much counts again.
+ */
+#define TOLD_KEEP 0.97
 #define TOLD_AGAIN 0.3
+#define TOLD_MORE 1.25
 
 /* Ways to look at a value on each side: of so many p the least one counts. */
 #define WAYS 4.0
@@ -323,12 +327,18 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 	return ln_p;
 }
 
+static bool
+is_news(const struct model *m, enum model_side s, double ln_p)
+{
+	return -ln_p > TOLD_MORE * m->told[s];
+}
+
 static double
 news_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 {
 	double ln_p = side_ln_p(m, o, s);
 
-	return -ln_p > m->told[s] ? ln_p : TOLD_AGAIN * ln_p;
+	return is_news(m, s, ln_p) ? ln_p : TOLD_AGAIN * ln_p;
 }
 
 double
@@ -396,7 +406,8 @@ learn_tails(
 {
 	for (enum model_side s = UP; s < SIDES; s++) {
 		learn_tail(&m->single[s], p, o->single[s], o->ln_single[s]);
-		m->told[s] = fmax(m->told[s], -side_ln_p(m, o, s));
+		if (is_news(m, s, side_ln_p(m, o, s)))
+			m->told[s] = -side_ln_p(m, o, s);
 		if (m->n >= RUN_LEAST)
 			learn_tail(
 			    &m->multi[s], p, o->multi[s], o->ln_multi[s]);

@@ -80,7 +80,7 @@ struct model {
 	double gap_scale; /* usual distance to past values */
 	double odd_peak;  /* greatest of late */
 	double far_peak[SIDES];
-	double told[SIDES]; /* greatest -ln p of late */
+	double told[SIDES]; /* last -ln p that was news, fading */
 	struct tail single[SIDES];
 	struct tail multi[SIDES];
 	struct tail far[SIDES];
