@@ -22,6 +22,7 @@ grown(void *array, size_t n, size_t size)
 static void
 keep_text(char *dst, struct span *s)
 {
+	dst[0] = '\0';
 	if (s->p == NULL)
 		return;
 	snprintf(dst, FEED_TEXT, "%.*s", (int)s->len, s->p);

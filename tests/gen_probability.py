@@ -66,6 +66,12 @@ def at_least(m, n, p):
     return total
 
 
+def normal_upper(z):
+    return mp.erfc(mp.mpf(z) / mp.sqrt(2)) / 2
+
+
+NORMAL = ('0', '0.3', '1', '1.6448536269514722', '3', '7', '16', '24.99',
+          '25', '25.01', '40', '300', '1e5', '1e8')
 STUDENT = [(t, df) for df in ('0.5', '1', '2.5', '9', '20', '300', '6000.5')
            for t in ('-40', '-3', '-0.01', '0.3', '1', '2', '3.5', '8', '44',
                      '2000', '1e12')]
@@ -103,6 +109,10 @@ def main():
                 'static const double at_least_values[][4] = {\n')
         for m, n, p in LEAST:
             f.write(row((m, n, p), (at_least(m, n, p),)))
+        f.write('};\n/* z, upper tail */\n'
+                'static const double normal_values[][2] = {\n')
+        for z in NORMAL:
+            f.write(row((z,), (normal_upper(z),)))
         f.write('};\n')
 
 

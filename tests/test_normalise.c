@@ -30,6 +30,16 @@ Test(normalise, absolute_ceiling_has_the_published_value)
 	cr_expect_eq(normalise_absolute(log(1e-9)), 100);
 }
 
+Test(normalise, evidence_rises_with_each_digit)
+{
+	cr_expect_eq(normalise_evidence(log(0.06)), 0);
+	cr_expect_float_eq(normalise_evidence(-3 * M_LN10), 25, 1e-9);
+	cr_expect_float_eq(normalise_evidence(-3.85 * M_LN10), 50, 1e-9);
+	cr_expect_float_eq(normalise_evidence(-8 * M_LN10), 82, 1e-9);
+	cr_expect_float_eq(normalise_evidence(-11 * M_LN10), 87, 1e-9);
+	cr_expect_eq(normalise_evidence(-1e6), 100);
+}
+
 Test(normalise, maximum_ceiling)
 {
 	cr_expect_float_eq(normalise_maximum(1), 100, 1e-12);
@@ -49,16 +59,16 @@ Test(normalise, without_history_nothing_scores)
 {
 	struct normaliser q = { 0 };
 
-	cr_expect_eq(normalise_score(&q, 5, 5), 0);
+	cr_expect_eq(normalise_score(&q, 5), 0);
 	q = history(100, 0, 0);
-	cr_expect_eq(normalise_score(&q, 0, 5), 0);
+	cr_expect_eq(normalise_score(&q, 0), 0);
 }
 
 Test(normalise, a_new_high_after_quiet_is_critical)
 {
 	struct normaliser q = history(2000, 0, 0);
 
-	cr_expect_gt(normalise_score(&q, 20, 20), 90);
+	cr_expect_gt(normalise_score(&q, 20), 90);
 }
 
 Test(normalise, a_short_history_is_not_trusted)
@@ -66,8 +76,8 @@ Test(normalise, a_short_history_is_not_trusted)
 	struct normaliser young = history(5, 0, 0);
 	struct normaliser old = history(500, 0, 0);
 
-	cr_expect_lt(normalise_score(&young, 20, 20), 60);
-	cr_expect_gt(normalise_score(&old, 20, 20), 85);
+	cr_expect_lt(normalise_score(&young, 20), 60);
+	cr_expect_gt(normalise_score(&old, 20), 85);
 }
 
 Test(normalise, what_happens_often_scores_low)
@@ -75,8 +85,8 @@ Test(normalise, what_happens_often_scores_low)
 	/* every tenth bucket is this loud */
 	struct normaliser q = history(2000, 200, 3);
 
-	cr_expect_lt(normalise_score(&q, 3, 3), 10);
-	cr_expect_gt(normalise_score(&q, 30, 30), 90);
+	cr_expect_lt(normalise_score(&q, 3), 10);
+	cr_expect_gt(normalise_score(&q, 30), 90);
 }
 
 Test(normalise, frequent_low_scores_meet_the_noise_ceiling)
@@ -115,7 +125,7 @@ Test(normalise, history_fades)
 		normalise_add(&q, &p, 3);
 	for (int i = 0; i < 1000; i++)
 		normalise_add(&q, &p, 0);
-	cr_expect_gt(normalise_score(&q, 3, 3), 60);
+	cr_expect_gt(normalise_score(&q, 3), 60);
 }
 
 Test(normalise, state_comes_back)

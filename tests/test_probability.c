@@ -31,6 +31,16 @@ Test(probability, student_tails_hold_to_the_far_end)
 	}
 }
 
+Test(probability, normal_tails_hold_to_the_far_end)
+{
+	for (size_t i = 0; i < NELEM(normal_values); i++) {
+		const double args[3] = { normal_values[i][0] };
+
+		expect_ln(probability_ln_normal_upper(args[0]),
+		    normal_values[i][1], "normal", args);
+	}
+}
+
 Test(probability, count_tails_hold_to_the_far_end)
 {
 	for (size_t i = 0; i < NELEM(count_values); i++) {

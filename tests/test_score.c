@@ -58,3 +58,17 @@ Test(score, a_shown_probability_is_a_normal_double)
 	cr_expect_eq(score_probability(-INFINITY), PROBABILITY_MIN);
 	cr_expect_eq(score_probability(0), 1);
 }
+
+Test(score, impact_of_the_buckets_before)
+{
+	/* each is 10 times less likely than the other: 5 * 2 * ln 10 / ln 1000
+	 */
+	cr_expect_float_eq(
+	    score_multi_bucket_impact(log(1e-1), log(1e-2)), 3.33, 1e-9);
+	cr_expect_float_eq(
+	    score_multi_bucket_impact(log(1e-2), log(1e-1)), -3.34, 1e-9);
+	cr_expect_eq(score_multi_bucket_impact(log(1e-20), 0), -5);
+	cr_expect_eq(score_multi_bucket_impact(0, log(1e-20)), 5);
+	cr_expect_eq(score_multi_bucket_impact(log(1e-9), log(1e-9)), 0);
+	cr_expect_eq(score_multi_bucket_impact(0, 0), 0);
+}

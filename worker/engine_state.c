@@ -192,7 +192,7 @@ save_series(const struct series_table *t, struct snapshot_writer *w)
 }
 
 static int
-load_series(struct engine *e, struct snapshot_reader *r)
+load_series(struct engine *e, struct snapshot_reader *r, bool old)
 {
 	struct series_table *t = &e->table;
 	struct series_state s;
@@ -209,7 +209,12 @@ load_series(struct engine *e, struct snapshot_reader *r)
 	if (id == SERIES_NONE)
 		return -1;
 	t->series[id].peak = s.peak;
-	return model_load(&t->series[id].model, r);
+	if (old)
+		return model_load_1(&t->series[id].model, s.last_s, r);
+	if (model_load(&t->series[id].model, &e->judge.model, r) == -1)
+		return -1;
+	t->table_bytes += model_bytes(&t->series[id].model);
+	return 0;
 }
 
 static int
@@ -378,8 +383,8 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
  * cannot ask for more than the file holds: reading stops at its end.
  */
 static int
-load_elements(
-    struct engine *e, const struct engine_state *s, struct snapshot_reader *r)
+load_elements(struct engine *e, const struct engine_state *s,
+    struct snapshot_reader *r, bool old)
 {
 	if (load_scopes(&e->judge, r) == -1 ||
 	    load_names(&e->names, s->nnames, r) == -1)
@@ -389,7 +394,7 @@ load_elements(
 			return -1;
 	}
 	for (uint32_t i = 0; i < s->nseries; i++) {
-		if (load_series(e, r) == -1)
+		if (load_series(e, r, old) == -1)
 			return -1;
 	}
 	for (uint32_t i = 0; i < s->nbuckets; i++) {
@@ -423,8 +428,10 @@ int
 engine_load(struct engine *e, struct snapshot_reader *r)
 {
 	struct engine_state s;
+	bool old = snapshot_format(r) == 2;
 
-	if (snapshot_enter(r, SNAPSHOT_ENGINE) == -1 ||
+	if (snapshot_enter(r, old ? SNAPSHOT_ENGINE_1 : SNAPSHOT_ENGINE) ==
+		-1 ||
 	    snapshot_get(r, &engine_state_schema, &s) == -1 ||
 	    snapshot_get(r, &model_size_schema, &e->size) == -1 ||
 	    snapshot_get(r, &timing_schema, &e->timing) == -1)
@@ -437,5 +444,5 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->empty_run = s.empty_run;
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
-	return load_elements(e, &s, r);
+	return load_elements(e, &s, r, old);
 }

@@ -42,7 +42,7 @@ judge_init(
 	    fmax(MODEL_MEMORY_S / (double)span_s, MODEL_MEMORY_BUCKETS);
 
 	j->nscopes = 1 + ninfluencers;
-	j->keep_model = exp(-1 / memory);
+	model_params_init(&j->model, span_s, memory);
 	j->keep_peak = exp(-1 / (memory * SCORE_MEMORY));
 	normalise_params_init(&j->normalise, span_s, memory * SCORE_MEMORY);
 	j->finding = calloc(FINDINGS_MOST, sizeof(*j->finding));
@@ -132,7 +132,7 @@ interim_side(const struct feature *feature, const struct series *s,
 	enum function_side sure = SIDE_HIGH;
 
 	if (feature->drift == DRIFT_ANY ||
-	    (feature->drift == DRIFT_SIGN && s->model.s.negative))
+	    (feature->drift == DRIFT_SIGN && s->model.negative))
 		return false;
 	if (feature->drift == DRIFT_DOWN)
 		sure = SIDE_LOW;
@@ -174,11 +174,10 @@ fade(struct engine *e, struct series *s)
 		return;
 	s->last_s = e->judge.bucket->start_s;
 	if (passed == 1) {
-		model_forget(&s->model, e->judge.keep_model);
 		s->peak *= e->judge.keep_peak;
 		return;
 	}
-	model_forget(&s->model, pow(e->judge.keep_model, (double)passed));
+	model_forget(&s->model, pow(e->judge.model.keep, (double)(passed - 1)));
 	s->peak *= pow(e->judge.keep_peak, (double)passed);
 }
 
@@ -207,18 +206,22 @@ actual_value(const struct feature *feature, const struct leaf *leaf)
 	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
-/* Once it is judged, the model may know the value. */
-static void
-learn_value(struct series *s, const struct feature *feature,
-    enum function_side side, const struct finding *f)
+/* A series that grows in memory does so within the limit only. */
+static int
+learn_value(struct engine *e, struct series *s, const struct outlook *o)
 {
-	/* a value may be foreign to the model on the side that alarms nobody */
-	double both = side == SIDE_BOTH
-	    ? f->ln_p
-	    : model_judge(&s->model, feature->model, SIDE_BOTH, f->actual);
+	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
+	size_t before = model_bytes(&s->model), after;
+	int ret;
 
-	model_learn(&s->model, feature->model, f->actual, both);
-	s->peak = fmax(s->peak, f->raw);
+	ret =
+	    model_learn(&s->model, &e->judge.model, o, engine_bytes(e) < limit);
+	after = model_bytes(&s->model);
+	if (after != before) {
+		e->table.table_bytes += after - before;
+		engine_note_bytes(e);
+	}
+	return ret;
 }
 
 static int
@@ -230,6 +233,7 @@ judge_series(struct engine *e, uint32_t index)
 	const struct engine_detector *d = &e->detector[p->detector];
 	enum function_side side = d->conf->function->side;
 	struct finding f = { .series = index, .detector = p->detector };
+	struct outlook o;
 
 	f.leaf = bucket_find(j->bucket, index);
 	if (!has_say(e, s, d->feature, f.leaf, &side))
@@ -239,18 +243,22 @@ judge_series(struct engine *e, uint32_t index)
 	if (!j->interim)
 		fade(e, s);
 	f.actual = actual_value(d->feature, f.leaf);
-	f.ln_p = model_judge(&s->model, d->feature->model, side, f.actual);
+	model_look(
+	    &s->model, d->feature->model, j->bucket->start_s, f.actual, &o);
+	f.ln_p = model_ln_p(&s->model, &o, side);
 	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	j->nleaves++;
 	if (f.ln_p < LN_RECORD) {
-		f.typical = model_typical(&s->model, d->feature->model);
+		f.typical = o.expected;
+		f.impact = model_impact(&s->model, &o, side);
 		add_finding(j, &f);
 	}
-	if (!j->interim)
-		learn_value(s, d->feature, side, &f);
-	return 0;
+	if (j->interim)
+		return 0;
+	s->peak = fmax(s->peak, f.raw);
+	return learn_value(e, s, &o);
 }
 
 /* A record is measured by the history of its partition, less this bucket. */
@@ -264,9 +272,8 @@ score_findings(struct engine *e)
 		struct finding *f = &j->finding[i];
 		const struct series *s = &e->table.series[f->series];
 
-		f->score =
-		    normalise_score(&e->table.partition[s->partition].scores,
-			f->raw, fmax(s->peak, f->raw));
+		f->score = normalise_score(
+		    &e->table.partition[s->partition].scores, f->raw);
 	}
 	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
 }

@@ -13,6 +13,7 @@
 #include "common/compat.h"
 #include "common/results.h"
 #include "worker/aggregate.h"
+#include "worker/model.h"
 #include "worker/normalise.h"
 
 struct bucket;
@@ -27,6 +28,7 @@ struct finding {
 	double raw;
 	double score;
 	double typical;
+	double impact; /* of the buckets before */
 	double actual;
 	const struct leaf *leaf; /* NULL: nothing came for this series */
 };
@@ -56,7 +58,7 @@ struct judge {
 
 	/* The same for the whole job. */
 	struct normalise_params normalise;
-	double keep_model; /* of a model, per bucket */
+	struct model_params model;
 	double keep_peak;
 
 	/* The bucket at hand. */

@@ -19,7 +19,7 @@
 #define BAND_Z2 1.0741941708575866
 
 static const struct knot {
-	double percentile;
+	double at;
 	double score;
 } knots[] = {
 	{ 0, 0 },
@@ -131,19 +131,27 @@ normalise_noise(const struct normaliser *q, double raw)
 	    100 * allowance;
 }
 
+/* The curve through the knots; level before the first and after the last. */
+static double
+follow(const struct knot *k, size_t n, double at)
+{
+	if (at <= k[0].at)
+		return k[0].score;
+	for (size_t i = 1; i < n; i++) {
+		const struct knot *a = &k[i - 1], *b = &k[i];
+
+		if (at <= b->at)
+			return a->score +
+			    (b->score - a->score) * (at - a->at) /
+			    (b->at - a->at);
+	}
+	return k[n - 1].score;
+}
+
 double
 normalise_knots(double percentile)
 {
-	for (size_t i = 1; i < NELEM(knots); i++) {
-		const struct knot *a = &knots[i - 1], *b = &knots[i];
-
-		if (percentile <= b->percentile)
-			return a->score +
-			    (b->score - a->score) *
-			    (percentile - a->percentile) /
-			    (b->percentile - a->percentile);
-	}
-	return 100;
+	return follow(knots, NELEM(knots), percentile);
 }
 
 /*
@@ -178,15 +186,37 @@ normalise_absolute(double ln_p)
 	return fmin(100, 100 * (0.95 * share + 0.05));
 }
 
+/*
+ * What an operator is to be told at all. One probability of 1e-4 is no news
+ * when ten thousand buckets are looked at, so it takes that much for a score
+ * of 50, and each further digit counts less.
+ */
 double
-normalise_score(const struct normaliser *q, double raw, double peak)
+normalise_evidence(double ln_p)
+{
+	static const struct knot curve[] = {
+		{ 1.3, 0 },
+		{ 3, 25 },
+		{ 3.85, 50 },
+		{ 5.5, 70 },
+		{ 8, 82 },
+		{ 14, 92 },
+		{ 50, 99 },
+		{ 308, 100 },
+	};
+
+	return follow(curve, NELEM(curve), ln_p / -M_LN10);
+}
+
+double
+normalise_score(const struct normaliser *q, double raw)
 {
 	double score;
 
 	if (raw <= 0 || samples(q) <= 0)
 		return 0;
 	score = normalise_absolute(score_ln_probability(raw));
-	score = fmin(score, normalise_maximum(raw / peak));
+	score = fmin(score, normalise_evidence(score_ln_probability(raw)));
 	score = fmin(score, normalise_noise(q, raw));
 	score = fmin(score, normalise_percentile(q, raw));
 	return fmin(fmax(score, 0), 100);

@@ -47,11 +47,14 @@ void normalise_add(
  * The score, 0..100, before this bucket was added.
  *
  * raw   raw score
- * peak  largest raw score of the scope, this one included
  */
-double normalise_score(const struct normaliser *, double raw, double peak);
+double normalise_score(const struct normaliser *, double raw);
 
-/* The four ceilings, of which the score is the least. */
+/*
+ * The ceilings, of which the score is the least, and that of the largest raw
+ * score of the scope, which is for scores that are made afterwards.
+ */
+double normalise_evidence(double ln_p);
 double normalise_noise(const struct normaliser *, double raw);
 double normalise_percentile(const struct normaliser *, double raw);
 double normalise_maximum(double ratio);

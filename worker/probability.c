@@ -15,6 +15,9 @@
  */
 #define FRACTION_TERMS 20000
 
+/* From here on four terms of the asymptotic series leave 1e-11. */
+#define NORMAL_FAR 25.0
+
 double
 probability_ln_add(double a, double b)
 {
@@ -118,6 +121,17 @@ probability_ln_beta_part(double a, double b, double ln_x, double ln_1mx)
 	if (exp(ln_x) < (a + 1) / (a + b + 2))
 		return beta_part_front(a, b, ln_x, ln_1mx);
 	return probability_ln_not(beta_part_front(b, a, ln_1mx, ln_x));
+}
+
+double
+probability_ln_normal_upper(double z)
+{
+	double x = 1 / (z * z), rest;
+
+	if (z < NORMAL_FAR)
+		return log(0.5 * erfc(z * M_SQRT1_2));
+	rest = log1p(x * (-1 + x * (3 + x * (-15 + x * 105))));
+	return -z * z / 2 - log(z) - LN_SQRT_2PI + rest;
 }
 
 double

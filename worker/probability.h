@@ -32,6 +32,11 @@ double probability_ln_beta(double a, double b);
  */
 double probability_ln_beta_part(double a, double b, double ln_x, double ln_1mx);
 
+/*
+ * ln P(Z >= z) of the normal distribution, z >= 0 (DLMF 7.12.1 from 25 on).
+ */
+double probability_ln_normal_upper(double z);
+
 /* ln P(T >= t) of Student's t with df > 0 degrees of freedom; any t. */
 double probability_ln_student_upper(double t, double df);
 

@@ -12,9 +12,6 @@
 /* Values that account for less are not named (4.4). */
 #define INFLUENCE_LEAST 0.4
 
-/* Without a multi-bucket feature every anomaly is one of a single bucket. */
-#define SINGLE_BUCKET (-5.0)
-
 struct candidate {
 	double influence;
 	uint32_t order;
@@ -140,7 +137,7 @@ report_record(struct engine *e, const struct finding *f)
 	r->detector_index = (int)f->detector;
 	r->is_interim = e->judge.interim;
 	r->probability = score_probability(f->ln_p);
-	r->multi_bucket_impact = SINGLE_BUCKET;
+	r->multi_bucket_impact = f->impact;
 	r->record_score = f->score;
 	r->initial_record_score = f->score;
 	r->function = d->conf->function->name;
@@ -165,11 +162,10 @@ static void
 scope_result(const struct engine *e, size_t index, struct bucket_influencer *r)
 {
 	const struct judge_scope *sc = &e->judge.scope[index];
-	double peak = fmax(sc->peak, sc->raw);
 
 	r->influencer_field_name =
 	    index == 0 ? "bucket_time" : e->conf->influencer[index - 1];
-	r->anomaly_score = normalise_score(&sc->scores, sc->raw, peak);
+	r->anomaly_score = normalise_score(&sc->scores, sc->raw);
 	r->initial_anomaly_score = r->anomaly_score;
 	r->raw_anomaly_score = sc->raw;
 	r->probability = score_probability(sc->ln_p);

@@ -19,4 +19,11 @@ double score_ln_probability(double raw);
 /* The probability as it is shown: never below PROBABILITY_MIN. */
 double score_probability(double ln_p);
 
+/*
+ * How much of an anomaly is due to the buckets before it, -5 (nothing) to 5
+ * (all of it), in steps of 0.01, of the probabilities of this bucket and of the
+ * last ones together.
+ */
+double score_multi_bucket_impact(double ln_p_single, double ln_p_multi);
+
 #endif

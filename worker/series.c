@@ -11,6 +11,8 @@
 void
 series_clear(struct series_table *t)
 {
+	for (uint32_t i = 0; i < t->nseries; i++)
+		model_clear(&t->series[i].model);
 	free(t->partition);
 	free(t->series);
 	keys_clear(&t->partition_of);
@@ -83,5 +85,6 @@ series_add(
 size_t
 series_bytes(const struct series_table *t)
 {
-	return t->npartitions * PARTITION_COST + t->nseries * SERIES_COST;
+	return t->npartitions * PARTITION_COST + t->nseries * SERIES_COST +
+	    t->table_bytes;
 }

@@ -43,6 +43,7 @@ struct series_table {
 	uint32_t npartitions;
 	struct series *series; /* owned */
 	uint32_t nseries;
+	size_t table_bytes;	  /* of seasons, in all models */
 	struct keys partition_of; /* (detector, name) */
 	struct keys series_of;	  /* (partition, by) */
 };

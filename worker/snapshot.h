@@ -28,7 +28,8 @@
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 |      \
 	    (uint32_t)(d))
 #define SNAPSHOT_INTAKE SNAPSHOT_TAG('I', 'N', 'T', 'K')
-#define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', 'N')
+#define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', '2')
+#define SNAPSHOT_ENGINE_1 SNAPSHOT_TAG('E', 'N', 'G', 'N') /* format 2 */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
 
@@ -86,6 +87,8 @@ void snapshot_writer_free(struct snapshot_writer *);
  * that is not read. data is borrowed.
  */
 struct snapshot_reader *snapshot_reader_memory(const void *data, size_t len);
+/* Of the file: SNAPHEAD_FORMAT, or an older one that is still read. */
+uint32_t snapshot_format(const struct snapshot_reader *);
 /* Borrowed from the reader and its memory. */
 const struct snapshot_head *snapshot_reader_head(
     const struct snapshot_reader *);

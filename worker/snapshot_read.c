@@ -19,6 +19,7 @@ struct snapshot_reader {
 	size_t len;
 	size_t body_at; /* where the first section starts */
 	struct snapshot_head head;
+	uint32_t format;
 	struct model_size size;
 	ZSTD_DCtx *zstd; /* owned */
 
@@ -66,7 +67,6 @@ struct snapshot_reader *
 snapshot_reader_memory(const void *data, size_t len)
 {
 	struct snapshot_reader *r = calloc(1, sizeof(*r));
-	uint32_t format;
 	int saved;
 
 	if (r == NULL)
@@ -74,13 +74,19 @@ snapshot_reader_memory(const void *data, size_t len)
 	r->data = data;
 	r->len = len;
 	rbuf_init(&r->block, NULL, 0);
-	if (snaphead_get(data, len, &r->head, &r->size, &format, &r->body_at) ==
-	    0)
+	if (snaphead_get(
+		data, len, &r->head, &r->size, &r->format, &r->body_at) == 0)
 		return r;
 	saved = errno;
 	free(r);
 	errno = saved;
 	return NULL;
+}
+
+uint32_t
+snapshot_format(const struct snapshot_reader *r)
+{
+	return r->format;
 }
 
 void

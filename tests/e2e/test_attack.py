@@ -213,8 +213,8 @@ def test_clients_that_do_not_read_hold_up_no_other_results():
         d.make_job("j", job(span="1m", by_field_name="b"))
         d.make_job("other", job())
         # Large rows: the answer is larger than what sockets hold.
-        name = "x" * 6000
-        d.post("j", [at(i * 60, v=900 if i % 7 == 3 else i % 2, b=name)
+        name = "x" * 12500
+        d.post("j", [at(i * 60, v=10 ** (i * 7919 % 13), b=name)
             for i in range(6000)])
         path = JOBS + "/j/results/records?size=10000"
         assert len(d.get(path).body) > 9000000

@@ -1,0 +1,113 @@
+/* Owns the following of levels. */
+#include "common/compat.h"
+
+#include <math.h>
+
+#include "worker/level.h"
+
+/*
+ * Shares of the error that are taken over at each value: the last value
+ * itself, 3, 16 and 100 values. The clip (in scales) keeps single outliers out
+ * of the slow ones.
+ */
+static const struct {
+	double gain;
+	double clip;
+} speeds[LEVEL_SPEEDS] = {
+	{ 1, INFINITY },
+	{ 0.3, INFINITY },
+	{ 0.06, 6 },
+	{ 0.01, 3 },
+};
+
+#define SLOW (LEVEL_SPEEDS - 1)
+#define MEDIUM (LEVEL_SPEEDS - 2)
+
+/* Errors beyond so many scales are not told apart: squares stay finite. */
+#define Z_MOST 1e8
+/* One error speaks against a forecast no more than one of 6 scales does. */
+#define Z_DENSITY 6.0
+
+/* Weights remember about 50 values, and none is ever quite out. */
+#define KEEP_WEIGHT 0.98
+#define LN_WEIGHT_LEAST (-12.0)
+/* But one with less has no say: its value may be absurd. */
+#define OUT_OF_FAVOUR 0.05
+
+/* Slow and medium differ by so many scales for so long: a new level. */
+#define APART_SCALES 3.0
+#define APART_MOST 72
+
+double
+level_ln_density(double error, double scale)
+{
+	double z = error / scale;
+
+	z = fmin(fabs(z), Z_DENSITY);
+	return -2.5 * log1p(z * z / 4) - log(scale);
+}
+
+double
+level_expect(const struct level *l)
+{
+	double sum = 0, weights = 0;
+
+	for (int k = 0; k < LEVEL_SPEEDS; k++) {
+		double w = fmax(0, exp(l->ln_weight[k]) - OUT_OF_FAVOUR);
+
+		sum += w * l->at[k];
+		weights += w;
+	}
+	return sum / weights;
+}
+
+double
+level_slow(const struct level *l)
+{
+	return l->at[SLOW];
+}
+
+static void
+reweigh(struct level *l, double value, double scale)
+{
+	double best = -INFINITY;
+
+	for (int k = 0; k < LEVEL_SPEEDS; k++) {
+		double z = fmin(fabs(value - l->at[k]) / scale, Z_MOST);
+
+		l->ln_weight[k] =
+		    KEEP_WEIGHT * l->ln_weight[k] - 2.5 * log1p(z * z / 4);
+		best = fmax(best, l->ln_weight[k]);
+	}
+	for (int k = 0; k < LEVEL_SPEEDS; k++)
+		l->ln_weight[k] = fmax(l->ln_weight[k] - best, LN_WEIGHT_LEAST);
+}
+
+static void
+catch_up(struct level *l, double scale)
+{
+	if (fabs(l->at[SLOW] - l->at[MEDIUM]) <= APART_SCALES * scale)
+		l->apart = 0;
+	else if (++l->apart > APART_MOST) {
+		l->at[SLOW] = l->at[MEDIUM];
+		l->apart = 0;
+	}
+}
+
+void
+level_learn(struct level *l, double value, double scale)
+{
+	if (l->n > 0 && scale > 0)
+		reweigh(l, value, scale);
+	for (int k = 0; k < LEVEL_SPEEDS; k++) {
+		double most = speeds[k].clip * scale;
+		double error = value - l->at[k];
+
+		if (l->n >= 8)
+			error = fmax(-most, fmin(most, error));
+		l->at[k] += error * fmax(speeds[k].gain, 1 / (l->n + 1));
+	}
+	catch_up(l, scale);
+	if (l->n < 1e6)
+		l->n++;
+}

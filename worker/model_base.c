@@ -1,0 +1,214 @@
+/*
+ * Owns the bases of a forecast: nothing, the time of day, the time of week.
+ * All that are known make forecasts all the time; the likelihood of the values
+ * over each decides which one counts, so that a season is added when it has
+ * been earned and dropped when it no longer holds (Bayesian model averaging
+ * with forgetting: Raftery and others, Technometrics 52(1), 2010).
+ */
+#include "common/compat.h"
+
+#include <math.h>
+
+#include "worker/model_int.h"
+
+#define HOUR_S 3600
+#define DAY_S 86400
+#define WEEK_S (7 * DAY_S)
+/* Every bucket of five minutes of a day, every quarter of an hour of a week. */
+#define DAY_SLOTS 288
+#define WEEK_SLOTS 672
+/* A period of fewer buckets has no shape. */
+#define PERIOD_LEAST 4
+
+/* So much behind the best base another is as good as out. */
+#define LN_BASE_LEAST (-60.0)
+/* A lead that is no chance: 1 in 150, and 1 in 20 to begin with. */
+#define LN_LEAD 5.0
+#define LN_PRIOR_WEEK (-3.0)
+/* What is kept of tails when a better base makes errors smaller. */
+#define ADOPTED_KEEP 0.1
+/* Errors over a new base count as if the scale were known from so many. */
+#define NEW_BASE_N 30.0
+
+/* The few values of a young series make no table worth having. */
+#define DAY_LEAST 4.0
+
+/* Evidence of a moved pattern, and for how long it has to last. */
+#define LN_MOVED 15.0
+#define MOVED_S (16 * HOUR_S)
+
+void
+model_forecast(const struct model *m, struct outlook *o)
+{
+	double sum = 0, weights = 0, best = -INFINITY;
+
+	for (uint32_t b = 0; b < BASES; b++) {
+		o->has[b] = m->level[b].n > 0;
+		if (b != BASE_NONE)
+			o->has[b] = m->season[b] != NULL &&
+			    season_at(m->season[b], o->time_s, &o->base[b]);
+		if (!o->has[b] || m->level[b].n == 0)
+			continue;
+		o->over[b] = o->base[b] + level_expect(&m->level[b]);
+		if (m->ln_base[b] > best) {
+			best = m->ln_base[b];
+			o->best = b;
+		}
+	}
+	for (uint32_t b = 0; b < BASES; b++) {
+		double w = exp(m->ln_base[b] - best);
+
+		if (!o->has[b] || m->level[b].n == 0)
+			continue;
+		sum += w * o->over[b];
+		weights += w;
+	}
+	o->known = weights > 0;
+	if (!o->known)
+		return;
+	o->forecast = sum / weights;
+	if (!m->negative && m->power != POWER_LOG)
+		o->forecast = fmax(o->forecast, 0);
+}
+
+struct season *
+model_new_season(enum model_base b, const struct model_params *p)
+{
+	return b == BASE_DAY ? season_new(DAY_S, p->span_s, DAY_SLOTS)
+			     : season_new(WEEK_S, p->span_s, WEEK_SLOTS);
+}
+
+static bool
+wants_week(const struct model *m, const struct model_params *p,
+    const struct outlook *o)
+{
+	if (p->span_s > DAY_S || o->time_s - m->first_s < WEEK_S)
+		return false;
+	return m->season[BASE_DAY] == NULL || m->best == BASE_DAY;
+}
+
+int
+model_grow(
+    struct model *m, const struct model_params *p, const struct outlook *o)
+{
+	if (m->season[BASE_DAY] == NULL && m->n >= DAY_LEAST &&
+	    p->span_s * PERIOD_LEAST <= DAY_S) {
+		m->season[BASE_DAY] = model_new_season(BASE_DAY, p);
+		if (m->season[BASE_DAY] == NULL)
+			return -1;
+		m->scale[BASE_DAY] = m->scale[BASE_NONE];
+	}
+	if (m->season[BASE_WEEK] == NULL && wants_week(m, p, o)) {
+		m->season[BASE_WEEK] = model_new_season(BASE_WEEK, p);
+		if (m->season[BASE_WEEK] == NULL)
+			return -1;
+		m->scale[BASE_WEEK] = m->scale[m->best];
+		m->ln_base[BASE_WEEK] = m->ln_base[m->best] + LN_PRIOR_WEEK;
+	}
+	return 0;
+}
+
+/* Bases that have no say yet stay where they are in relation to the best. */
+static void
+weigh_bases(
+    struct model *m, const struct model_params *p, const struct outlook *o)
+{
+	double least = model_least_scale(m, o->kind, o->forecast);
+	double best = -INFINITY;
+
+	for (int b = 0; b < BASES; b++) {
+		double ln;
+
+		if (o->has[b] && m->level[b].n > 0)
+			ln = level_ln_density(
+			    o->y - o->over[b], fmax(m->scale[b], least));
+		else
+			ln = level_ln_density(o->y - o->forecast, o->scale);
+		m->ln_base[b] = m->ln_base[b] * p->keep_base + ln;
+		best = fmax(best, m->ln_base[b]);
+	}
+	for (int b = 0; b < BASES; b++)
+		m->ln_base[b] = fmax(m->ln_base[b] - best, LN_BASE_LEAST);
+}
+
+static void
+learn_base(struct model *m, const struct outlook *o, int b)
+{
+	struct level *l = &m->level[b];
+	double over = l->n > 0 ? level_expect(l) : 0;
+	double known = b == BASE_NONE ? -1 : NEW_BASE_N;
+
+	if (b != BASE_NONE && m->season[b] != NULL)
+		season_learn(m->season[b], o->time_s, o->y - over, o->scale);
+	if (o->has[b] && l->n > 0)
+		m->scale[b] =
+		    model_scale(m->scale[b], o->y - o->over[b], l->n + known);
+	if (b == BASE_NONE || o->has[b])
+		level_learn(l, o->y - o->base[b], o->scale);
+}
+
+/*
+ * Once a season is found, errors are smaller than they have ever been, and
+ * what was known of their tails is worth little.
+ */
+static void
+adopt(struct model *m, uint32_t best)
+{
+	if (best == m->best || best == BASE_NONE ||
+	    m->ln_base[best] <= m->ln_base[m->best] + LN_LEAD)
+		return;
+	m->best = best;
+	if (best > m->adopted) {
+		model_forget(m, ADOPTED_KEEP);
+		m->adopted = best;
+	}
+}
+
+/*
+ * A pattern that comes an hour earlier or later, as after a change of clocks:
+ * the tables move along. One bad morning is not enough, for the evening has to
+ * agree.
+ */
+static void
+notice_move(
+    struct model *m, const struct model_params *p, const struct outlook *o)
+{
+	static const int64_t by[2] = { HOUR_S, -HOUR_S };
+	double now = level_ln_density(o->slow, 1);
+
+	for (int i = 0; i < 2; i++) {
+		double base, slow;
+
+		if (!season_at(m->season[o->best], o->time_s + by[i], &base))
+			continue;
+		slow = o->slow + (o->base[o->best] - base) / o->scale;
+		m->moved[i] = m->moved[i] * p->keep_move +
+		    level_ln_density(slow, 1) - now;
+		if (m->moved[i] < LN_MOVED)
+			m->moved_s[i] = o->time_s;
+		if (o->time_s - m->moved_s[i] < MOVED_S)
+			continue;
+		for (int b = BASE_DAY; b < BASES; b++) {
+			if (m->season[b] != NULL)
+				season_shift(m->season[b], by[i]);
+		}
+		m->moved[0] = m->moved[1] = 0;
+		m->moved_s[0] = m->moved_s[1] = o->time_s;
+		return;
+	}
+}
+
+void
+model_learn_bases(
+    struct model *m, const struct model_params *p, const struct outlook *o)
+{
+	if (o->known)
+		weigh_bases(m, p, o);
+	for (int b = 0; b < BASES; b++)
+		learn_base(m, o, b);
+	if (!o->known)
+		return;
+	adopt(m, o->best);
+	if (o->best != BASE_NONE)
+		notice_move(m, p, o);
+}

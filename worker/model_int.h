@@ -1,0 +1,48 @@
+/* The inside of the model, shared by the files that make it up. */
+#ifndef WORKER_MODEL_INT_H
+#define WORKER_MODEL_INT_H
+
+#include "common/compat.h"
+#include "worker/model.h"
+
+/* Memory of scales, in values: a day of buckets of five minutes. */
+#define MODEL_SHORT 300.0
+
+/* Anscombe's offset for roots of counts (Biometrika 35, 1948). */
+#define MODEL_COUNT_OFFSET 0.375
+
+/* Counts with a lower mean are too coarse for a normal distribution. */
+#define MODEL_SPARSE 3.0
+
+/* from, moved to `to` by 1 / (n + 1), but never less than 1 / most. */
+double model_toward(double from, double to, double n, double most);
+
+/* The scale of errors after one more, of which n were seen before. */
+double model_scale(double scale, double error, double n);
+
+/* Least scale of errors around a forecast, whatever was seen. */
+double model_least_scale(
+    const struct model *, enum model_kind, double forecast);
+
+/* What stands for zero where there are logarithms. */
+double model_zero(const struct model *);
+
+/* A value on the model's scale, and back. */
+double model_y(const struct model *, enum model_kind, enum power, double x);
+double model_x(const struct model *, enum model_kind, enum power, double y);
+
+/* An empty table of a season, as large as it is for such buckets. */
+struct season *model_new_season(enum model_base, const struct model_params *);
+
+/* model_base.c: set what outlook says of forecasts, but for its scale. */
+void model_forecast(const struct model *, struct outlook *);
+/* Make the tables that have become due. 0, or -1 with ENOMEM. */
+int model_grow(struct model *, const struct model_params *,
+    const struct outlook *) MUST_CHECK;
+void model_learn_bases(
+    struct model *, const struct model_params *, const struct outlook *);
+
+/* model_power.c: weigh the scales, and change if another one is better. */
+void model_weigh_powers(struct model *, const struct outlook *);
+
+#endif

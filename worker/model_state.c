@@ -1,0 +1,312 @@
+/*
+ * Owns the state of a model in a snapshot. One walk over its fields serves
+ * writing and reading, so that they cannot differ.
+ */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/wire.h"
+#include "worker/model_int.h"
+
+/* A model with all of its tables has less than this. */
+#define STATE_MOST (64u * 1024)
+
+#define MODEL_STATE_FIELDS(F, S) F(S, BYTES, model, 1, STATE_MOST)
+SCHEMA_STRUCT(model_state, MODEL_STATE_FIELDS);
+SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
+
+/* Of section SNAPSHOT_ENGINE_1. */
+#define NORMAL_1_FIELDS(F, S)                                                  \
+	F(S, F64, n, 0, INFINITY)                                              \
+	F(S, F64, mean, -INFINITY, INFINITY)                                   \
+	F(S, F64, squares, 0, INFINITY)
+SCHEMA_STRUCT(normal_1, NORMAL_1_FIELDS);
+SCHEMA_DEFINE(normal_1, NORMAL_1_FIELDS);
+
+#define POISSON_1_FIELDS(F, S)                                                 \
+	F(S, F64, events, 0, INFINITY)                                         \
+	F(S, F64, buckets, 0, INFINITY)
+SCHEMA_STRUCT(poisson_1, POISSON_1_FIELDS);
+SCHEMA_DEFINE(poisson_1, POISSON_1_FIELDS);
+
+#define MODEL_1_FIELDS(F, S)                                                   \
+	F(S, F64, zeros, 0, INFINITY)                                          \
+	F(S, F64, ln_normal, -INFINITY, 0)                                     \
+	F(S, F64, ln_log, -INFINITY, 0)                                        \
+	F(S, F64, ln_poisson, -INFINITY, 0)                                    \
+	F(S, F64, outliers, 0, INFINITY)                                       \
+	F(S, U32, run, 0, INFINITY)                                            \
+	F(S, BOOL, negative, 0, 1)
+SCHEMA_STRUCT(model_1, MODEL_1_FIELDS);
+SCHEMA_DEFINE(model_1, MODEL_1_FIELDS);
+
+/* Writes with wb, reads with rb; bad after the first thing that is wrong. */
+struct codec {
+	struct wbuf *wb;
+	struct rbuf *rb;
+	bool bad;
+};
+
+static void
+walk_f64(struct codec *c, double *v, double least)
+{
+	if (c->wb != NULL) {
+		c->bad |= wire_put_f64(c->wb, *v) == -1;
+		return;
+	}
+	c->bad |= wire_get_f64(c->rb, v) == -1 || !isfinite(*v) || *v < least;
+}
+
+static void
+walk_u32(struct codec *c, uint32_t *v, uint32_t most)
+{
+	if (c->wb != NULL) {
+		c->bad |= wire_put_u32(c->wb, *v) == -1;
+		return;
+	}
+	c->bad |= wire_get_u32(c->rb, v) == -1 || *v > most;
+}
+
+static void
+walk_f32(struct codec *c, float *v, float least)
+{
+	uint32_t bits;
+
+	memcpy(&bits, v, sizeof(bits));
+	walk_u32(c, &bits, UINT32_MAX);
+	memcpy(v, &bits, sizeof(bits));
+	c->bad |= !isfinite(*v) || *v < least;
+}
+
+static void
+walk_i64(struct codec *c, int64_t *v)
+{
+	if (c->wb != NULL) {
+		c->bad |= wire_put_i64(c->wb, *v) == -1;
+		return;
+	}
+	/* times of the engine are less than this (engine_int.h) */
+	c->bad |= wire_get_i64(c->rb, v) == -1 || fabs((double)*v) > 1e16;
+}
+
+static void
+walk_bool(struct codec *c, bool *v)
+{
+	uint32_t u = *v;
+
+	walk_u32(c, &u, 1);
+	*v = u == 1;
+}
+
+static void
+walk_tail(struct codec *c, struct tail *t)
+{
+	float *field[] = { &t->n, &t->excesses, &t->fitted, &t->sum,
+		&t->squares, &t->row };
+
+	for (size_t i = 0; i < NELEM(field); i++)
+		walk_f32(c, field[i], 0);
+	for (size_t i = 0; i < TAIL_BINS; i++)
+		walk_f32(c, &t->bin[i], 0);
+}
+
+static void
+walk_level(struct codec *c, struct level *l)
+{
+	for (size_t i = 0; i < LEVEL_SPEEDS; i++) {
+		walk_f64(c, &l->at[i], -INFINITY);
+		walk_f64(c, &l->ln_weight[i], -INFINITY);
+	}
+	walk_f64(c, &l->n, 0);
+	walk_u32(c, &l->apart, UINT32_MAX);
+}
+
+static void
+walk_support(struct codec *c, struct support *s)
+{
+	walk_u32(c, &s->n, SUPPORT_SIZE);
+	walk_u32(c, &s->dice, UINT32_MAX);
+	for (uint32_t i = 0; i < s->n && !c->bad; i++) {
+		walk_f32(c, &s->value[i], -INFINITY);
+		c->bad |= i > 0 && s->value[i] < s->value[i - 1];
+	}
+}
+
+static void
+walk_slots(struct codec *c, struct season *s)
+{
+	walk_i64(c, &s->shift_s);
+	for (uint32_t i = 0; i < s->nslots && !c->bad; i++) {
+		struct season_slot *slot = &s->slot[i];
+		uint32_t counts =
+		    (uint32_t)slot->seen << 8 | (uint8_t)slot->strange;
+
+		walk_f32(c, &slot->value, -INFINITY);
+		walk_u32(c, &counts, UINT16_MAX);
+		slot->seen = (uint8_t)(counts >> 8);
+		slot->strange = (int8_t)(counts & 0xff);
+	}
+	c->bad |= s->shift_s <= -s->period_s || s->shift_s >= s->period_s;
+}
+
+/* Tables are made when they are read: params tells their sizes. */
+static void
+walk_seasons(struct codec *c, struct model *m, const struct model_params *p)
+{
+	for (enum model_base b = BASE_DAY; b < BASES && !c->bad; b++) {
+		bool there = m->season[b] != NULL;
+
+		walk_bool(c, &there);
+		if (!there || c->bad)
+			continue;
+		if (m->season[b] == NULL)
+			m->season[b] = model_new_season(b, p);
+		if (m->season[b] == NULL) {
+			c->bad = true;
+			return;
+		}
+		walk_slots(c, m->season[b]);
+	}
+}
+
+static void
+walk_numbers(struct codec *c, struct model *m)
+{
+	uint32_t power = m->power;
+
+	walk_f64(c, &m->n, 0);
+	walk_i64(c, &m->first_s);
+	walk_bool(c, &m->negative);
+	walk_bool(c, &m->fractions);
+	walk_f64(c, &m->least, 0);
+	walk_f64(c, &m->mean, -INFINITY);
+	walk_f64(c, &m->zeros, 0);
+	walk_f64(c, &m->changes, 0);
+	walk_f64(c, &m->spread, 0);
+	walk_u32(c, &power, POWERS - 1);
+	m->power = (enum power)power;
+	for (size_t i = 0; i < POWERS; i++) {
+		walk_f64(c, &m->error[i], 0);
+		walk_f64(c, &m->worth[i], -INFINITY);
+	}
+	for (size_t i = 0; i < BASES; i++) {
+		walk_level(c, &m->level[i]);
+		walk_f64(c, &m->scale[i], 0);
+		walk_f64(c, &m->ln_base[i], -INFINITY);
+	}
+	walk_u32(c, &m->best, BASES - 1);
+	walk_u32(c, &m->adopted, BASES - 1);
+	for (size_t i = 0; i < NELEM(m->moved); i++) {
+		walk_f64(c, &m->moved[i], -INFINITY);
+		walk_i64(c, &m->moved_s[i]);
+	}
+	walk_f64(c, &m->run, -INFINITY);
+	walk_f64(c, &m->run_scale, 0);
+	walk_f64(c, &m->gap_scale, 0);
+	walk_f64(c, &m->odd_peak, 0);
+}
+
+static void
+walk(struct codec *c, struct model *m, const struct model_params *p)
+{
+	walk_numbers(c, m);
+	walk_support(c, &m->support);
+	for (size_t s = 0; s < SIDES; s++) {
+		walk_f64(c, &m->far_peak[s], 0);
+		walk_f64(c, &m->told[s], 0);
+		walk_tail(c, &m->single[s]);
+		walk_tail(c, &m->multi[s]);
+		walk_tail(c, &m->far[s]);
+	}
+	walk_tail(c, &m->odd);
+	walk_seasons(c, m, p);
+}
+
+int
+model_save(const struct model *m, struct snapshot_writer *w)
+{
+	struct model copy = *m; /* nothing is changed by writing */
+	struct model_state s;
+	struct codec c = { NULL, NULL, false };
+	struct wbuf wb;
+	int ret = -1;
+
+	wbuf_init(&wb, STATE_MOST);
+	c.wb = &wb;
+	walk(&c, &copy, NULL);
+	if (c.bad) {
+		errno = ENOMEM;
+		goto out;
+	}
+	s.model = (struct span){ (const char *)wb.data, wb.len };
+	ret = snapshot_put(w, &model_state_schema, &s);
+out:
+	wbuf_clear(&wb);
+	return ret;
+}
+
+int
+model_load(
+    struct model *m, const struct model_params *p, struct snapshot_reader *r)
+{
+	struct codec c = { NULL, NULL, false };
+	struct model_state s;
+	struct rbuf rb;
+
+	if (snapshot_get(r, &model_state_schema, &s) == -1)
+		return -1;
+	rbuf_init(&rb, s.model.p, s.model.len);
+	c.rb = &rb;
+	errno = 0;
+	walk(&c, m, p);
+	if (!c.bad && rb.left == 0)
+		return 0;
+	if (errno != ENOMEM)
+		errno = EBADMSG;
+	return -1;
+}
+
+/* The new model has the level and the scatter of the old one. */
+static void
+begin_with(struct model *m, const struct normal_1 *old)
+{
+	struct level *l = &m->level[BASE_NONE];
+	double sd = old->n > 1 ? sqrt(old->squares / (old->n - 1)) : 0;
+
+	for (size_t i = 0; i < LEVEL_SPEEDS; i++)
+		l->at[i] = old->mean;
+	l->n = old->n;
+	m->mean = old->mean;
+	m->scale[BASE_NONE] = m->error[POWER_LINEAR] = sd;
+	if (m->negative || !(old->mean > 0))
+		return;
+	m->error[POWER_ROOT] = sd / (2 * sqrt(old->mean));
+	m->error[POWER_LOG] = sd / old->mean;
+}
+
+int
+model_load_1(struct model *m, int64_t last_s, struct snapshot_reader *r)
+{
+	struct normal_1 level, log_level;
+	struct poisson_1 rate;
+	struct model_1 s;
+
+	if (snapshot_get(r, &normal_1_schema, &level) == -1 ||
+	    snapshot_get(r, &normal_1_schema, &log_level) == -1 ||
+	    snapshot_get(r, &poisson_1_schema, &rate) == -1 ||
+	    snapshot_get(r, &model_1_schema, &s) == -1)
+		return -1;
+	if (!(level.n + s.zeros > 0))
+		return 0;
+	m->n = fmin(level.n + s.zeros, 1e6);
+	m->first_s = last_s;
+	m->negative = s.negative;
+	m->zeros = s.zeros / (level.n + s.zeros);
+	if (level.n > 0)
+		begin_with(m, &level);
+	return 0;
+}

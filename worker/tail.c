@@ -1,0 +1,135 @@
+/* Owns the fit of the tail. */
+#include "common/compat.h"
+
+#include <math.h>
+
+#include "worker/tail.h"
+
+/* What is believed before anything was seen: so many surprises as foretold. */
+#define PRIOR_N 20.0
+#define PRIOR_SHARE 0.05
+/* As many excesses as a fit of two moments needs to be better than a guess. */
+#define PRIOR_EXCESSES 8.0
+
+/* Beyond this shape the variance is infinite and says nothing of it. */
+#define SHAPE_MOST 0.5
+
+/*
+ * Learnt excesses are drawn in to so many times their mean: of exponential
+ * ones 1 in 20,000 is further out ...
+ */
+#define DRAWN_IN 10.0
+/* ... and weigh less when they were this unlikely: 1e-5. */
+#define LN_RARE (-11.512925464970228420)
+#define RARE_WEIGHT 0.1
+
+/* Sizes are told apart in steps of this factor; the last bin has no end. */
+#define LN_STEP 0.45
+/* So many of a size may be chance, or anomalies. */
+#define KNOWN 3.0
+
+/* Position of a size among the bins, which stand for u0 and what follows. */
+static double
+place_of(double u)
+{
+	return fmin(log(u / TAIL_U0) / LN_STEP, TAIL_BINS - 1);
+}
+
+/* Between two bins it is shared between them. */
+static void
+count(struct tail *t, double u, double weight)
+{
+	double at = place_of(u), part = at - floor(at);
+	size_t i = (size_t)at;
+
+	t->bin[i] += (float)(weight * (1 - part));
+	if (i + 1 < TAIL_BINS)
+		t->bin[i + 1] += (float)(weight * part);
+}
+
+/* How many were about as large, or larger. */
+static double
+known(const struct tail *t, double u)
+{
+	double at = place_of(u), n = 0;
+
+	for (size_t i = (size_t)at; i < TAIL_BINS; i++)
+		n += fmin(1 + (double)i - at, 1) * (double)t->bin[i];
+	return n;
+}
+
+static double
+mean_excess(const struct tail *t)
+{
+	return ((double)t->sum + PRIOR_EXCESSES) /
+	    ((double)t->fitted + PRIOR_EXCESSES);
+}
+
+/* ln P(excess >= y) */
+static double
+ln_beyond(const struct tail *t, double y)
+{
+	double n = (double)t->fitted + PRIOR_EXCESSES, mean = mean_excess(t);
+	/* squared coefficient of variation: 1 / (1 - 2 shape) */
+	double spread =
+	    ((double)t->squares + 2 * PRIOR_EXCESSES) / (n * mean * mean) - 1;
+	double shape = spread > 1 ? fmin((1 - 1 / spread) / 2, SHAPE_MOST) : 0;
+	double scale = mean * (1 - shape);
+
+	shape += 1 / n;
+	return -log1p(shape * y / scale) / shape;
+}
+
+double
+tail_ln_p(const struct tail *t, double u)
+{
+	double n = (double)t->n + PRIOR_N, ln_p, k;
+
+	ln_p = log(((double)t->excesses + PRIOR_SHARE * PRIOR_N) / n);
+	if (u < TAIL_U0) /* so that there is no step at the threshold */
+		return ln_p * u / TAIL_U0;
+	u = fmin(u, TAIL_U_MOST);
+	ln_p += ln_beyond(t, u - TAIL_U0);
+	k = known(t, u) - KNOWN;
+	return k > 0 ? fmax(ln_p, log(k / n)) : ln_p;
+}
+
+void
+tail_learn(struct tail *t, double u, double ln_p)
+{
+	double weight, y;
+
+	t->n += 1;
+	if (u < TAIL_U0) {
+		t->row = 0;
+		return;
+	}
+	u = fmin(u, TAIL_U_MOST);
+	y = u - TAIL_U0;
+	t->excesses += 1;
+	t->row += 1;
+	weight = 1 / (double)t->row;
+	count(t, u, weight);
+	if (known(t, u) <= KNOWN + 1) {
+		if (ln_p < LN_RARE)
+			weight *= RARE_WEIGHT;
+		y = fmin(y, DRAWN_IN * mean_excess(t));
+	}
+	t->fitted += (float)weight;
+	t->sum += (float)(weight * y);
+	t->squares += (float)(weight * y * y);
+}
+
+void
+tail_forget(struct tail *t, double keep)
+{
+	float k = (float)keep;
+
+	t->n *= k;
+	t->excesses *= k;
+	t->fitted *= k;
+	t->sum *= k;
+	t->squares *= k;
+	for (size_t i = 0; i < TAIL_BINS; i++)
+		t->bin[i] *= k;
+}
