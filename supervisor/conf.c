@@ -112,7 +112,7 @@ static const struct key keys[] = {
 	{ "default_results_retention_days", KEY_COUNT, AT(default_retention_days), "0", 0, 36500, NULL, NULL },
 	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
 	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },
-	{ "max_opening", KEY_COUNT, AT(max_opening), "8", 1, 1024, NULL, NULL },
+	{ "max_opening", KEY_COUNT, AT(max_opening), "0", 0, 1024, NULL, NULL },
 	{ "head_timeout", KEY_SECONDS, AT(head_timeout_s), "10s", 1, 3600, NULL, NULL },
 	{ "body_timeout", KEY_SECONDS, AT(body_timeout_s), "30s", 1, 3600, NULL, NULL },
 	{ "idle_timeout", KEY_SECONDS, AT(idle_timeout_s), "75s", 1, 86400, NULL, NULL },

@@ -30,7 +30,7 @@ struct conf {
 	uint64_t max_model_memory_bytes; /* of one job; 0: no limit */
 	uint64_t max_connections;
 	uint64_t max_query_processes;
-	uint64_t max_opening;
+	uint64_t max_opening; /* 0: as many as there are processors */
 	uint64_t head_timeout_s;
 	uint64_t body_timeout_s;
 	uint64_t idle_timeout_s;

@@ -673,12 +673,22 @@ job_process_expire(struct job *job, const struct msg_expire *m)
 	return 0;
 }
 
+/* Of a replay the processor is what takes time, so more gain nothing. */
+static uint64_t
+max_starting(const struct server *srv)
+{
+	if (srv->conf->max_opening > 0)
+		return srv->conf->max_opening;
+	return srv->processors > 0 ? srv->processors : 1;
+}
+
 void
 jobs_start_next(struct jobs *jobs)
 {
+	uint64_t most = max_starting(jobs->srv);
 	struct job *job;
 
-	while (jobs->nstarting < jobs->srv->conf->max_opening &&
+	while (jobs->nstarting < most &&
 	    (job = TAILQ_FIRST(&jobs->starting)) != NULL) {
 		TAILQ_REMOVE(&jobs->starting, job, start_entry);
 		job->queued = false;

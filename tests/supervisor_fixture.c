@@ -94,7 +94,9 @@ sv_begin(void)
 	conf = conf_new();
 	cr_assert_not_null(conf);
 	conf->max_query_processes = 1;
-	sv = (struct server){ .base = fx_base, .conf = conf, .http = fx_http };
+	sv = (struct server){
+		.base = fx_base, .conf = conf, .http = fx_http, .processors = 8
+	};
 	sv.jobs = jobs_new(&sv);
 	sv.queries = querypool_new(&sv);
 	sv.retention = retention_new(&sv);

@@ -63,7 +63,7 @@ Test(waiters, job_in_the_queue_has_its_time_too)
 	int fd;
 
 	cr_assert_eq(other->state, JOB_CLOSED);
-	for (unsigned i = 0; i < sv.conf->max_opening; i++) {
+	for (unsigned i = 0; i < sv.processors; i++) {
 		char id[16], path[64];
 
 		snprintf(id, sizeof(id), "q%u", i);
