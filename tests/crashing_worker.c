@@ -3,8 +3,8 @@
  * interim results, and an upload that names an interval to be reset; and for
  * three places where it does, when a file in the job's directory says so. So a
  * test can have the real program crash at a known place. With the file
- * "no-memory-at-start" it has none there, and another one makes it slow where
- * it salvages results.
+ * "no-memory-at-start" it has none there, and others make it slow where it
+ * salvages results, and at every record.
  */
 #include "common/compat.h"
 
@@ -48,14 +48,20 @@ struct restore *__wrap_restore_new(struct analysis *, const char *,
 int __real_resultrow_read_bucket(struct sqlite3_stmt *, struct bucket_result *);
 int __wrap_resultrow_read_bucket(struct sqlite3_stmt *, struct bucket_result *);
 
+static void
+pause_if_told(const char *file, long ns)
+{
+	struct timespec pause = { 0, ns };
+
+	if (access(file, F_OK) == 0)
+		nanosleep(&pause, NULL);
+}
+
 /* A page of buckets is about 40 of them: a fifth of a second. */
 int
 __wrap_resultrow_read_bucket(struct sqlite3_stmt *st, struct bucket_result *b)
 {
-	struct timespec pause = { 0, 5000000 };
-
-	if (access("slow-salvage", F_OK) == 0)
-		nanosleep(&pause, NULL);
+	pause_if_told("slow-salvage", 5000000);
 	return __real_resultrow_read_bucket(st, b);
 }
 
@@ -102,6 +108,7 @@ __wrap_engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 {
 	if (time_s == DEADLY_S)
 		abort();
+	pause_if_told("slow-records", 50000000);
 	return __real_engine_add(e, time_s, rec);
 }
 
