@@ -115,6 +115,14 @@ def fill_journal(d, job_id):
         d.post(job_id, [at(i, v=i)])
 
 
+def restart_busy(d):
+    """Start again at the same port, without waiting for the jobs."""
+    d.options["listen"] = "127.0.0.1:%d" % d.port
+    start = len(d.log())
+    d.start(wait=False)
+    wait_until(lambda: "listening on" in d.log()[start:], 20, "listening")
+
+
 def replay(d, job_id):
     """What _stats has of it; None: nothing, yet or any more."""
     return d.stats(job_id).get("recovery", {}).get("replay")
@@ -149,6 +157,37 @@ def test_progress_of_a_replay_is_in_the_statistics():
         assert replay(d, "j") is None
         check_counts(d.stats("j")["data_counts"],
             processed_record_count=POSTS)
+
+
+def test_some_jobs_are_replayed_at_a_time_and_others_wait():
+    names = ["a", "b", "c"]
+    with crashing() as where, Daemon(libexec_dir=where,
+            journal_sync="never", max_opening=2) as d:
+        for name in names:
+            d.make_job(name, job())
+            fill_journal(d, name)
+        d.kill()
+        for name in names:
+            set_flag(d, "slow-records", name)
+        restart_busy(d)
+
+        def replaying():
+            return [n for n in names if replay(d, n)]
+        two = wait_until(lambda: len(replaying()) == 2 and replaying(), 20,
+            "two replays")
+        third, = set(names) - set(two)
+        assert d.stats(third)["state"] == "opening"
+        assert len(d.pids_of("anomd-worker")) == 2
+        os.unlink(flag(d, "slow-records", two[0]))
+        wait_until(lambda: third in replaying(), 20, "its turn")
+        assert replaying() == sorted([two[1], third])
+        for name in (two[1], third):
+            os.unlink(flag(d, "slow-records", name))
+        for name in names:
+            wait_until(lambda n=name: d.stats(n)["state"] == "opened", 20,
+                "the end of all")
+            check_counts(d.stats(name)["data_counts"],
+                processed_record_count=POSTS)
 
 
 # ---- what the service manager is told
@@ -199,8 +238,7 @@ def test_ready_is_said_while_jobs_are_replayed_and_the_status_tells():
         d.kill()
         set_flag(d, "slow-records")
         manager.forget()
-        d.options["listen"] = "127.0.0.1:%d" % d.port
-        d.start(wait=False)
+        restart_busy(d)
         wait_until(lambda: "READY=1" in manager.heard(), 20, "READY=1")
         assert d.stats("j")["state"] == "opening"
         waiting = in_background(d.post, "j", [at(POSTS, v=1)])
