@@ -331,6 +331,14 @@ bool job_takes_work(const struct job *);
 bool job_has_line(const struct job *);
 /* Start the next of those that queue. */
 void jobs_start_next(struct jobs *);
+/* Its worker is ready or dead: another one may start. */
+void job_start_over(struct job *);
+
+/* ---- job_frames.c ---- */
+
+/* A frame of its worker (chan.h); one that it may not send ends the worker. */
+void job_frame(void *job, uint16_t type, uint32_t request, const uint8_t *data,
+    size_t len);
 
 /* ---- watchdog.c ---- */
 
