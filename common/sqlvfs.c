@@ -181,7 +181,10 @@ file_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int
 file_sync(sqlite3_file *f, int flags)
 {
-	return below(f)->pMethods->xSync(below(f), flags);
+	int rc = below(f)->pMethods->xSync(below(f), flags);
+
+	call_count();
+	return rc;
 }
 
 static int

@@ -50,8 +50,9 @@ int sqlvfs_reserve(struct sqlite3 *) MUST_CHECK;
 int sqlvfs_probe(const char *path) MUST_CHECK;
 
 /*
- * From now on *calls grows with each reading and writing of a database or a
- * WAL, so that others can see that a long statement gets on. NULL: no more.
+ * From now on *calls grows with each reading, writing and sync of a database
+ * or a WAL, so that others can see that a long statement gets on. NULL: no
+ * more.
  */
 void sqlvfs_count_calls(uint64_t *calls);
 

@@ -62,6 +62,22 @@ page_size(const uint8_t *head)
 	return size < PAGE_LEAST || (size & (size - 1)) != 0 ? 0 : size;
 }
 
+/* What is no file is not waited for. */
+static int
+open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	if (fd != -1) {
+		close(fd);
+		errno = EINVAL;
+	}
+	return -1;
+}
+
 struct wal_walk {
 	int fd;
 	size_t size; /* of a page */
@@ -159,8 +175,10 @@ wal_note_page(struct wal_walk *w, bool commit)
 /*
  * The first frame that is wrong ends a WAL. In the last commit that is what a
  * death leaves, and a loss of power may leave any part of that commit, its end
- * among them. A right frame of a commit after it was written when the one
- * before was on the disk: then it was right once, and what follows is lost.
+ * among them. Where each commit is synced a right frame of a later one was
+ * written when the one before was on the disk: then it was right once, and what
+ * follows is lost. Where they are not (results.db) a loss of power looks like
+ * that, too: what can be read is kept, and the journal has the rest.
  * Returns 1: so it is, *offset says from where on; 0, or -1 with ENOMEM.
  */
 static int
@@ -202,7 +220,7 @@ wal_open(struct wal_walk *w, char *path, size_t size, const char *db_path)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	w->fd = open(path, O_RDONLY | O_CLOEXEC);
+	w->fd = open_file(path);
 	if (w->fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	w->frame = malloc(WAL_FRAME_BYTES + PAGE_MOST);
@@ -405,7 +423,7 @@ verify_order(struct verify *v, bool live)
 static int
 verify_file(struct verify *v)
 {
-	int fd = open(v->path, O_RDONLY | O_CLOEXEC), rc = -1, saved, n;
+	int fd = open_file(v->path), rc = -1, saved, n;
 	struct wal_walk w;
 
 	if (fd == -1)

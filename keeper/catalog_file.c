@@ -20,6 +20,7 @@
 #include "keeper/catalog.h"
 #include "keeper/catalog_file.h"
 #include "keeper/catalog_schema.h"
+#include "keeper/jobdirs.h"
 
 #define NEW_FILE "catalog.db.new"
 
@@ -247,11 +248,10 @@ make_new(void)
 /* ---- the catalogue ---- */
 
 static int
-any_name(void *arg, const char *name)
+is_job_name(void *arg, const char *name)
 {
 	(void)arg;
-	(void)name;
-	return 1;
+	return jobdirs_incarnation(name) != 0;
 }
 
 /*
@@ -261,7 +261,7 @@ any_name(void *arg, const char *name)
 static int
 make_first(void)
 {
-	int rc = disk_each("jobs", any_name, NULL);
+	int rc = disk_each("jobs", is_job_name, NULL);
 
 	if (rc == 0 || (rc == -1 && errno == ENOENT))
 		return make_new();

@@ -381,6 +381,17 @@ Test(catalogue_damage, changes_that_were_not_folded_in_are_not_lost)
 	files_free(&f);
 }
 
+Test(catalogue_damage, what_is_no_file_is_not_waited_for)
+{
+	struct found f = { .at = 0 };
+
+	make_small();
+	tmpdir_remove(WAL);
+	cr_assert_eq(mkfifo(WAL, 0600), 0);
+	cr_expect_eq(verify_wal(CATALOG_FILE, find_place, &f), -1);
+	cr_expect_eq(errno, EINVAL);
+}
+
 Test(catalogue_damage, changes_that_a_wal_has_lost_are_counted)
 {
 	struct files f;

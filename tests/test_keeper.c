@@ -293,6 +293,19 @@ Test(keeper, data_without_a_row_is_left_alone)
 	stop(&c);
 }
 
+/* A disk of its own has such a directory. */
+Test(keeper, what_is_no_job_does_not_stop_the_first_start)
+{
+	struct childproc c;
+
+	cr_assert_eq(mkdir("jobs", 0700), 0);
+	cr_assert_eq(mkdir("jobs/lost+found", 0700), 0);
+	start(&c);
+	expect_jobs(&c, "");
+	stop(&c);
+	cr_expect(exists("jobs/lost+found"));
+}
+
 Test(keeper, a_link_in_place_of_a_directory_is_removed_itself)
 {
 	struct childproc c;

@@ -303,10 +303,21 @@ is_to_mend_first(const struct session *s)
 	return mend_is_due();
 }
 
+/* Of a failure right before: other files have damage of that errno, too. */
+static bool
+is_mendable(const struct session *s)
+{
+	int saved = errno;
+	bool is = saved == RESTORE_DAMAGED && !s->mended && salvage_is_marked();
+
+	errno = saved;
+	return is;
+}
+
 static int
 work_mending(struct session *s)
 {
-	int rc = mend_step(s->mend, &s->progress);
+	int rc = mend_step(s->mend, &s->progress), saved;
 	struct msg_salvaged m;
 
 	if (rc == 1)
@@ -314,8 +325,10 @@ work_mending(struct session *s)
 	if (rc == 0 && !s->tends && mend_has_salvaged(s->mend, &m) &&
 	    peer_send(s->peer, MSG_SALVAGED, 0, &m) == -1)
 		return -1;
+	saved = errno;
 	mend_free(s->mend);
 	s->mend = NULL;
+	errno = saved;
 	/* What is asked for meets the same fault, and is answered so. */
 	if (rc == -1 && s->tends)
 		rc = 0;
@@ -353,7 +366,7 @@ work_sandboxed(struct session *s)
 	s->analysis->mark = s->mark;
 	s->restore = restore_new(
 	    s->analysis, s->job_id, s->policy, s->peer, &s->awaiting);
-	if (s->restore == NULL && errno == RESTORE_DAMAGED && !s->mended)
+	if (s->restore == NULL && is_mendable(s))
 		return session_mend_late(s);
 	if (s->restore == NULL && errno == EUCLEAN)
 		return session_fail(s,
@@ -403,7 +416,7 @@ work_restoring(struct session *s, int64_t deadline_us)
 		return session_fail(s,
 		    "the journal was written by another version, which the "
 		    "log names: open the job with that one");
-	if (rc == -1 && errno == RESTORE_DAMAGED && !s->mended)
+	if (rc == -1 && is_mendable(s))
 		return session_mend_late(s);
 	if (rc == -1 && is_out_of_room())
 		return session_give_way("replay");

@@ -383,11 +383,12 @@ snapdir_bound(uint64_t seq)
 	struct listing l = { .below = seq };
 	char active[SNAPHEAD_ID_BYTES];
 
+	/* First: the listing removes what is known of it. */
+	if (snapdir_reverted_id(active) == -1)
+		log_warn("id of what the job was reverted to");
 	if (disk_each(SNAPFILE_DIR, list_name, &l) == -1) {
 		log_warn(SNAPFILE_DIR);
 	} else if (l.n > SNAPDIR_LISTED_MAX) {
-		if (snapdir_reverted_id(active) == -1)
-			log_warn("id of what the job was reverted to");
 		qsort(l.item, l.n, sizeof(*l.item), list_compare);
 		list_look(&l, active);
 		list_thin(&l);

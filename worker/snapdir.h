@@ -107,7 +107,7 @@ int64_t snapdir_newest_ms(void);
  * Nobody starts from a state before this one any more. Remove the bases of
  * reverts before it, and some snapshots before it when there are more than
  * SNAPDIR_LISTED_MAX (snapthin.h), but none that a user keeps, nor the one that
- * the job was last reverted to.
+ * the job was reverted to while the base of that is there.
  */
 void snapdir_bound(uint64_t seq);
 
