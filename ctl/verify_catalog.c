@@ -188,22 +188,30 @@ check_jobs(struct check *c, int jobs, const struct joblist *left_out)
 
 /* ---- directories of no job ---- */
 
-/* 1: a row has this incarnation, be it one that is being deleted; 0; or -1. */
+/* 1: a row is of this name, be it one that is being deleted; 0; or -1. */
 static int
-is_known(const struct check *c, uint64_t incarnation)
+is_known(const struct check *c, const char *name)
 {
 	sqlite3 *db =
 	    dbcopy_open(c->dirfd, c->main_good ? BACKUP_CATALOG : CATALOG_COPY);
-	char sql[96];
-	int64_t n;
-	int rc;
+	sqlite3_stmt *st = db == NULL ? NULL
+				      : sqlx_prepare(db,
+					    "SELECT 1 FROM job WHERE"
+					    " job_id || '.' || incarnation"
+					    " = ?1");
+	int rc = -1, step;
 
-	snprintf(sql, sizeof(sql),
-	    "SELECT count(*) FROM job WHERE incarnation = %" PRIu64,
-	    incarnation);
-	rc = db == NULL ? -1 : sqlx_number(db, sql, &n);
+	if (st != NULL &&
+	    sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC) == SQLITE_OK) {
+		step = sqlite3_step(st);
+		if (step == SQLITE_ROW || step == SQLITE_DONE)
+			rc = step == SQLITE_ROW;
+		else
+			sqlx_fail(db, "read jobs");
+	}
+	sqlite3_finalize(st);
 	sqlite3_close(db);
-	return rc == -1 ? -1 : n > 0;
+	return rc;
 }
 
 /* That of a creation that was cut off has empty parts, or none. */
@@ -235,8 +243,7 @@ has_data(int jobs, const char *name)
 static void
 check_directory(struct check *c, int jobs, const char *name)
 {
-	uint64_t incarnation = jobdirs_incarnation(name);
-	int known = incarnation == 0;
+	int known = jobdirs_incarnation(name) == 0;
 	char path[256];
 
 	for (int i = 0; i < FAULTS_LOOKS_MAX && known == 0; i++) {
@@ -244,7 +251,7 @@ check_directory(struct check *c, int jobs, const char *name)
 			faults_pause();
 		if (!has_data(jobs, name))
 			return;
-		known = is_known(c, incarnation);
+		known = is_known(c, name);
 	}
 	if (known == -1)
 		faults_looked(c->f, BACKUP_CATALOG, -1);

@@ -206,11 +206,14 @@ def test_directories_of_no_job():
                 "results"):
             os.makedirs(os.path.join(jobs, "new.8", part))
         ctl(None, "verify", state).ok()
-        shutil.copytree(os.path.join(jobs, "a.1"), os.path.join(jobs, "zz.9"))
-        out = found(state)
-        assert out.count("\n") == 1 and "jobs/zz.9: it has data, and no " \
-            "job of the catalogue is this one; the catalogue has lost it, " \
-            "or it is left over" in out, out
+        for name in ("zz.9", "zz.1"):
+            copy = os.path.join(jobs, name)
+            shutil.copytree(os.path.join(jobs, "a.1"), copy)
+            out = found(state)
+            assert out.count("\n") == 1 and "jobs/%s: it has data, and no " \
+                "job of the catalogue is this one; the catalogue has lost " \
+                "it, or it is left over" % name in out, out
+            shutil.rmtree(copy)
 
 
 def test_a_damaged_segment_is_no_loss_before_a_whole_snapshot():
