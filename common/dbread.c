@@ -41,8 +41,7 @@ dbread_open(const char *path, bool live, struct dbread *r)
 	sqlite3 *db = NULL;
 
 	*r = (struct dbread){ 0 };
-	/* SQLite says the same of a file that is not there as of a broken one.
-	 */
+	/* SQLite says the same of a missing file as of a broken one. */
 	if (stat(path, &r->was) == -1 || sqlvfs_name() == NULL)
 		return NULL;
 	r->alone = !live && !has_wal(path);

@@ -36,8 +36,7 @@ int jobconf_check(
 /* Read into the struct. Takes obj. NULL with op->e. */
 struct jobconf *jobconf_from_object(
     struct objparse *op, struct json_object *obj);
-/* The id in the body against the one of the URL. Returns 0, or -1 with op->e.
- */
+/* The id in the body against that of the URL. Returns 0, or -1 with op->e. */
 int jobconf_check_body_id(
     struct objparse *op, struct json_object *obj, const char *job_id);
 /* The limit against the greatest one there may be. Returns 0, or -1. */

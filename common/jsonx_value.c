@@ -16,8 +16,7 @@ jsonx_free(struct jsonx_value *v)
 {
 	struct jsonx_value *next;
 
-	/* Along the siblings in a loop: only nesting, which is bounded, recurs.
-	 */
+	/* Siblings in a loop: only nesting, which is bounded, recurs. */
 	for (; v != NULL; v = next) {
 		next = v->next;
 		jsonx_free(v->child);

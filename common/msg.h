@@ -368,8 +368,10 @@ SCHEMA_STRUCT(msg_keep_update, MSG_KEEP_UPDATE_FIELDS);
 	F(S, U64, incarnation, 1, INFINITY)
 SCHEMA_STRUCT(msg_keep_reset, MSG_KEEP_RESET_FIELDS);
 
-/* What holds for the whole daemon. To the keeper: store it; from it: a part of
- * the answer to KEEP_LOAD, before the jobs. */
+/*
+ * What holds for the whole daemon. To the keeper: store it; from it: a part of
+ * the answer to KEEP_LOAD, before the jobs.
+ */
 #define MSG_KEEP_SETTING_FIELDS(F, S)                                          \
 	F(S, STR, name, 1, 64)                                                 \
 	F(S, STR, value, 0, 1024)

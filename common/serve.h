@@ -16,8 +16,10 @@
 
 struct serve;
 
-/* obj: the struct of the message; spans in it end with the call, and with
- * every serve_tick. Returns 0, or -1 to end the process (logged there). */
+/*
+ * obj: the struct of the message; spans in it end with the call, and with
+ * every serve_tick. Returns 0, or -1 to end the process (logged there).
+ */
 typedef int serve_handler(
     struct serve *, void *arg, uint32_t request, const void *obj);
 

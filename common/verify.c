@@ -24,9 +24,7 @@
 #define AT_CHANGES 24	/* u32, of the file */
 #define AT_PAGES 28	/* u32; right if the next is as AT_CHANGES */
 #define AT_VALID_FOR 92 /* u32 */
-#define LOCK_PAGE_AT                                                           \
-	0x40000000 /* SQLite locks its bytes and never writes it               \
-		    */
+#define LOCK_PAGE_AT 0x40000000 /* SQLite locks its bytes, writes it never */
 #define WAL_MAGIC 0x377f0682u
 
 /*

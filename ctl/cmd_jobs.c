@@ -90,42 +90,57 @@ add_bytes(struct table *t, const struct jsonx_value *job, const char *within,
 	table_add(t, text);
 }
 
-/*
- * "3 h": how long ago the snapshot was made that the job goes back to. Its id
- * is that time in seconds.
- */
+/* "3 h": whole ones of the largest unit of which there are two. */
 static void
-add_age(struct table *t, const struct jsonx_value *configs, const char *job_id)
+format_age(char *text, size_t size, int64_t age_s)
 {
 	static const struct {
 		int64_t seconds;
 		const char *name;
 	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" },
 		{ 1, "s" } };
-	const struct jsonx_value *v = configs->child;
-	char text[32] = "";
-	int64_t age;
 	size_t i = 0;
-	char *end;
 
-	while (v != NULL && strcmp(show_string(v, "job_id"), job_id) != 0)
-		v = v->next;
-	age = strtoll(show_string(v, "model_snapshot_id"), &end, 10);
-	if (age > 0 && *end == '\0') {
-		age = clock_wall_ms() / 1000 - age;
-		if (age < 0)
-			age = 0;
-		while (i + 1 < NELEM(units) && age < 2 * units[i].seconds)
-			i++;
-		snprintf(text, sizeof(text), "%" PRId64 " %s",
-		    age / units[i].seconds, units[i].name);
-	}
-	table_add(t, text);
+	while (i + 1 < NELEM(units) && age_s < 2 * units[i].seconds)
+		i++;
+	snprintf(text, size, "%" PRId64 " %s", age_s / units[i].seconds,
+	    units[i].name);
+}
+
+/*
+ * How long ago the snapshot was made that the job goes back to, in seconds. Its
+ * id is that time. Returns false when there is none.
+ */
+static bool
+snapshot_age(const struct jsonx_value *config, int64_t *age_s)
+{
+	char *end;
+	int64_t made_s =
+	    strtoll(show_string(config, "model_snapshot_id"), &end, 10);
+
+	if (made_s <= 0 || *end != '\0')
+		return false;
+	*age_s = clock_wall_ms() / 1000 - made_s;
+	if (*age_s < 0)
+		*age_s = 0;
+	return true;
 }
 
 static void
+add_age(struct table *t, const struct jsonx_value *config)
+{
+	char text[32] = "";
+	int64_t age_s;
+
+	if (snapshot_age(config, &age_s))
+		format_age(text, sizeof(text), age_s);
+	table_add(t, text);
+}
+
+/* config: NULL when the job has been deleted meanwhile. */
+static void
 add_job(struct table *t, const struct jsonx_value *job,
-    const struct jsonx_value *configs)
+    const struct jsonx_value *config)
 {
 	table_add(t, show_string(job, "job_id"));
 	table_add(t, show_string(job, "state"));
@@ -136,8 +151,25 @@ add_job(struct table *t, const struct jsonx_value *job,
 	    show_string(jsonx_get(job, "model_size_stats"), "memory_status"));
 	add_time(t, job, "data_counts", "last_data_time");
 	add_time(t, job, "data_counts", "latest_record_timestamp");
-	add_age(t, configs, show_string(job, "job_id"));
+	add_age(t, config);
 	table_add(t, show_string(job, "assignment_explanation"));
+}
+
+/*
+ * The configuration of a job, NULL when it is not there. Both lists are in the
+ * order of the ids: *next is where the search for the next job goes on.
+ */
+static const struct jsonx_value *
+next_config(const struct jsonx_value **next, const char *job_id)
+{
+	const struct jsonx_value *v = *next;
+
+	while (v != NULL && strcmp(show_string(v, "job_id"), job_id) < 0)
+		v = v->next;
+	*next = v;
+	return v != NULL && strcmp(show_string(v, "job_id"), job_id) == 0
+	    ? v
+	    : NULL;
 }
 
 static int
@@ -147,6 +179,7 @@ print_jobs(const struct ctl *ctl, const struct jsonx_value *jobs,
 	static const char *const headings[] = { "JOB", "STATE", "RECORDS",
 		"BUCKETS", "MODEL", "MEMORY", "LAST DATA", "LATEST RECORD",
 		"SNAPSHOT", "WHY" };
+	const struct jsonx_value *next;
 	struct table *t;
 	int status = CTL_OK;
 
@@ -155,8 +188,9 @@ print_jobs(const struct ctl *ctl, const struct jsonx_value *jobs,
 	t = table_new(headings, NELEM(headings));
 	if (t == NULL)
 		return show_failure(ctl, "out of memory");
+	next = configs->child;
 	for (const struct jsonx_value *v = jobs->child; v != NULL; v = v->next)
-		add_job(t, v, configs);
+		add_job(t, v, next_config(&next, show_string(v, "job_id")));
 	if (table_print(t, stdout) == -1)
 		status = show_failure(ctl, "out of memory");
 	table_free(t);
@@ -224,16 +258,43 @@ cmd_jobs(struct ctl *ctl)
 
 /* ---- status ---- */
 
-static const char *const states[] = { "opened", "opening", "closing", "closed",
-	"failed" };
+enum state {
+	STATE_OPENED,
+	STATE_OPENING,
+	STATE_CLOSING,
+	STATE_CLOSED,
+	STATE_FAILED,
+	STATE_COUNT
+};
+
+static const char *const states[STATE_COUNT] = {
+	[STATE_OPENED] = "opened",
+	[STATE_OPENING] = "opening",
+	[STATE_CLOSING] = "closing",
+	[STATE_CLOSED] = "closed",
+	[STATE_FAILED] = "failed",
+};
 
 struct overview {
-	size_t njobs, in_state[NELEM(states)];
+	size_t njobs, in_state[STATE_COUNT];
 	size_t nreplaying;
 	int64_t done_bytes, all_bytes;
 	size_t nlimited; /* whose model may grow no more */
 	size_t naside;	 /* that have entries in quarantine */
+	size_t nlost;	 /* that have lost pages of their results */
 };
+
+/* Pages could not be read, so nobody knows which rows are not there. */
+static bool
+has_lost_pages(const struct jsonx_value *recovery)
+{
+	const struct jsonx_value *salvaged =
+	    recovery != NULL ? jsonx_get(recovery, "salvaged_results") : NULL;
+	const struct jsonx_value *lost =
+	    salvaged != NULL ? jsonx_get(salvaged, "pages_lost") : NULL;
+
+	return lost != NULL && lost->type == JSONX_BOOLEAN && lost->boolean;
+}
 
 static void
 count_job(struct overview *o, const struct jsonx_value *job)
@@ -244,13 +305,15 @@ count_job(struct overview *o, const struct jsonx_value *job)
 	int64_t done, all;
 
 	o->njobs++;
-	for (size_t i = 0; i < NELEM(states); i++)
+	for (size_t i = 0; i < STATE_COUNT; i++)
 		if (strcmp(show_string(job, "state"), states[i]) == 0)
 			o->in_state[i]++;
 	if (strcmp(memory, "hard_limit") == 0)
 		o->nlimited++;
 	if (jsonx_get(job, "quarantine") != NULL)
 		o->naside++;
+	if (has_lost_pages(recovery))
+		o->nlost++;
 	if (recovery != NULL &&
 	    number(recovery, "replay", "done_bytes", &done) &&
 	    number(recovery, "replay", "all_bytes", &all)) {
@@ -267,9 +330,10 @@ count_job(struct overview *o, const struct jsonx_value *job)
 static int
 judge(const struct overview *o)
 {
-	if (o->in_state[4] > 0 || o->naside > 0)
+	if (o->in_state[STATE_FAILED] > 0 || o->naside > 0)
 		return STATUS_RED;
-	return o->in_state[1] > 0 || o->nreplaying > 0 || o->nlimited > 0
+	return o->in_state[STATE_OPENING] > 0 || o->nreplaying > 0 ||
+		o->nlimited > 0 || o->nlost > 0
 	    ? STATUS_YELLOW
 	    : STATUS_GREEN;
 }
@@ -328,8 +392,9 @@ print_salvage(const struct jsonx_value *job, const struct jsonx_value *recovery)
 		say_time(when, ms);
 	print_head("salvaged", job);
 	printf("results were damaged, %s: %" PRId64 " rows kept, %" PRId64
-	       " dropped\n",
-	    when, kept, dropped);
+	       " dropped%s\n",
+	    when, kept, dropped,
+	    has_lost_pages(recovery) ? ", and pages were lost" : "");
 }
 
 static void
@@ -370,7 +435,7 @@ print_status(const struct jsonx_value *root, const struct jsonx_value *jobs)
 	fputs("\ninterface  ", stdout);
 	say_text(stdout, show_string(jsonx_get(root, "version"), "number"));
 	printf("\njobs       %zu", o.njobs);
-	for (size_t i = 0; i < NELEM(states); i++)
+	for (size_t i = 0; i < STATE_COUNT; i++)
 		if (o.in_state[i] > 0)
 			printf(", %zu %s", o.in_state[i], states[i]);
 	putchar('\n');

@@ -16,6 +16,8 @@
 #include "ctl/show.h"
 #include "ctl/verify_catalog.h"
 #include "ctl/verify_job.h"
+#include "keeper/catalog_file.h"
+#include "keeper/jobdirs.h"
 
 enum {
 	VERIFY_DAMAGED = 1,
@@ -37,7 +39,9 @@ verify_jobs(struct faults *f, int dirfd)
 		    "verify: %s/" BACKUP_JOBS ": %s", f->dir, strerror(errno));
 	}
 	for (int i = 0; i < n; i++)
-		verify_job(f, jobs, names[i]);
+		/* A lost+found is not ours. */
+		if (jobdirs_incarnation(names[i]) != 0)
+			verify_job(f, jobs, names[i]);
 	copy_free_names(names, n == -1 ? 0 : n);
 	if (jobs != -1)
 		close(jobs);
@@ -88,6 +92,16 @@ verify_manifest(struct faults *f, int dirfd, struct joblist *left_out)
 	return rc;
 }
 
+/* Without a manifest: it has the catalogue, and no copy, as a backup has. */
+static bool
+looks_like_backup(const struct faults *f, int dirfd)
+{
+	return !f->is_backup &&
+	    faccessat(dirfd, BACKUP_CATALOG, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    faccessat(dirfd, CATALOG_COPY, F_OK, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT;
+}
+
 static int
 verify_dir(struct faults *f, int dirfd)
 {
@@ -105,8 +119,13 @@ verify_dir(struct faults *f, int dirfd)
 	joblist_clear(&left_out);
 	if (rc == -1 || f->nunread > 0)
 		return VERIFY_FAILED;
-	if (f->nfaults > 0)
+	if (f->nfaults > 0) {
+		if (looks_like_backup(f, dirfd))
+			say_note("%s: if this is a backup, it lacks "
+				 "its " MANIFEST_FILE ": restore refuses it",
+			    f->dir);
 		return VERIFY_DAMAGED;
+	}
 	say_note("%s: %zu files are whole", f->dir, f->nfiles);
 	return CTL_OK;
 }

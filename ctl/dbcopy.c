@@ -17,8 +17,7 @@
 
 #define BUSY_TIMEOUT_MS 5000
 #define PAGES_A_STEP 4096
-#define BUSY_STEPS_MAX                                                         \
-	500 /* of 20 ms: a lock for longer is a stopped process */
+#define BUSY_STEPS_MAX 500 /* of 20 ms: longer is a stopped process's lock */
 
 /*
  * By its descriptor: a directory that is renamed meanwhile stays the same, and

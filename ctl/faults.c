@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl/faults.h"
 #include "ctl/say.h"
@@ -44,6 +45,21 @@ faults_add(struct faults *f, const char *path, const char *what)
 	f->nfaults++;
 	print_path(f, path);
 	print_what(f, what);
+}
+
+void
+faults_missing(struct faults *f, const char *path, const char *means)
+{
+	f->means = means;
+	faults_add(f, path, "it is missing");
+}
+
+void
+faults_pause(void)
+{
+	const struct timespec pause = { 0, 20 * 1000000 };
+
+	nanosleep(&pause, NULL);
 }
 
 void

@@ -41,8 +41,10 @@ struct manifest {
 
 void manifest_clear(struct manifest *);
 
-/* A file that is not settled, new or again. NULL with ENOMEM. It lives until
- * the next change. */
+/*
+ * A file that is not settled, new or again. NULL with ENOMEM. It lives until
+ * the next change.
+ */
 struct manifest_file *manifest_put(
     struct manifest *, const char *path, const struct copy_sum *);
 struct manifest_file *manifest_find(const struct manifest *, const char *path);

@@ -30,8 +30,7 @@ place_open(const char *path, char *why, size_t whylen)
 	return fd;
 }
 
-/* Takes fd over. Returns it when one of the files is there, else -1 with why.
- */
+/* Takes fd over. Returns it if one of the files is there, else -1 with why. */
 static int
 check_state(int fd, const char *path, const char *const *files, char *why,
     size_t whylen)

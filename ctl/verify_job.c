@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/asidelist.h"
@@ -30,7 +29,6 @@
 
 #define PATH_BYTES 256
 #define NUMBER_DIGITS 20 /* that names of segments begin with */
-#define LOOKS_MAX 20	 /* at lists of files that change meanwhile */
 #define RESULTS_MARK "damaged"
 
 #define ENTRIES_CURE                                                           \
@@ -143,7 +141,7 @@ path_in(const struct jobcheck *c, char path[PATH_BYTES], const char *dir,
 
 /* A job that is being deleted loses its files one after the other. */
 static bool
-is_there(const struct jobcheck *c)
+is_same_dir(const struct jobcheck *c)
 {
 	struct stat a, b;
 
@@ -153,12 +151,12 @@ is_there(const struct jobcheck *c)
 }
 
 static void
-missing(struct jobcheck *c, const char *dir, const char *name, const char *what,
+lacks(struct jobcheck *c, const char *dir, const char *name, const char *what,
     const char *means)
 {
 	char path[PATH_BYTES];
 
-	if (!is_there(c))
+	if (!is_same_dir(c))
 		return;
 	c->f->means = means;
 	faults_add(c->f, path_in(c, path, dir, name), what);
@@ -171,7 +169,7 @@ open_dir(struct jobcheck *c, const char *dir, const char *means)
 	char path[PATH_BYTES];
 
 	if (fd == -1 && errno == ENOENT)
-		missing(c, dir, "", "the directory is missing", means);
+		lacks(c, dir, "", "the directory is missing", means);
 	else if (fd == -1)
 		faults_looked(c->f, path_in(c, path, dir, ""), -1);
 	return fd;
@@ -266,7 +264,7 @@ lost(struct jobcheck *c, const char *file, const char *where, uint64_t from,
 		snprintf(what, sizeof(what),
 		    "entries %" PRIu64 " to %" PRIu64 " are lost%s", from, to,
 		    where);
-	missing(c, JOURNAL_DIR, file, what, ENTRIES_CURE);
+	lacks(c, JOURNAL_DIR, file, what, ENTRIES_CURE);
 }
 
 static void
@@ -346,7 +344,7 @@ read_lists(struct jobcheck *c)
 	char path[PATH_BYTES];
 	int rc = 0;
 
-	for (int i = 0; rc == 0 && i < LOOKS_MAX; i++) {
+	for (int i = 0; rc == 0 && i < FAULTS_LOOKS_MAX; i++) {
 		struct list again = { 0 };
 
 		if (list_read(&c->snapshots, c->snapshots_dir) == -1 ||
@@ -355,7 +353,7 @@ read_lists(struct jobcheck *c)
 			rc = -1;
 		c->greatest = greatest_state(&c->snapshots);
 		if (rc == 0 && greatest_state(&again) == c->greatest)
-			i = LOOKS_MAX;
+			i = FAULTS_LOOKS_MAX;
 		list_clear(&again);
 	}
 	if (rc == -1)
@@ -412,13 +410,13 @@ end_results(struct jobcheck *c, int fd)
 	if (c->has_results &&
 	    faccessat(fd, RESULTSDB_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == -1 &&
 	    errno == ENOENT)
-		missing(c, BACKUP_RESULTS, RESULTSDB_FILE,
+		lacks(c, BACKUP_RESULTS, RESULTSDB_FILE,
 		    "it is missing, and a snapshot says that there were "
 		    "results",
 		    "those up to the newest snapshot are lost, later ones are "
 		    "made again from the journal: restore a backup");
 	if (faccessat(fd, RESULTS_MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		missing(c, BACKUP_RESULTS, RESULTS_MARK,
+		lacks(c, BACKUP_RESULTS, RESULTS_MARK,
 		    "the worker has met damage in results.db",
 		    "close and open the job: what can be read is kept, and "
 		    "the journal is replayed");
@@ -443,10 +441,9 @@ list_has(const struct asidelist *l, uint64_t seq)
 static bool
 is_listed(struct jobcheck *c, uint64_t seq)
 {
-	const struct timespec pause = { 0, 20 * 1000000 };
 	char path[PATH_MAX];
 
-	for (int i = 0; i < LOOKS_MAX; i++) {
+	for (int i = 0; i < FAULTS_LOOKS_MAX; i++) {
 		struct asidelist l;
 		bool found;
 
@@ -457,7 +454,7 @@ is_listed(struct jobcheck *c, uint64_t seq)
 		asidelist_clear(&l);
 		if (found)
 			return true;
-		nanosleep(&pause, NULL);
+		faults_pause();
 	}
 	return false;
 }
@@ -478,7 +475,7 @@ verify_entry(struct jobcheck *c, int dir, const char *name)
 		faults_report(c->f, path, in.at, in.what);
 	}
 	if (rc == 0 && !is_listed(c, seq))
-		missing(c, "", ASIDE_LIST,
+		lacks(c, "", ASIDE_LIST,
 		    "it does not name an entry that "
 		    "is in quarantine",
 		    "nothing is lost: the next opening tries the entry again "

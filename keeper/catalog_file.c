@@ -1,5 +1,4 @@
-/* Owns the files of the catalogue: which is opened, and what of them is whole.
- */
+/* Owns the files of the catalogue: which is opened, and what is whole. */
 #include "common/compat.h"
 
 #include <errno.h>

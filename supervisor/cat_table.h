@@ -37,8 +37,7 @@ struct cat_value {
 
 struct cat_column {
 	const char *name;
-	/* Comma list, "" for none. Of two columns with one the last is meant.
-	 */
+	/* Comma list, "" for none. Of two columns with one the last counts. */
 	const char *aliases;
 	const char *description;
 	bool right; /* aligned */

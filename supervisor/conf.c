@@ -109,7 +109,7 @@ static const struct key keys[] = {
 	{ "reserve_size", KEY_SIZE, AT(reserve_bytes), "64mb", 0, 1024 * 1024 * MB, NULL, NULL },
 	{ "max_model_memory_limit", KEY_SIZE, AT(max_model_memory_bytes), NULL, MB, 1024 * 1024 * MB, NULL, NULL },
 	{ "journal_quota", KEY_SIZE, AT(journal_quota_bytes), "8gb", 0, 1024 * 1024 * MB, NULL, NULL },
-	{ "default_results_retention_days", KEY_COUNT, AT(default_retention_days), "0", 0, 36500, NULL, NULL },
+	{ "default_results_retention_days", KEY_COUNT, AT(default_results_retention_days), "0", 0, 36500, NULL, NULL },
 	{ "max_connections", KEY_COUNT, AT(max_connections), "1024", 1, 1000000, NULL, NULL },
 	{ "max_query_processes", KEY_COUNT, AT(max_query_processes), "2", 1, 64, NULL, NULL },
 	{ "max_opening", KEY_COUNT, AT(max_opening), "0", 0, 1024, NULL, NULL },

@@ -39,10 +39,10 @@ struct conf {
 	uint64_t stop_timeout_s;
 	struct conf_list allowed_hosts;
 	struct conf_list allowed_origins;
-	uint64_t default_retention_days; /* of results; 0: for ever */
-	uint64_t journal_quota_bytes; /* of one job; 0: no limit */
-	int journal_sync;	      /* enum sync_policy */
-	int log_level;		      /* enum log_level */
+	uint64_t default_results_retention_days; /* of results; 0: for ever */
+	uint64_t journal_quota_bytes;		 /* of one job; 0: no limit */
+	int journal_sync;			 /* enum sync_policy */
+	int log_level;				 /* enum log_level */
 	char *reported_version;
 	char *cluster_name;
 	bool deprecation_warnings;

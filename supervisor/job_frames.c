@@ -273,6 +273,20 @@ on_chore_done(struct job *job, uint32_t request, const void *msg)
 		worker_bad(job, "answered what was not asked", "");
 }
 
+/*
+ * A worker that fails of itself while it starts would fail again, unless what
+ * it lacked (503) may be there then; but who asked for the opening is told at
+ * once. That of an open job may fail of what another one does not.
+ */
+static bool
+may_be_tried_again(const struct job *job, const struct apierr *e)
+{
+	if (chan_state(job->chan) != IN_START)
+		return true;
+	return e->status == 503 &&
+	    (job->state != JOB_OPENING || job->wanted_open);
+}
+
 static void
 on_failed(struct job *job, uint32_t request, const void *msg)
 {
@@ -288,15 +302,10 @@ on_failed(struct job *job, uint32_t request, const void *msg)
 		return;
 	}
 	if (request == 0) {
-		bool opening = chan_state(job->chan) == IN_START;
+		bool again = may_be_tried_again(job, &e);
 
 		worker_bad(job, "failed: ", e.link[0].reason);
-		/* An open job's worker may fail of what another one does not,
-		 * and so may one that lacked memory (503). */
-		if (e.status == 503 &&
-		    (job->state != JOB_OPENING || job->wanted_open))
-			opening = false;
-		job->refused = opening;
+		job->refused = !again;
 		return;
 	}
 	if (chore_failed(job, request, &e)) {

@@ -1,5 +1,4 @@
-/* Owns the runs that remove old results and snapshots, and whose turn it is in
- * them. */
+/* Owns the runs that remove old results and snapshots, and whose turn it is. */
 #include "common/compat.h"
 
 #include <json-c/json.h>
@@ -153,7 +152,7 @@ job_retention(const struct job *job, struct msg_expire *m)
 {
 	*m = (struct msg_expire){ .max_rows = PIECE_ROWS,
 		.retention_days =
-		    (uint32_t)job->srv->conf->default_retention_days };
+		    (uint32_t)job->srv->conf->default_results_retention_days };
 	m->results_stay =
 	    !job_days(job, "results_retention_days", &m->retention_days) &&
 	    m->retention_days == 0;

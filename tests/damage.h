@@ -19,8 +19,7 @@ struct image image_read(const char *path);
 void image_write(const char *path, const void *p, size_t len);
 void image_free(struct image *);
 
-/* One damage: what the file is now, and the first byte that is not as it was.
- */
+/* One damage: what the file is now, and the first byte that has changed. */
 struct damage {
 	const uint8_t *p;
 	size_t len;

@@ -36,8 +36,7 @@ void fx_pass_ms(int64_t ms);
 /* Write it all, with turns of the loop between. */
 void fx_send(int fd, const void *data, size_t len);
 void fx_say(int fd, const char *text);
-/* All that has come for the client up to now, NUL-terminated; freed by fx_end.
- */
+/* All that has come for the client so far, NUL-terminated; freed by fx_end. */
 const char *fx_hear(int fd);
 size_t fx_heard_len(void);
 /* Say and hear. */

@@ -84,8 +84,7 @@ expect_meaning(const struct model *m, const struct jobconf *c, const char *text)
 	    c->time_field, m->time_field == NULL ? "time" : m->time_field);
 }
 
-/* In its stored form, in another writing, and as an answer that is put again.
- */
+/* In its stored form, in another writing, and as an answer put again. */
 static void
 expect_stable(const struct model *m, const struct jobconf *c, struct random *r,
     const char *text)

@@ -61,8 +61,7 @@ Test(score, a_shown_probability_is_a_normal_double)
 
 Test(score, impact_of_the_buckets_before)
 {
-	/* each is 10 times less likely than the other: 5 * 2 * ln 10 / ln 1000
-	 */
+	/* each 10 times less likely than the other: 5 * 2 * ln 10 / ln 1000 */
 	cr_expect_float_eq(
 	    score_multi_bucket_impact(log(1e-1), log(1e-2)), 3.33, 1e-9);
 	cr_expect_float_eq(

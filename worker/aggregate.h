@@ -19,8 +19,10 @@
 
 #include "common/compat.h"
 
-/* Limits of m: values of one partition may move together, detectors look at
- * the same records and are no independent witnesses. */
+/*
+ * Limits of m: values of one partition may move together, detectors look at
+ * the same records and are no independent witnesses.
+ */
 #define AGGREGATE_SERIES 5
 #define AGGREGATE_PARTITIONS 5
 #define AGGREGATE_DETECTORS 1

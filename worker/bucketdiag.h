@@ -48,8 +48,7 @@ void bucketdiag_reopen(struct bucketdiag *, int64_t latest_ms);
 void bucketdiag_move(
     struct bucketdiag *, struct data_counts *, struct data_counts *other);
 
-/* State, in the present section. 0, or -1 with errno (load: EBADMSG, ENOMEM).
- */
+/* State, in the section at hand. 0, or -1 with errno (load: EBADMSG, ENOMEM) */
 int bucketdiag_save(
     const struct bucketdiag *, struct snapshot_writer *) MUST_CHECK;
 int bucketdiag_load(struct bucketdiag *, struct snapshot_reader *) MUST_CHECK;

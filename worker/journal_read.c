@@ -255,9 +255,7 @@ journal_read(struct journal *j, struct journal_entry *e, const char **data)
 	return rc;
 }
 
-/* Both count bytes of files: a packed one is read at the pace of its content.
- */
-
+/* Both count bytes of files: a packed one is read as fast as its content. */
 uint64_t
 journal_unread_bytes(const struct journal *j)
 {

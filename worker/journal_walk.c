@@ -143,8 +143,7 @@ journal_walk(const struct journal_walk *w)
 		struct segment *seg = &all.list[i];
 		uint64_t first = seg->first_seq;
 
-		/* What a death while compressing leaves: the plain one holds.
-		 */
+		/* A death while compressing leaves two: the plain one holds. */
 		while (i + 1 < all.n && all.list[i + 1].first_seq == first)
 			i++;
 		rc = walk_segment(w, seg,

@@ -1,5 +1,4 @@
-/* Owns the reading of a snapshot, block by block, and what is believed of it.
- */
+/* Owns the reading of a snapshot, by blocks, and what is believed of it. */
 #include "common/compat.h"
 
 #include <errno.h>

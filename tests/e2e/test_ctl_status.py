@@ -44,11 +44,17 @@ def test_status_tells_green_yellow_and_red():
     stats["jobs"] = [{"job_id": "a", "state": "opened", "recovery": recovery}]
     with Fake(answer(200, root), answer(200, stats)) as f:
         done = ctl(f.url, "status")
-        assert done.status == 0, done
+        assert done.status == 1, done
+        assert done.out.startswith("health     yellow\n"), done
         assert "deaths     a: 2 restarts, the last death 1970-01-01 00:00: " \
             "worker 7 died: \\x1b[2J\n" in done.out, done
         assert "salvaged   a: results were damaged, 1970-01-01 00:00: 5 " \
-            "rows kept, 1 dropped\n" in done.out, done
+            "rows kept, 1 dropped, and pages were lost\n" in done.out, done
+    recovery["salvaged_results"]["pages_lost"] = False
+    with Fake(answer(200, root), answer(200, stats)) as f:
+        done = ctl(f.url, "status")
+        assert done.ok().startswith("health     green\n"), done
+        assert "5 rows kept, 1 dropped\n" in done.out, done
     stats["jobs"][0]["quarantine"] = {"health": "red", "count": 4}
     with Fake(answer(200, root), answer(200, stats)) as f:
         done = ctl(f.url, "status")
@@ -95,3 +101,19 @@ def test_jobs_are_listed_with_what_they_have():
         assert ctl(url(d), "jobs", "absent*").ok().count("\n") == 1
         ctl(url(d), "jobs", "--format", "xml").failed("json or table",
             status=2)
+
+
+def test_the_age_of_a_snapshot_is_that_of_its_job():
+    """Also beside jobs that came or went between the two answers."""
+    now = int(time.time())
+    stats = {"jobs": [{"job_id": i, "state": "closed"} for i in "acdefgh"]}
+    configs = {"jobs": [{"job_id": i, "model_snapshot_id": s} for i, s in (
+        ("a", str(now - 3 * 86400)), ("b", str(now)),
+        ("c", str(now - 3 * 3600 - 5)), ("e", str(now - 150)),
+        ("f", str(now + 1000)), ("g", "1x"), ("h", None)) if s] + [
+        {"job_id": "h"}]}
+    with Fake(answer(200, stats), answer(200, configs)) as f:
+        rows = ctl(f.url, "jobs").ok().split("\n")[1:-1]
+    ages = [re.search(r"(\d+ (?:d|h|min|s))? *-?$", row).group(1)
+        for row in rows]
+    assert ages == ["3 d", "3 h", None, "2 min", "0 s", None, None], rows

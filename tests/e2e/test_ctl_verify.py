@@ -187,9 +187,33 @@ def test_what_is_missing_is_told():
                 assert "catalog.db: it is missing; there is no whole copy" \
                     in found(state)
         with without(os.path.join(state, "catalog.db.copy")):
+            done = ctl(None, "verify", state)
+            assert done.status == 1, done
             assert "catalog.db.copy: it is missing; nothing is lost" in \
-                found(state), found(state)
+                done.out, done
         ctl(None, "verify", state).ok()
+
+
+def test_directories_of_no_job():
+    with stopped() as state:
+        jobs = os.path.join(state, "jobs")
+        for name in ("lost+found", "b.0", "c"):
+            os.mkdir(os.path.join(jobs, name))
+        with open(os.path.join(jobs, "c", "file"), "w") as f:
+            f.write("x")
+        # What a creation leaves that was cut off.
+        for part in ("spool", "journal", "snapshots", "quarantine",
+                "results"):
+            os.makedirs(os.path.join(jobs, "new.8", part))
+        ctl(None, "verify", state).ok()
+        for name in ("zz.9", "zz.1"):
+            copy = os.path.join(jobs, name)
+            shutil.copytree(os.path.join(jobs, "a.1"), copy)
+            out = found(state)
+            assert out.count("\n") == 1 and "jobs/%s: it has data, and no " \
+                "job of the catalogue is this one; the catalogue has lost " \
+                "it, or it is left over" % name in out, out
+            shutil.rmtree(copy)
 
 
 def test_a_damaged_segment_is_no_loss_before_a_whole_snapshot():
@@ -248,6 +272,11 @@ def test_a_backup_that_is_not_what_was_copied_is_refused():
         ctl(None, "restore", copy, state).ok()
         done = ctl(None, "verify", state)
         assert done.ok() == "", done
+        with without(os.path.join(copy, "manifest.json")):
+            done = ctl(None, "verify", copy)
+            assert done.status == 1, done
+            assert "if this is a backup, it lacks its manifest.json" in \
+                done.err, done
         path = files(os.path.join(copy, "jobs"))[0]
         os.unlink(path)
         out = ctl(None, "verify", copy)
