@@ -34,8 +34,8 @@ Test(tail, there_is_no_step_at_the_threshold)
 	struct tail t = learnt(500, 3, 1);
 
 	cr_expect_eq(tail_ln_p(&t, 0), 0);
-	cr_expect_float_eq(tail_ln_p(&t, TAIL_U0 - 1e-9),
-	    tail_ln_p(&t, TAIL_U0), 1e-6);
+	cr_expect_float_eq(
+	    tail_ln_p(&t, TAIL_U0 - 1e-9), tail_ln_p(&t, TAIL_U0), 1e-6);
 }
 
 Test(tail, unlearnt_it_is_lomax_with_shape_eight)
@@ -55,8 +55,8 @@ Test(tail, a_right_model_is_found_right)
 	struct tail t = learnt(20000, 1, 2);
 
 	for (double u = 4; u < 12; u += 1)
-		cr_expect_float_eq(tail_ln_p(&t, u), -u, 1.7, "%g: %g", u,
-		    tail_ln_p(&t, u));
+		cr_expect_float_eq(
+		    tail_ln_p(&t, u), -u, 1.7, "%g: %g", u, tail_ln_p(&t, u));
 }
 
 Test(tail, a_model_that_is_too_sure_is_corrected)

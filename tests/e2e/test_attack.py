@@ -307,6 +307,13 @@ def test_empty_catalogue_does_not_make_rubbish_of_data():
         for name in os.listdir(d.state_dir):
             if name.startswith("catalog.db"):
                 os.unlink(os.path.join(d.state_dir, name))
+        # Beside jobs it would not be made: so somebody has put them there.
+        jobs = os.path.join(d.state_dir, "jobs")
+        os.rename(jobs, jobs + ".away")
+        d.start()
+        d.stop()
+        os.rmdir(jobs)
+        os.rename(jobs + ".away", jobs)
         d.start()
         assert d.get(JOBS).json["count"] == 0
         d.make_job("j", job())
