@@ -233,7 +233,18 @@ struct overview {
 	int64_t done_bytes, all_bytes;
 	size_t nlimited; /* whose model may grow no more */
 	size_t naside;	 /* that have entries in quarantine */
+	size_t ndamaged; /* whose results are to be salvaged */
 };
+
+/* recovery may be NULL. */
+static bool
+is_damaged(const struct jsonx_value *recovery)
+{
+	const struct jsonx_value *v =
+	    recovery == NULL ? NULL : jsonx_get(recovery, "results_damaged");
+
+	return v != NULL && v->type == JSONX_BOOLEAN && v->boolean;
+}
 
 static void
 count_job(struct overview *o, const struct jsonx_value *job)
@@ -251,6 +262,8 @@ count_job(struct overview *o, const struct jsonx_value *job)
 		o->nlimited++;
 	if (jsonx_get(job, "quarantine") != NULL)
 		o->naside++;
+	if (is_damaged(recovery))
+		o->ndamaged++;
 	if (recovery != NULL &&
 	    number(recovery, "replay", "done_bytes", &done) &&
 	    number(recovery, "replay", "all_bytes", &all)) {
@@ -269,7 +282,8 @@ judge(const struct overview *o)
 {
 	if (o->in_state[4] > 0 || o->naside > 0)
 		return STATUS_RED;
-	return o->in_state[1] > 0 || o->nreplaying > 0 || o->nlimited > 0
+	return o->in_state[1] > 0 || o->nreplaying > 0 || o->nlimited > 0 ||
+		o->ndamaged > 0
 	    ? STATUS_YELLOW
 	    : STATUS_GREEN;
 }
@@ -333,6 +347,16 @@ print_salvage(const struct jsonx_value *job, const struct jsonx_value *recovery)
 }
 
 static void
+print_damage(const struct jsonx_value *job, const struct jsonx_value *recovery)
+{
+	if (!is_damaged(recovery))
+		return;
+	print_head("damaged", job);
+	puts("a query has met damage in its results: close and open it, and "
+	     "what can be read is kept");
+}
+
+static void
 print_job(const struct jsonx_value *job)
 {
 	const struct jsonx_value *recovery = jsonx_get(job, "recovery");
@@ -341,6 +365,7 @@ print_job(const struct jsonx_value *job)
 	if (recovery != NULL) {
 		print_replay(job, recovery);
 		print_deaths(job, recovery);
+		print_damage(job, recovery);
 		print_salvage(job, recovery);
 	}
 	if (number(job, "quarantine", "count", &n)) {

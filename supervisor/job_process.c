@@ -149,7 +149,8 @@ send_hello(struct job *job)
 		.sync_policy = (uint8_t)conf->journal_sync,
 		.epoch = job->srv->epoch,
 		.journal_quota_bytes = conf->journal_quota_bytes,
-		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash) };
+		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash),
+		.results_damaged = recovery_tell_damage(job) };
 	char path[MSG_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,

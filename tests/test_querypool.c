@@ -299,3 +299,70 @@ Test(querypool, an_answer_that_nobody_asked_for_ends_the_process)
 	close(fd);
 	sv_end();
 }
+
+static void
+say_damaged(struct child *c, uint32_t request)
+{
+	struct msg_query_damaged m = { 0 };
+
+	fake_say(c, MSG_QUERY_DAMAGED, request, &m);
+	fake_say_failed(c, request, 500, E_EXCEPTION, "damaged");
+}
+
+static bool
+stats_tell_damage(void)
+{
+	const char *heard =
+	    sv_talk("GET", "/_ml/anomaly_detectors/j/_stats", NULL);
+
+	sv_expect(heard, 200, "\"job_id\":\"j\"");
+	return strstr(heard, "\"results_damaged\":true") != NULL;
+}
+
+Test(querypool, damage_that_a_query_meets_is_told_to_the_next_worker)
+{
+	struct msg_hello hello;
+	uint32_t request;
+	struct child *c;
+	int fd, open_fd;
+
+	start();
+	cr_expect_not(stats_tell_damage());
+	fd = ask();
+	c = ready_reader(&request);
+	sv_tick(1);
+	say_damaged(c, request);
+	sv_expect(fx_hear(fd), 500, "damaged");
+	close(fd);
+	cr_expect(stats_tell_damage());
+	open_fd = sv_ask("POST", "/_ml/anomaly_detectors/j/_open", NULL);
+	c = fake_last(SV_WORKER);
+	fake_expect(c, MSG_HELLO, &hello);
+	cr_expect(hello.results_damaged);
+	cr_expect(stats_tell_damage(), "it has not mended them yet");
+	fake_expect(c, MSG_JOB_CONFIG, NULL);
+	fake_say(
+	    c, MSG_READY, 0, &(struct msg_ready){ .version = MSG_VERSION });
+	sv_store(MSG_KEEP_STATE);
+	sv_expect(fx_hear(open_fd), 200, "\"opened\":true");
+	cr_expect_not(stats_tell_damage());
+	close(open_fd);
+	sv_end();
+}
+
+Test(querypool, damage_of_an_earlier_incarnation_is_none_of_the_job)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	jobs_find(sv.jobs, "j")->incarnation++;
+	say_damaged(c, request);
+	sv_expect(fx_hear(fd), 500, "damaged");
+	cr_expect_not(stats_tell_damage());
+	close(fd);
+	sv_end();
+}
