@@ -15,6 +15,7 @@
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
 #include "supervisor/job.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
@@ -370,7 +371,8 @@ reader_exited(void *arg, int status)
 	char text[96];
 
 	r->child = NULL;
-	reader_down(r, child_status_text(status, text, sizeof(text)));
+	reader_down(r,
+	    oomkills_death_text(r->pool->srv->oom, status, text, sizeof(text)));
 }
 
 static void

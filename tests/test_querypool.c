@@ -2,11 +2,15 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/oomkills.h"
 #include "tests/supervisor_fixture.h"
+#include "tests/tmpdir.h"
 
 #define BUCKETS "/_ml/anomaly_detectors/j/results/buckets"
 #define LINE_MAX_QUERIES 1000
@@ -365,4 +369,47 @@ Test(querypool, damage_of_an_earlier_incarnation_is_none_of_the_job)
 	cr_expect_not(stats_tell_damage());
 	close(fd);
 	sv_end();
+}
+
+static void
+set_kills(const char *text)
+{
+	FILE *f = fopen("events", "w");
+
+	cr_assert_not_null(f);
+	cr_assert_geq(fputs(text, f), 0);
+	cr_assert_eq(fclose(f), 0);
+}
+
+/* Else it would explain the death of a worker that somebody kills by hand. */
+Test(querypool, a_kill_for_memory_is_that_of_the_process_that_died_of_it)
+{
+	static struct oomkills oom;
+	char dir[TMPDIR_BYTES];
+	uint32_t request;
+	int fd;
+
+	tmpdir_enter(dir);
+	set_kills("oom_kill 0\n");
+	oomkills_begin(&oom, "events");
+	cr_assert_neq(oom.fd, -1);
+	start();
+	sv.oom = &oom;
+	fd = ask();
+	set_kills("oom_kill 1\n");
+	fake_exit(ready_reader(&request), SIGKILL);
+	cr_expect_eq(oom.seen, 1);
+	cr_expect_eq(oom.open, 0);
+	fake_exit(ready_reader(&request), SIGKILL);
+	sv_expect(fx_hear(fd), 500, "ended with 9; try again");
+	close(fd);
+	/* The keeper's is one of these as well. */
+	set_kills("oom_kill 2\n");
+	fake_exit(fake_last(SV_KEEPER), SIGKILL);
+	cr_expect_eq(oom.seen, 2);
+	cr_expect_eq(oom.open, 0);
+	sv_end();
+	sv.oom = NULL;
+	oomkills_end(&oom);
+	tmpdir_purge(dir);
 }
