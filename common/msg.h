@@ -58,7 +58,9 @@
 	F(S, U64, min_free_bytes, 0, INFINITY)                                 \
 	F(S, U64, reserve_bytes, 0, INFINITY)                                  \
 	/* Worker: of its journal, see worker/snapper.h; 0: no limit. */       \
-	F(S, U64, journal_quota_bytes, 0, INFINITY)
+	F(S, U64, journal_quota_bytes, 0, INFINITY)                            \
+	/* Worker: QUERY_DAMAGED came since its results were last in order. */ \
+	F(S, BOOL, results_damaged, 0, 1)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };
@@ -311,6 +313,10 @@ SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 #define MSG_QUERY_END_FIELDS(F, S) F(S, U64, bytes, 0, INFINITY)
 SCHEMA_STRUCT(msg_query_end, MSG_QUERY_END_FIELDS);
 
+/* Before FAILED: results.db of the job is damaged. */
+#define MSG_QUERY_DAMAGED_FIELDS(F, S) F(S, U8, what, 0, 0)
+SCHEMA_STRUCT(msg_query_damaged, MSG_QUERY_DAMAGED_FIELDS);
+
 /* ---- keeper ---- */
 
 #define MSG_KEEP_LOAD_FIELDS(F, S) F(S, U8, what, 0, 0)
@@ -475,6 +481,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
 	X(QUERY, query, 60, FROM_SUP, IN_OPEN)                                 \
 	X(QUERY_END, query_end, 62, FROM_QRY, IN_OPEN)                         \
+	X(QUERY_DAMAGED, query_damaged, 63, FROM_QRY, IN_OPEN)                 \
 	X(KEEP_LOAD, keep_load, 70, FROM_SUP, IN_OPEN)                         \
 	X(KEEP_JOB, keep_job, 71, FROM_KPR, IN_OPEN)                           \
 	X(KEEP_CREATE, keep_create, 72, FROM_SUP, IN_OPEN)                     \

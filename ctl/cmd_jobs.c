@@ -282,7 +282,17 @@ struct overview {
 	size_t nlimited; /* whose model may grow no more */
 	size_t naside;	 /* that have entries in quarantine */
 	size_t nlost;	 /* that have lost pages of their results */
+	size_t ndamaged; /* whose results are to be salvaged */
 };
+
+/* o may be NULL. */
+static bool
+is_true(const struct jsonx_value *o, const char *key)
+{
+	const struct jsonx_value *v = o == NULL ? NULL : jsonx_get(o, key);
+
+	return v != NULL && v->type == JSONX_BOOLEAN && v->boolean;
+}
 
 /* Pages could not be read, so nobody knows which rows are not there. */
 static bool
@@ -290,10 +300,14 @@ has_lost_pages(const struct jsonx_value *recovery)
 {
 	const struct jsonx_value *salvaged =
 	    recovery != NULL ? jsonx_get(recovery, "salvaged_results") : NULL;
-	const struct jsonx_value *lost =
-	    salvaged != NULL ? jsonx_get(salvaged, "pages_lost") : NULL;
 
-	return lost != NULL && lost->type == JSONX_BOOLEAN && lost->boolean;
+	return is_true(salvaged, "pages_lost");
+}
+
+static bool
+is_damaged(const struct jsonx_value *recovery)
+{
+	return is_true(recovery, "results_damaged");
 }
 
 static void
@@ -314,6 +328,8 @@ count_job(struct overview *o, const struct jsonx_value *job)
 		o->naside++;
 	if (has_lost_pages(recovery))
 		o->nlost++;
+	if (is_damaged(recovery))
+		o->ndamaged++;
 	if (recovery != NULL &&
 	    number(recovery, "replay", "done_bytes", &done) &&
 	    number(recovery, "replay", "all_bytes", &all)) {
@@ -333,7 +349,7 @@ judge(const struct overview *o)
 	if (o->in_state[STATE_FAILED] > 0 || o->naside > 0)
 		return STATUS_RED;
 	return o->in_state[STATE_OPENING] > 0 || o->nreplaying > 0 ||
-		o->nlimited > 0 || o->nlost > 0
+		o->nlimited > 0 || o->nlost > 0 || o->ndamaged > 0
 	    ? STATUS_YELLOW
 	    : STATUS_GREEN;
 }
@@ -398,6 +414,16 @@ print_salvage(const struct jsonx_value *job, const struct jsonx_value *recovery)
 }
 
 static void
+print_damage(const struct jsonx_value *job, const struct jsonx_value *recovery)
+{
+	if (!is_damaged(recovery))
+		return;
+	print_head("damaged", job);
+	puts("a query has met damage in its results: close and open it, and "
+	     "what can be read is kept");
+}
+
+static void
 print_job(const struct jsonx_value *job)
 {
 	const struct jsonx_value *recovery = jsonx_get(job, "recovery");
@@ -406,6 +432,7 @@ print_job(const struct jsonx_value *job)
 	if (recovery != NULL) {
 		print_replay(job, recovery);
 		print_deaths(job, recovery);
+		print_damage(job, recovery);
 		print_salvage(job, recovery);
 	}
 	if (number(job, "quarantine", "count", &n)) {

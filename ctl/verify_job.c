@@ -390,10 +390,10 @@ begin_results(struct jobcheck *c)
 		return fd;
 	path_in(c, path, BACKUP_RESULTS, RESULTSDB_FILE);
 	c->f->means =
-	    "with an empty file results/damaged beside it the next opening "
-	    "keeps the rows that can be read, and what came after the last but "
-	    "one snapshot is made again from the journal; the rest is lost: "
-	    "restore a backup if it is wanted";
+	    "the opening after a query has met it keeps the rows that can be "
+	    "read, and what came after the last but one snapshot is made again "
+	    "from the journal; the rest is lost: restore a backup if it is "
+	    "wanted";
 	rc = inspect_file(
 	    verify_database, fd, RESULTSDB_FILE, path, faults_report, c->f);
 	faults_looked(c->f, path, rc);

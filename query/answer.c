@@ -23,6 +23,8 @@
 
 /* Instructions of SQLite between two looks at the clock: about 1 ms. */
 #define TICK_INSTRUCTIONS 20000
+/* The supervisor is told, and tells the next worker. */
+#define CURE "close and open the job: rows that can be read are kept"
 
 struct answer {
 	const struct request *req; /* borrowed */
@@ -40,6 +42,7 @@ struct answer {
 	void *tick_arg;
 	int64_t give_up_us; /* monotonic */
 	bool given_up;	    /* by tick, not for its time */
+	bool damaged;	    /* results.db is */
 	struct apierr *err; /* borrowed */
 };
 
@@ -78,6 +81,8 @@ fail(struct answer *a)
 
 	if (a->given_up)
 		return -1;
+	if (e == EBADMSG)
+		a->damaged = true;
 	if (e == EINTR)
 		return apierr_set(a->err, 503, E_STATUS,
 		    "the results of job [%s] took longer than [%ds] to read; "
@@ -88,12 +93,13 @@ fail(struct answer *a)
 		    "the results of job [%s] are busy", job);
 	if (e == EBADMSG && sqlvfs_damage()->path[0] != '\0')
 		return apierr_set(a->err, 500, E_EXCEPTION,
-		    "the results of job [%s] are damaged: %s/%s, byte %ju", job,
-		    a->req->directory, damaged_file(),
+		    "the results of job [%s] are damaged: %s/%s, byte "
+		    "%ju; " CURE,
+		    job, a->req->directory, damaged_file(),
 		    (uintmax_t)sqlvfs_damage()->offset);
 	if (e == EBADMSG)
 		return apierr_set(a->err, 500, E_EXCEPTION,
-		    "the results of job [%s] are damaged: %s/%s", job,
+		    "the results of job [%s] are damaged: %s/%s; " CURE, job,
 		    a->req->directory, RESULTSDB_FILE);
 	return apierr_set(a->err, 500, E_EXCEPTION,
 	    "the results of job [%s] cannot be read: %s", job, strerror(e));
@@ -102,11 +108,14 @@ fail(struct answer *a)
 static int
 fail_row(struct answer *a, const char *table, int64_t id)
 {
+	if (errno != EBADMSG)
+		return fail(a);
+	a->damaged = true;
 	log_warnx("job %s: %s/%s: row %jd of %s is damaged", a->req->job_id,
 	    a->dir, RESULTSDB_FILE, (intmax_t)id, table);
 	return apierr_set(a->err, 500, E_EXCEPTION,
 	    "the results of job [%s] are damaged: row [%jd] of [%s] in "
-	    "[%s/results/%s] does not match its checksum",
+	    "[%s/results/%s] does not match its checksum; " CURE,
 	    a->req->job_id, (intmax_t)id, table, a->req->directory,
 	    RESULTSDB_FILE);
 }
@@ -233,6 +242,7 @@ record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
 	    detectorlist_find(&a->detectors, resultrow_detector_of(st));
 	struct record_result r;
 
+	errno = EBADMSG;
 	if (d == NULL || resultrow_read_record(st, d, &r) == -1)
 		return fail_row(a, "record", sqlite3_column_int64(st, 0));
 	print_record(w, c, &r);
@@ -272,6 +282,7 @@ bucket_print(struct answer *a, struct jsonw *w, const struct print_context *c)
 {
 	struct bucket_result b;
 
+	errno = EBADMSG;
 	if (resultrow_read_bucket(a->page, &b) == -1)
 		return fail_row(a, "bucket", sqlite3_column_int64(a->page, 0));
 	print_bucket_head(w, c, &b);
@@ -391,5 +402,7 @@ answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
 	style_clear(&a.style);
 	if (rc == 0 && out_finish(o) == -1)
 		rc = -1;
+	if (rc == -1)
+		errno = a.damaged ? EBADMSG : EIO;
 	return rc;
 }

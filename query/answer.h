@@ -29,7 +29,8 @@ typedef bool answer_tick(void *arg);
  *
  * Returns 0; or -1 with *e set when nothing was sent; or -1 with e->status 0
  * when it cannot be answered any more (send or tick gave up, or the file broke
- * between the two passes over a long answer; logged).
+ * between the two passes over a long answer; logged). errno is EBADMSG then if
+ * results.db is damaged, and another one if it is not known to be.
  */
 int answer_make(const struct request *, const char *jobs_dir, answer_tick *tick,
     void *arg, struct out *o, struct apierr *e) MUST_CHECK;

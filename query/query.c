@@ -49,11 +49,27 @@ query_send(void *arg, const void *data, size_t len)
 	return serve_send_raw(q->serve, MSG_QUERY_PART, q->request, data, len);
 }
 
+/* The supervisor has the next worker of the job see to it. */
+static int
+query_damaged(struct query *q)
+{
+	struct msg_query_damaged m = { 0 };
+
+	return serve_send(q->serve, MSG_QUERY_DAMAGED, q->request, &m);
+}
+
+static bool
+is_of_results(const struct request *req)
+{
+	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS;
+}
+
 /* -1: nothing more can be said on this channel. */
 static int
 query_answer(struct query *q, const struct request *req)
 {
 	struct apierr e;
+	bool damaged;
 	struct out o;
 	int rc;
 
@@ -63,12 +79,15 @@ query_answer(struct query *q, const struct request *req)
 	    : req->kind == QUERY_SNAPSHOTS
 	    ? snapshots_answer(req, q->jobs_dir, &o, &e)
 	    : answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
+	damaged = rc == -1 && errno == EBADMSG && is_of_results(req);
 	if (rc == 0) {
 		struct msg_query_end end = { .bytes = o.bytes };
 
 		rc = serve_send(q->serve, MSG_QUERY_END, q->request, &end);
 	} else if (e.status != 0) {
-		rc = serve_fail(q->serve, q->request, &e);
+		rc = damaged ? query_damaged(q) : 0;
+		if (rc == 0)
+			rc = serve_fail(q->serve, q->request, &e);
 	}
 	out_clear(&o);
 	return rc;
@@ -99,7 +118,7 @@ static const struct serve_entry entries[] = {
 static const struct serve_role role = {
 	.from = FROM_QRY,
 	.first = MSG_QUERY,
-	.last = MSG_QUERY_END,
+	.last = MSG_QUERY_DAMAGED,
 	.nentries = NELEM(entries),
 	.entries = entries,
 	.start = query_start,

@@ -17,6 +17,7 @@
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
 #include "supervisor/diskroom.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/server.h"
 
 #define ANSWER_TIMEOUT_US 60000000 /* a keeper that takes longer is hung */
@@ -438,7 +439,8 @@ keeper_exited(void *arg, int status)
 	char text[96];
 
 	cat->child = NULL;
-	keeper_down(cat, child_status_text(status, text, sizeof(text)));
+	keeper_down(cat,
+	    oomkills_death_text(cat->srv->oom, status, text, sizeof(text)));
 }
 
 static void

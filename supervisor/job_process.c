@@ -84,9 +84,8 @@ process_ended(struct job *job)
 static bool
 is_memory_kill(const struct job *job, int status)
 {
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-	    !job->killed && job->srv->oom != NULL &&
-	    oomkills_take(job->srv->oom, clock_mono_us());
+	return !job->killed &&
+	    oomkills_explain(job->srv->oom, status, clock_mono_us());
 }
 
 static void
@@ -107,7 +106,7 @@ worker_exited(void *arg, int status)
 
 		snprintf(job->death, sizeof(job->death), "worker %s%s",
 		    child_status_text(status, text, sizeof(text)),
-		    memory_kill ? " by the kernel: memory is out" : "");
+		    memory_kill ? OOMKILLS_CAUSE : "");
 	}
 	process_ended(job);
 }
@@ -149,7 +148,8 @@ send_hello(struct job *job)
 		.sync_policy = (uint8_t)conf->journal_sync,
 		.epoch = job->srv->epoch,
 		.journal_quota_bytes = conf->journal_quota_bytes,
-		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash) };
+		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash),
+		.results_damaged = recovery_tell_damage(job) };
 	char path[MSG_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/jobs/%s.%" PRIu64, conf->state_dir,

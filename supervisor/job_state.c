@@ -576,6 +576,7 @@ job_begin_anew(struct job *job, uint64_t incarnation)
 	free(job->model_snapshot_id);
 	job->model_snapshot_id = NULL;
 	quarantined_clear(job);
+	recovery_forget_damage(job);
 	job->wanted_open = false;
 	job->unstored = false;
 	job->store_delay_s = 0;

@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/disk.h"
 #include "common/log.h"
+#include "supervisor/child.h"
 #include "supervisor/oomkills.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -142,4 +146,22 @@ oomkills_take(struct oomkills *o, int64_t now_us)
 		return false;
 	o->open--;
 	return true;
+}
+
+bool
+oomkills_explain(struct oomkills *o, int status, int64_t now_us)
+{
+	return o != NULL && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL && oomkills_take(o, now_us);
+}
+
+const char *
+oomkills_death_text(struct oomkills *o, int status, char *dst, size_t dstlen)
+{
+	char text[64];
+
+	snprintf(dst, dstlen, "%s%s",
+	    child_status_text(status, text, sizeof(text)),
+	    oomkills_explain(o, status, clock_mono_us()) ? OOMKILLS_CAUSE : "");
+	return dst;
 }

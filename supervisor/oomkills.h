@@ -14,6 +14,9 @@
 
 #include "common/compat.h"
 
+/* Behind the status of a process that has died so. */
+#define OOMKILLS_CAUSE " by the kernel: memory is out"
+
 struct oomkills {
 	int fd;		  /* memory.events; -1: kills are not known */
 	uint64_t seen;	  /* its counter at the last look */
@@ -42,5 +45,15 @@ void oomkills_tick(struct oomkills *, int64_t now_us);
 
 /* A process has died by SIGKILL: was it one of these? Each counts once. */
 bool oomkills_take(struct oomkills *, int64_t now_us);
+
+/*
+ * A child of which no end was asked has ended with this status. Was it one of
+ * these? oom NULL: kills are not known. Each owner of a process has to ask, or
+ * its kill would be taken for that of another one.
+ */
+bool oomkills_explain(struct oomkills *, int status, int64_t now_us);
+/* Ask, and say how it ended: child_status_text, and that it was so. */
+const char *oomkills_death_text(
+    struct oomkills *, int status, char *dst, size_t dstlen);
 
 #endif

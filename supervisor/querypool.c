@@ -14,6 +14,8 @@
 #include "supervisor/chan.h"
 #include "supervisor/child.h"
 #include "supervisor/conf.h"
+#include "supervisor/job.h"
+#include "supervisor/oomkills.h"
 #include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
@@ -38,9 +40,12 @@ struct query {
 	uint8_t *first;	   /* owned: the first part, until it is known
 			      whether more follows */
 	size_t first_len;
-	uint64_t bytes; /* of the answer, so far */
-	bool begun;	/* the answer is under way */
-	unsigned tries; /* processes that it was given to */
+	uint64_t bytes;	      /* of the answer, so far */
+	bool begun;	      /* the answer is under way */
+	unsigned tries;	      /* processes that it was given to */
+	int64_t asked_us;     /* when the last one of them was, monotonic */
+	char *job_id;	      /* owned */
+	uint64_t incarnation; /* of the job */
 };
 
 struct reader {
@@ -71,6 +76,7 @@ query_free(struct query *q)
 {
 	wbuf_clear(&q->frame);
 	free(q->first);
+	free(q->job_id);
 	free(q);
 }
 
@@ -265,6 +271,17 @@ on_failed(struct reader *r, const struct msg_failed *m)
 	pool_feed(r->pool);
 }
 
+/* Its answer follows. The job may have gone or begun anew meanwhile. */
+static void
+on_damaged(struct reader *r)
+{
+	const struct query *q = r->query;
+	struct job *job = jobs_find(r->pool->srv->jobs, q->job_id);
+
+	if (job != NULL && job->incarnation == q->incarnation)
+		recovery_damaged(job, q->asked_us);
+}
+
 static void
 on_ready(struct reader *r, const struct msg_ready *m)
 {
@@ -297,6 +314,7 @@ reader_frame(
 		struct msg_ready ready;
 		struct msg_failed failed;
 		struct msg_query_end end;
+		struct msg_query_damaged damaged;
 		struct msg_pong pong;
 	} m;
 	const char *field;
@@ -316,6 +334,8 @@ reader_frame(
 		on_failed(r, &m.failed);
 	else if (type == MSG_QUERY_END)
 		on_end(r, &m.end);
+	else if (type == MSG_QUERY_DAMAGED)
+		on_damaged(r);
 	else if (type != MSG_PONG)
 		reader_down(r, "sent what it may not");
 }
@@ -351,7 +371,8 @@ reader_exited(void *arg, int status)
 	char text[96];
 
 	r->child = NULL;
-	reader_down(r, child_status_text(status, text, sizeof(text)));
+	reader_down(r,
+	    oomkills_death_text(r->pool->srv->oom, status, text, sizeof(text)));
 }
 
 static void
@@ -387,7 +408,7 @@ reader_ask(struct reader *r, struct query *q)
 	q->tries++;
 	q->reader = r;
 	r->query = q;
-	r->sign_us = clock_mono_us();
+	r->sign_us = q->asked_us = clock_mono_us();
 	r->stalled_us = 0;
 	if (chan_send_frame(r->chan, &q->frame) == -1)
 		reader_down(r, "cannot be asked");
@@ -536,6 +557,20 @@ querypool_tick(struct querypool *pool)
 	pool_feed(pool);
 }
 
+/* Takes down whose results are asked for, of a job that is there. */
+static int
+query_note_job(struct query *q, const struct msg_query *m)
+{
+	const struct job *job;
+
+	q->job_id = span_dup(m->job_id);
+	if (q->job_id == NULL)
+		return -1;
+	job = jobs_find(q->pool->srv->jobs, q->job_id);
+	q->incarnation = job == NULL ? 0 : job->incarnation;
+	return 0;
+}
+
 void
 querypool_ask(
     struct querypool *pool, struct call *call, const struct msg_query *m)
@@ -554,9 +589,11 @@ querypool_ask(
 	q = calloc(1, sizeof(*q));
 	if (q != NULL) {
 		wbuf_init(&q->frame, 0);
+		q->pool = pool;
 		q->request = ++pool->next_request;
 	}
-	if (q == NULL || frame_put(&q->frame, MSG_QUERY, q->request, m) == -1) {
+	if (q == NULL || query_note_job(q, m) == -1 ||
+	    frame_put(&q->frame, MSG_QUERY, q->request, m) == -1) {
 		int saved = errno;
 
 		if (q != NULL)
@@ -566,7 +603,6 @@ querypool_ask(
 				    : "out of memory");
 		return;
 	}
-	q->pool = pool;
 	q->call = call;
 	TAILQ_INSERT_TAIL(&pool->waiting, q, entry);
 	pool->nwaiting++;

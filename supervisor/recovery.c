@@ -131,6 +131,8 @@ recovery_ready(struct job *job)
 {
 	job->recovery.ready_us = clock_mono_us();
 	job->recovery.replays = false;
+	if (job->recovery.damage_told)
+		recovery_forget_damage(job);
 	if (job->nline == 0 && !job->close_asked)
 		job->recovery.barren = 0;
 }
@@ -158,9 +160,39 @@ recovery_cancel(struct job *job)
 	job->recovery.replays = false;
 }
 
+/* A query that was asked before may still have read the old file. */
+void
+recovery_damaged(struct job *job, int64_t asked_us)
+{
+	struct recovery *r = &job->recovery;
+
+	if (r->damaged || asked_us <= r->mended_us)
+		return;
+	r->damaged = true;
+	log_warnx("job %s: a query has found its results damaged: close and "
+		  "open it, and rows that can be read are kept",
+	    job->id);
+}
+
+bool
+recovery_tell_damage(struct job *job)
+{
+	job->recovery.damage_told = job->recovery.damaged;
+	return job->recovery.damaged;
+}
+
+void
+recovery_forget_damage(struct job *job)
+{
+	job->recovery.damaged = false;
+	job->recovery.damage_told = false;
+	job->recovery.mended_us = clock_mono_us();
+}
+
 void
 recovery_salvaged(struct job *job, const struct msg_salvaged *m)
 {
+	recovery_forget_damage(job);
 	job->recovery.salvaged = *m;
 	job->recovery.salvaged_ms = clock_wall_ms();
 	log_warnx("job %s: its results were damaged and salvaged: %" PRIu64
@@ -198,7 +230,8 @@ recovery_json(const struct job *job)
 	const struct recovery *r = &job->recovery;
 	struct json_object *o;
 
-	if (r->death[0] == '\0' && !r->replays && r->salvaged_ms == 0)
+	if (r->death[0] == '\0' && !r->replays && r->salvaged_ms == 0 &&
+	    !r->damaged)
 		return NULL;
 	o = json_object_new_object();
 	jsonmake_bool(&o, "recovering", job->state == JOB_RECOVERING);
@@ -209,6 +242,8 @@ recovery_json(const struct job *job)
 	}
 	if (r->replays)
 		jsonmake_add(&o, "replay", progress_json(&r->progress));
+	if (r->damaged)
+		jsonmake_bool(&o, "results_damaged", true);
 	if (r->salvaged_ms != 0)
 		jsonmake_add(&o, "salvaged_results", salvaged_json(r));
 	return o;

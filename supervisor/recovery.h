@@ -30,6 +30,9 @@ struct recovery {
 	struct msg_progress progress;
 	struct msg_salvaged salvaged; /* the last time */
 	int64_t salvaged_ms;	      /* wall clock; 0: never */
+	bool damaged;		      /* its results, as a query has found */
+	bool damage_told;	      /* to the present worker */
+	int64_t mended_us; /* when they were last put in order, monotonic */
 };
 
 /*
@@ -45,6 +48,15 @@ void recovery_tick(struct job *, int64_t now_us);
 void recovery_ready(struct job *);
 /* It has salvaged damaged results. */
 void recovery_salvaged(struct job *, const struct msg_salvaged *);
+/*
+ * A query that was asked at asked_us has found its results damaged: the next
+ * worker is to be told.
+ */
+void recovery_damaged(struct job *, int64_t asked_us);
+/* What HELLO says of that to a worker that begins. */
+bool recovery_tell_damage(struct job *);
+/* Its results are others now: it has been reset. */
+void recovery_forget_damage(struct job *);
 /* It has answered something that waited, or put an entry aside that killed. */
 void recovery_step(struct job *);
 /* Another one would not come further either. */

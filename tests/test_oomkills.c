@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,4 +124,20 @@ Test(oomkills, without_a_file_nothing_is_known)
 	oomkills_begin(&oom, FILE_NAME);
 	cr_expect_eq(oom.fd, -1);
 	oomkills_begin(&oom, NULL);
+}
+
+Test(oomkills, only_a_death_by_sigkill_is_explained)
+{
+	char text[96];
+
+	set("oom_kill 0\n");
+	oomkills_begin(&oom, FILE_NAME);
+	kills(1);
+	cr_expect_not(oomkills_explain(NULL, SIGKILL, SECOND_US));
+	cr_expect_not(oomkills_explain(&oom, SIGSEGV, SECOND_US));
+	cr_expect_not(oomkills_explain(&oom, SIGKILL << 8, SECOND_US), "exit");
+	cr_expect_str_eq(oomkills_death_text(&oom, SIGKILL, text, sizeof(text)),
+	    "killed by signal 9 (Killed) by the kernel: memory is out");
+	cr_expect_str_eq(oomkills_death_text(&oom, SIGKILL, text, sizeof(text)),
+	    "killed by signal 9 (Killed)");
 }

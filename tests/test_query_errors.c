@@ -9,6 +9,8 @@
 #include "common/resultsdb.h"
 #include "tests/query_fixture.h"
 
+#define CURE "close and open the job: rows that can be read are kept"
+
 TestSuite(query_errors, .init = query_begin, .fini = query_finish);
 
 Test(query_errors, an_unknown_sort_field_is_refused)
@@ -50,14 +52,14 @@ Test(query_errors, a_damaged_row_is_an_error_that_names_it)
 	r.size = 10000;
 	expect_error(&r, 500, E_EXCEPTION,
 	    "the results of job [j] are damaged: row [4711] of [record] in "
-	    "[j.1/results/results.db] does not match its checksum");
+	    "[j.1/results/results.db] does not match its checksum; " CURE);
 	tamper("UPDATE bucket SET event_count = 1 WHERE timestamp = "
 	       "1700000100000");
 	r = request_of(QUERY_BUCKETS);
 	expect_error(&r, 500, E_EXCEPTION,
 	    "the results of job [j] are damaged: row [1700000100000] of "
 	    "[bucket] in [j.1/results/results.db] does not match its "
-	    "checksum");
+	    "checksum; " CURE);
 }
 
 /* Found in the first pass, before a byte has left. */
@@ -85,7 +87,8 @@ Test(query_errors, a_file_that_is_no_database_is_an_error)
 		cr_assert_geq(fputs("no database", f), 0);
 	fclose(f);
 	expect_error(&r, 500, E_EXCEPTION,
-	    "the results of job [j] are damaged: j.1/results.db, byte 0");
+	    "the results of job [j] are damaged: j.1/results.db, byte "
+	    "0; " CURE);
 }
 
 static bool

@@ -141,6 +141,29 @@ Test(query_process, the_process_refuses_with_an_error)
 	expect_exit(&c, 0);
 }
 
+/* The supervisor is told of damage that a worker may never meet. */
+Test(query_process, the_process_tells_of_damaged_results)
+{
+	struct msg_query q = query_of(QUERY_BUCKETS);
+	struct msg_query_damaged damaged;
+	struct childproc c;
+
+	write_example();
+	cr_assert_eq(truncate("results/results.db", 4096), 0);
+	childproc_start(&c, program, FROM_QRY, query_jobs);
+	childproc_send(&c, MSG_QUERY, 5, &q);
+	cr_assert_eq(childproc_next(&c), MSG_QUERY_DAMAGED);
+	cr_expect_eq(c.head.request, 5);
+	childproc_decode(&c, &damaged);
+	cr_assert_eq(childproc_next(&c), MSG_FAILED);
+	cr_expect_eq(c.head.request, 5);
+	/* Of other files it is none. */
+	q.kind = QUERY_QUARANTINE;
+	childproc_send(&c, MSG_QUERY, 6, &q);
+	free(read_answer(&c, 6));
+	expect_exit(&c, 0);
+}
+
 Test(query_process, the_process_answers_ping)
 {
 	struct msg_ping ping = { 77 };

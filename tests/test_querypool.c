@@ -2,11 +2,15 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/oomkills.h"
 #include "tests/supervisor_fixture.h"
+#include "tests/tmpdir.h"
 
 #define BUCKETS "/_ml/anomaly_detectors/j/results/buckets"
 #define LINE_MAX_QUERIES 1000
@@ -298,4 +302,114 @@ Test(querypool, an_answer_that_nobody_asked_for_ends_the_process)
 	sv_expect(fx_hear(fd), 200, "{}");
 	close(fd);
 	sv_end();
+}
+
+static void
+say_damaged(struct child *c, uint32_t request)
+{
+	struct msg_query_damaged m = { 0 };
+
+	fake_say(c, MSG_QUERY_DAMAGED, request, &m);
+	fake_say_failed(c, request, 500, E_EXCEPTION, "damaged");
+}
+
+static bool
+stats_tell_damage(void)
+{
+	const char *heard =
+	    sv_talk("GET", "/_ml/anomaly_detectors/j/_stats", NULL);
+
+	sv_expect(heard, 200, "\"job_id\":\"j\"");
+	return strstr(heard, "\"results_damaged\":true") != NULL;
+}
+
+Test(querypool, damage_that_a_query_meets_is_told_to_the_next_worker)
+{
+	struct msg_hello hello;
+	uint32_t request;
+	struct child *c;
+	int fd, open_fd;
+
+	start();
+	cr_expect_not(stats_tell_damage());
+	fd = ask();
+	c = ready_reader(&request);
+	sv_tick(1);
+	say_damaged(c, request);
+	sv_expect(fx_hear(fd), 500, "damaged");
+	close(fd);
+	cr_expect(stats_tell_damage());
+	open_fd = sv_ask("POST", "/_ml/anomaly_detectors/j/_open", NULL);
+	c = fake_last(SV_WORKER);
+	fake_expect(c, MSG_HELLO, &hello);
+	cr_expect(hello.results_damaged);
+	cr_expect(stats_tell_damage(), "it has not mended them yet");
+	fake_expect(c, MSG_JOB_CONFIG, NULL);
+	fake_say(
+	    c, MSG_READY, 0, &(struct msg_ready){ .version = MSG_VERSION });
+	sv_store(MSG_KEEP_STATE);
+	sv_expect(fx_hear(open_fd), 200, "\"opened\":true");
+	cr_expect_not(stats_tell_damage());
+	close(open_fd);
+	sv_end();
+}
+
+Test(querypool, damage_of_an_earlier_incarnation_is_none_of_the_job)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	fd = ask();
+	c = ready_reader(&request);
+	jobs_find(sv.jobs, "j")->incarnation++;
+	say_damaged(c, request);
+	sv_expect(fx_hear(fd), 500, "damaged");
+	cr_expect_not(stats_tell_damage());
+	close(fd);
+	sv_end();
+}
+
+static void
+set_kills(const char *text)
+{
+	FILE *f = fopen("events", "w");
+
+	cr_assert_not_null(f);
+	cr_assert_geq(fputs(text, f), 0);
+	cr_assert_eq(fclose(f), 0);
+}
+
+/* Else it would explain the death of a worker that somebody kills by hand. */
+Test(querypool, a_kill_for_memory_is_that_of_the_process_that_died_of_it)
+{
+	static struct oomkills oom;
+	char dir[TMPDIR_BYTES];
+	uint32_t request;
+	int fd;
+
+	tmpdir_enter(dir);
+	set_kills("oom_kill 0\n");
+	oomkills_begin(&oom, "events");
+	cr_assert_neq(oom.fd, -1);
+	start();
+	sv.oom = &oom;
+	fd = ask();
+	set_kills("oom_kill 1\n");
+	fake_exit(ready_reader(&request), SIGKILL);
+	cr_expect_eq(oom.seen, 1);
+	cr_expect_eq(oom.open, 0);
+	fake_exit(ready_reader(&request), SIGKILL);
+	sv_expect(fx_hear(fd), 500, "ended with 9; try again");
+	close(fd);
+	/* The keeper's is one of these as well. */
+	set_kills("oom_kill 2\n");
+	fake_exit(fake_last(SV_KEEPER), SIGKILL);
+	cr_expect_eq(oom.seen, 2);
+	cr_expect_eq(oom.open, 0);
+	sv_end();
+	sv.oom = NULL;
+	oomkills_end(&oom);
+	tmpdir_purge(dir);
 }

@@ -128,6 +128,26 @@ Test(recovery, pauses_double_up_to_the_longest)
 	}
 }
 
+Test(recovery, damage_is_told_until_a_worker_that_knows_it_is_ready)
+{
+	int64_t now_us = clock_mono_us();
+
+	cr_expect_null(recovery_json(&job));
+	cr_expect_not(recovery_tell_damage(&job));
+	recovery_damaged(&job, now_us);
+	recovery_ready(&job);
+	cr_expect(job.recovery.damaged, "this one was not told");
+	cr_expect(recovery_tell_damage(&job));
+	die(1);
+	cr_expect(recovery_tell_damage(&job), "that one was never ready");
+	recovery_ready(&job);
+	cr_expect_not(recovery_tell_damage(&job));
+	recovery_damaged(&job, now_us);
+	cr_expect_not(job.recovery.damaged, "it has read the file before");
+	recovery_damaged(&job, clock_mono_us() + 1);
+	cr_expect(job.recovery.damaged);
+}
+
 Test(recovery, only_signals_of_its_own_doing_are_a_crash)
 {
 	static const int own[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGILL,

@@ -176,7 +176,7 @@ note_damage(void)
 	int saved = errno;
 
 	if (saved == EBADMSG)
-		salvage_mark();
+		(void)salvage_mark();
 	errno = saved;
 }
 

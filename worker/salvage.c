@@ -66,15 +66,19 @@ struct salvage {
 	bool cut;	  /* pages could not be read */
 };
 
-void
+int
 salvage_mark(void)
 {
 	int fd = open(MARK, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	int rc = fd == -1 ? -1 : disk_sync_dir(DIR);
+	int saved = errno;
 
-	if (fd == -1 || disk_sync_dir(DIR) == -1)
+	if (rc == -1)
 		log_warn(MARK);
 	if (fd != -1)
 		close(fd);
+	errno = saved;
+	return rc;
 }
 
 bool
@@ -275,7 +279,7 @@ salvage_results(struct msg_salvaged *m)
 			  "were read into takes its place");
 		return finish();
 	}
-	salvage_mark();
+	(void)salvage_mark(); /* which most often is there already */
 	log_warnx("results.db is damaged: its rows are read into a new file");
 	s.from = resultsdb_open_damaged(DIR);
 	s.to = resultsdb_new_begin(DIR);

@@ -13,9 +13,9 @@
 
 /*
  * The damage was met while the job was at work: the next start is to salvage.
- * Logged when it cannot be noted.
+ * Returns 0; -1 with errno (logged): it could not be noted.
  */
-void salvage_mark(void);
+int salvage_mark(void);
 bool salvage_is_marked(void);
 
 /*

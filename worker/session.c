@@ -180,6 +180,7 @@ session_hello(struct session *s, const struct msg_hello *m)
 	log_init(name, (enum log_level)m->log_level);
 	s->awaiting.epoch = m->epoch;
 	s->crash = m->crash;
+	s->results_damaged = m->results_damaged;
 	s->policy = (enum sync_policy)m->sync_policy;
 	s->journal_quota = m->journal_quota_bytes;
 	s->uploads.max_bytes = m->max_expanded_bytes;
@@ -322,7 +323,7 @@ work_mending(struct session *s)
 
 	if (rc == 1)
 		return 0;
-	if (rc == 0 && !s->tends && mend_has_salvaged(s->mend, &m) &&
+	if (rc == 0 && mend_has_salvaged(s->mend, &m) &&
 	    peer_send(s->peer, MSG_SALVAGED, 0, &m) == -1)
 		return -1;
 	saved = errno;
@@ -340,6 +341,22 @@ work_mending(struct session *s)
 	return 0;
 }
 
+/*
+ * A query has met what no worker reads. Without the mark READY would say that
+ * the results are in order; what is asked of a closed job meets the damage, or
+ * does not need the place.
+ */
+static int
+session_mark_damage(struct session *s)
+{
+	if (!s->results_damaged)
+		return 0;
+	s->results_damaged = false;
+	if (salvage_mark() == -1 && !s->tends)
+		return session_give_way("damage of results.db");
+	return 0;
+}
+
 static int
 work_sandboxed(struct session *s)
 {
@@ -348,6 +365,8 @@ work_sandboxed(struct session *s)
 
 	if (s->config == NULL && !s->tends)
 		return 0;
+	if (session_mark_damage(s) == -1)
+		return -1;
 	if (is_to_mend_first(s))
 		return session_mend(s);
 	if (s->tends) {

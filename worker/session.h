@@ -55,7 +55,8 @@ struct session {
 	size_t config_len;
 
 	struct mend *mend;
-	bool mended; /* once is enough, or it does not help */
+	bool mended;	      /* once is enough, or it does not help */
+	bool results_damaged; /* says HELLO, and it is not marked yet */
 
 	unsigned crash; /* signal that its predecessor died of; 0: none */
 	struct mark *mark;

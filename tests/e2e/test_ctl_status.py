@@ -55,6 +55,12 @@ def test_status_tells_green_yellow_and_red():
         done = ctl(f.url, "status")
         assert done.ok().startswith("health     green\n"), done
         assert "5 rows kept, 1 dropped\n" in done.out, done
+    recovery["results_damaged"] = True
+    with Fake(answer(200, root), answer(200, stats)) as f:
+        done = ctl(f.url, "status")
+        assert done.status == 1, done
+        assert "damaged    a: a query has met damage in its results: close " \
+            "and open it" in done.out, done
     stats["jobs"][0]["quarantine"] = {"health": "red", "count": 4}
     with Fake(answer(200, root), answer(200, stats)) as f:
         done = ctl(f.url, "status")

@@ -2,6 +2,7 @@
 
 import glob
 
+from ctltool import *
 from harness import *
 from test_quarantine import crashing
 
@@ -101,6 +102,45 @@ def test_damage_of_one_job_is_not_told_of_another():
             reason = answer.error["reason"]
             assert "of job [%s] are damaged" % name in reason, reason
             assert (", byte " in reason) == has_place, reason
+
+
+def test_damage_that_only_a_query_meets_is_made_good_by_close_and_open():
+    with Daemon() as d:
+        d.make_job("j", job(span="5m"))
+        d.post("j", records(3000))
+        d.close_job("j")
+        want = logical(results(d))
+        path = results_file(d)
+        with open(path, "rb") as f:
+            pages = [f.read(4096) for _ in range(os.path.getsize(path) // 4096)]
+        # A leaf of a table in the middle: what a worker has no need to read.
+        page = next(i for i in range(len(pages) // 2, len(pages))
+            if pages[i][0] == 13)
+        flip(path, page * 4096 + 4095)
+        d.open_job("j")
+        d.post("j", b'{"time":%d,"v":1}\n' % (T0 + 3001 * 300))
+        d.close_job("j")
+        d.open_job("j")
+        assert "recovery" not in d.stats("j"), d.stats("j")
+        assert "is damaged" not in d.log(), d.log()
+        answer = d.get(ML + "/anomaly_detectors/j/results/buckets?size=5000")
+        assert answer.status == 500, answer
+        assert "close and open the job" in answer.error["reason"], answer
+        assert d.stats("j")["recovery"]["results_damaged"] is True
+        status = ctl("http://127.0.0.1:%d" % d.port, "status")
+        assert status.status == 1, status
+        assert "damaged    j: " in status.out, status
+        d.close_job("j")
+        assert d.stats("j")["recovery"]["results_damaged"] is True
+        d.open_job("j")
+        now = logical(results(d))
+        for row in want:
+            assert row in now, row
+        recovery = d.stats("j")["recovery"]
+        assert "results_damaged" not in recovery, recovery
+        assert recovery["salvaged_results"]["rows_kept"] >= len(want), recovery
+        assert recovery["salvaged_results"]["rows_dropped"] == 0, recovery
+        assert ctl("http://127.0.0.1:%d" % d.port, "status").status == 0
 
 
 def damaged_and_slow(d, n):
