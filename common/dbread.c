@@ -38,27 +38,14 @@ sqlite3 *
 dbread_open(const char *path, bool live, struct dbread *r)
 {
 	char uri[PATH_MAX * 3 + 64];
-	sqlite3 *db = NULL;
 
 	*r = (struct dbread){ 0 };
 	/* SQLite says the same of a missing file as of a broken one. */
-	if (stat(path, &r->was) == -1 || sqlvfs_name() == NULL)
+	if (stat(path, &r->was) == -1)
 		return NULL;
 	r->alone = !live && !has_wal(path);
 	uri_make(uri, sizeof(uri), path, r->alone ? "?immutable=1" : "");
-	if (sqlite3_open_v2(uri, &db,
-		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
-		    SQLITE_OPEN_NOFOLLOW,
-		sqlvfs_name()) == SQLITE_OK) {
-		sqlite3_extended_result_codes(db, 1);
-		return db;
-	}
-	if (db == NULL)
-		errno = ENOMEM;
-	else
-		sqlx_fail(db, path);
-	sqlite3_close(db);
-	return NULL;
+	return sqlvfs_open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
 }
 
 bool

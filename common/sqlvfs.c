@@ -411,6 +411,28 @@ sqlvfs_name_unchecked(void)
 	return vfs_register(&unchecked);
 }
 
+sqlite3 *
+sqlvfs_open(const char *name, int flags)
+{
+	const char *vfs = sqlvfs_name();
+	sqlite3 *db = NULL;
+
+	if (vfs == NULL)
+		return NULL;
+	if (sqlite3_open_v2(name, &db,
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+		vfs) == SQLITE_OK) {
+		sqlite3_extended_result_codes(db, 1);
+		return db;
+	}
+	if (db == NULL)
+		errno = ENOMEM;
+	else
+		sqlx_fail(db, name);
+	sqlite3_close(db);
+	return NULL;
+}
+
 int
 sqlvfs_reserve(sqlite3 *db)
 {

@@ -37,6 +37,12 @@ const char *sqlvfs_name(void);
  */
 const char *sqlvfs_name_unchecked(void);
 
+/*
+ * Open a database through it, for one thread and never through a link. flags:
+ * of sqlite3_open_v2, beyond that. NULL with errno (logged).
+ */
+struct sqlite3 *sqlvfs_open(const char *name, int flags);
+
 /* Leave room for checksums: of a new database, before anything is in it. */
 int sqlvfs_reserve(struct sqlite3 *) MUST_CHECK;
 

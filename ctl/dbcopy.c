@@ -45,24 +45,11 @@ dbcopy_path(char *dst, int dirfd, const char *file)
 static sqlite3 *
 open_path(const char *path, int flags)
 {
-	const char *vfs = sqlvfs_name();
-	sqlite3 *db = NULL;
+	sqlite3 *db = sqlvfs_open(path, flags);
 
-	if (vfs == NULL)
-		return NULL;
-	if (sqlite3_open_v2(path, &db,
-		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-		vfs) == SQLITE_OK) {
-		sqlite3_extended_result_codes(db, 1);
+	if (db != NULL)
 		sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
-		return db;
-	}
-	if (db == NULL)
-		errno = ENOMEM;
-	else
-		sqlx_fail(db, path);
-	sqlite3_close(db);
-	return NULL;
+	return db;
 }
 
 sqlite3 *

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,8 +31,9 @@ struct childproc {
 	uint8_t *data;		  /* its payload, owned */
 };
 
-static inline void
-childproc_spawn(struct childproc *c, const char *program, unsigned from)
+/* As fork(); true in the child, whose descriptor 3 is the channel. */
+static inline bool
+childproc_fork(struct childproc *c, unsigned from)
 {
 	int sv[2];
 
@@ -42,13 +44,22 @@ childproc_spawn(struct childproc *c, const char *program, unsigned from)
 	c->pid = fork();
 	cr_assert_neq(c->pid, -1);
 	if (c->pid == 0) {
-		if (sv[1] == 3 || dup2(sv[1], 3) == 3) {
-			execl(program, program, (char *)NULL);
-		}
-		_exit(127);
+		if (sv[1] != 3 && dup2(sv[1], 3) != 3)
+			_exit(127);
+		return true;
 	}
 	close(sv[1]);
 	c->fd = sv[0];
+	return false;
+}
+
+static inline void
+childproc_spawn(struct childproc *c, const char *program, unsigned from)
+{
+	if (childproc_fork(c, from)) {
+		execl(program, program, (char *)NULL);
+		_exit(127);
+	}
 }
 
 static inline void

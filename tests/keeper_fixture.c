@@ -190,22 +190,11 @@ void
 spawn_doomed(struct childproc *c, unsigned n)
 {
 	char *argv[] = { keeper_program, NULL };
-	int sv[2];
 
-	memset(c, 0, sizeof(*c));
-	c->from = FROM_KPR;
-	c->state = IN_START;
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-	c->pid = fork();
-	cr_assert_neq(c->pid, -1);
-	if (c->pid == 0) {
-		if (dup2(sv[1], 3) != 3)
-			_exit(127);
+	if (childproc_fork(c, FROM_KPR)) {
 		closefrom(4); /* our end: the tracer must not hold it */
 		killpoint_exec(keeper_program, argv, n);
 	}
-	close(sv[1]);
-	c->fd = sv[0];
 }
 
 bool

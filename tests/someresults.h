@@ -82,6 +82,18 @@ writer_bucket(struct writer *w, const struct bucket_result *b)
 	cr_assert_eq(w->sink.bucket(w->sink.arg, b), 0);
 }
 
+/* With one record. */
+static inline void
+write_bucket(struct writer *w, int64_t ms, double score, bool interim)
+{
+	struct record_result r = some_record(ms, score, 0.01);
+	struct bucket_result b = some_bucket(ms, score);
+
+	r.is_interim = b.is_interim = interim;
+	writer_record(w, &r);
+	writer_bucket(w, &b);
+}
+
 static inline void
 writer_commit(struct writer *w)
 {
