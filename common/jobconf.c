@@ -144,6 +144,13 @@ take_data_description(struct jobconf *c, struct json_object *d)
 }
 
 static bool
+take_zone(struct jobconf *c, struct json_object *settings)
+{
+	return settings == NULL ||
+	    copy_text(settings, "time_zone", &c->time_zone);
+}
+
+static bool
 take_all(struct jobconf *c)
 {
 	struct json_object *limits = jobconf_member(c->json, "analysis_limits");
@@ -153,6 +160,7 @@ take_all(struct jobconf *c)
 	    strtoull(jobconf_text(limits, "model_memory_limit"), NULL, 10);
 	return copy_text(c->json, "job_id", &c->job_id) &&
 	    take_analysis(c, jobconf_member(c->json, "analysis_config")) &&
+	    take_zone(c, jobconf_member(c->json, "custom_settings")) &&
 	    take_data_description(
 		c, jobconf_member(c->json, "data_description"));
 }
@@ -336,6 +344,7 @@ jobconf_free(struct jobconf *c)
 	free(c->categorization_field_name);
 	free(c->time_field);
 	free(c->time_format);
+	free(c->time_zone);
 	json_object_put(c->json);
 	free(c);
 }

@@ -84,6 +84,7 @@ struct jobconf {
 	char *time_format;    /* "epoch", "epoch_ms" or a pattern */
 	char field_delimiter; /* delimited only */
 	char quote_character;
+	char *time_zone; /* custom_settings.time_zone; NULL: not set */
 	/*
 	 * The analysis fields (jobs-and-data 2.3): every influencer, by, over,
 	 * partition, argument, categorization and summary count field, each

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/zones.h"
 
+#define DIR_OF_ZONES "/usr/share/zoneinfo"
 #define DEPTH_MAX 4 /* "America/Argentina/Buenos_Aires" is 3 */
 #define NAME_MAX_BYTES 128
 
@@ -69,8 +70,16 @@ add_name(struct zones *z, const char *name)
 	return 0;
 }
 
-static bool
-has_magic(int fd)
+const char *
+zones_dir(void)
+{
+	const char *dir = getenv("TZDIR");
+
+	return dir != NULL && *dir != '\0' ? dir : DIR_OF_ZONES;
+}
+
+bool
+zones_is_zone(int fd)
 {
 	char magic[4];
 
@@ -93,7 +102,7 @@ look_at(struct zones *z, int fd, const char *path, int depth)
 	}
 	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
 		return walk(z, fd, path, depth + 1);
-	if (S_ISREG(st.st_mode) && has_magic(fd))
+	if (S_ISREG(st.st_mode) && zones_is_zone(fd))
 		rc = add_name(z, path);
 	close(fd);
 	return rc;

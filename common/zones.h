@@ -12,8 +12,12 @@
 
 struct zones;
 
-#define ZONES_DIR "/usr/share/zoneinfo" /* unless TZDIR names another */
-#define ZONES_MAX 4096			/* there are about 600 */
+#define ZONES_MAX 4096 /* there are about 600 */
+
+/* Where the machine has its zone data: /usr/share/zoneinfo, or TZDIR. */
+const char *zones_dir(void);
+/* Whether the file, read from where it stands, is a compiled zone. */
+bool zones_is_zone(int fd);
 
 /*
  * Read the names of all compiled zones (TZif, RFC 9636) below a directory.

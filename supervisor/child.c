@@ -115,8 +115,8 @@ child_cleanup(void)
 
 /* Nothing of the environment reaches a child but what its log and the tools
    that watch it need. */
-static const char *const env_kept[] = { "JOURNAL_STREAM", "ASAN_OPTIONS",
-	"LSAN_OPTIONS", "UBSAN_OPTIONS" };
+static const char *const env_kept[] = { "JOURNAL_STREAM", "TZDIR",
+	"ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS" };
 
 static void
 env_fill(char *envp[])

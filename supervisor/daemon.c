@@ -441,12 +441,9 @@ http_start(struct daemon *d)
 static struct zones *
 load_zones(void)
 {
-	const char *dir = getenv("TZDIR");
-	struct zones *zones;
+	const char *dir = zones_dir();
+	struct zones *zones = zones_load(dir);
 
-	if (dir == NULL || *dir == '\0')
-		dir = ZONES_DIR;
-	zones = zones_load(dir);
 	if (zones == NULL)
 		log_warn("%s: no time zones are known but UTC", dir);
 	else if (zones_count(zones) == 0)

@@ -81,7 +81,7 @@ Test(jobconf_limits, a_greatest_memory_limit_bounds_the_default_and_the_rest)
 
 Test(jobconf_limits, a_time_zone_is_one_that_the_machine_knows)
 {
-	struct zones *zones = zones_load(ZONES_DIR);
+	struct zones *zones = zones_load(zones_dir());
 	struct jobconf_rules rules = { .zones = zones };
 	static const char *const good[] = { "UTC", "Europe/Berlin",
 		"America/Argentina/Buenos_Aires", "Etc/GMT+5" };

@@ -10,7 +10,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/zones.h"
 #include "worker/engine_int.h"
+#include "worker/zone.h"
 
 #define SLICE_US 1000
 
@@ -100,6 +102,10 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	e->summary_count = find_field(conf, conf->summary_count_field_name);
 	for (size_t i = 0; i < conf->ndetectors; i++)
 		plan_detector(e, i);
+	if (zone_use(conf->time_zone) == -1)
+		log_warn("job %s: custom_settings.time_zone [%s] cannot be "
+			 "read from %s: days and weeks are those of UTC",
+		    conf->job_id, conf->time_zone, zones_dir());
 	return e;
 }
 
@@ -134,6 +140,13 @@ engine_ceil(const struct engine *e, int64_t time_s)
 	int64_t start = engine_floor(e, time_s);
 
 	return start == time_s ? start : start + e->span_s;
+}
+
+int64_t
+engine_local(const struct engine *e, int64_t time_s)
+{
+	return e->conf->time_zone == NULL ? time_s
+					  : time_s + zone_offset_s(time_s);
 }
 
 static size_t

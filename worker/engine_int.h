@@ -69,6 +69,9 @@ struct engine {
 int64_t engine_floor(const struct engine *, int64_t time_s);
 int64_t engine_ceil(const struct engine *, int64_t time_s);
 
+/* The same moment on the clocks of the job's time zone. */
+int64_t engine_local(const struct engine *, int64_t time_s);
+
 /* The open bucket that starts then, reset if its place was another's. */
 struct bucket *engine_bucket(struct engine *, int64_t start_s);
 

@@ -28,6 +28,11 @@
 SCHEMA_STRUCT(engine_state, ENGINE_FIELDS);
 SCHEMA_DEFINE(engine_state, ENGINE_FIELDS);
 
+/* By how much the job's clocks were ahead of UTC at end_s. */
+#define CLOCK_FIELDS(F, S) F(S, I64, ahead_s, -2 * 86400, 2 * 86400)
+SCHEMA_STRUCT(clock_state, CLOCK_FIELDS);
+SCHEMA_DEFINE(clock_state, CLOCK_FIELDS);
+
 #define TEXT_FIELDS(F, S) F(S, BYTES, text, 0, TEXT_MOST)
 SCHEMA_STRUCT(text_state, TEXT_FIELDS);
 SCHEMA_DEFINE(text_state, TEXT_FIELDS);
@@ -77,6 +82,36 @@ bad(void)
 {
 	errno = EBADMSG;
 	return -1;
+}
+
+static int64_t
+ahead_s(const struct engine *e)
+{
+	return e->end_s == TIME_UNSET ? 0
+				      : engine_local(e, e->end_s) - e->end_s;
+}
+
+static int
+save_clock(const struct engine *e, struct snapshot_writer *w)
+{
+	struct clock_state s = { ahead_s(e) };
+
+	return snapshot_put(w, &clock_state_schema, &s);
+}
+
+/*
+ * What was usual at nine stays usual at that moment of the day when the job has
+ * been given another time zone, or the zone other rules.
+ */
+static int
+load_clock(struct engine *e, struct snapshot_reader *r, int64_t *moved_s)
+{
+	struct clock_state s;
+
+	if (snapshot_get(r, &clock_state_schema, &s) == -1)
+		return -1;
+	*moved_s = ahead_s(e) - s.ahead_s;
+	return 0;
 }
 
 static int
@@ -371,7 +406,8 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    snapshot_put(w, &engine_state_schema, &s) == -1 ||
 	    snapshot_put(w, &model_size_schema, &e->size) == -1 ||
 	    snapshot_put(w, &timing_schema, &e->timing) == -1 ||
-	    save_scopes(&e->judge, w) == -1 || save_names(&e->names, w) == -1 ||
+	    save_clock(e, w) == -1 || save_scopes(&e->judge, w) == -1 ||
+	    save_names(&e->names, w) == -1 ||
 	    save_partitions(&e->table, w) == -1 ||
 	    save_series(&e->table, w) == -1)
 		return -1;
@@ -386,6 +422,10 @@ static int
 load_elements(struct engine *e, const struct engine_state *s,
     struct snapshot_reader *r, bool old)
 {
+	int64_t moved_s = 0;
+
+	if (!old && load_clock(e, r, &moved_s) == -1)
+		return -1;
 	if (load_scopes(&e->judge, r) == -1 ||
 	    load_names(&e->names, s->nnames, r) == -1)
 		return -1;
@@ -396,6 +436,7 @@ load_elements(struct engine *e, const struct engine_state *s,
 	for (uint32_t i = 0; i < s->nseries; i++) {
 		if (load_series(e, r, old) == -1)
 			return -1;
+		model_set_clock(&e->table.series[i].model, moved_s);
 	}
 	for (uint32_t i = 0; i < s->nbuckets; i++) {
 		if (load_bucket(e, r) == -1)

@@ -70,6 +70,7 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 
 	j->phase = JUDGE_SERIES;
 	j->bucket = b;
+	j->local_s = engine_local(e, b->start_s);
 	j->interim = interim;
 	j->quiet = quiet;
 	j->cursor = 0;
@@ -243,8 +244,7 @@ judge_series(struct engine *e, uint32_t index)
 	if (!j->interim)
 		fade(e, s);
 	f.actual = actual_value(d->feature, f.leaf);
-	model_look(
-	    &s->model, d->feature->model, j->bucket->start_s, f.actual, &o);
+	model_look(&s->model, d->feature->model, j->local_s, f.actual, &o);
 	f.ln_p = model_ln_p(&s->model, &o, side);
 	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);

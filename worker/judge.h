@@ -64,6 +64,7 @@ struct judge {
 	/* The bucket at hand. */
 	enum judge_phase phase;
 	struct bucket *bucket; /* borrowed from the engine */
+	int64_t local_s;       /* its start by the job's clocks */
 	bool interim;
 	bool quiet; /* a silent source: empty buckets are not judged */
 	uint32_t cursor;

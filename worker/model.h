@@ -153,6 +153,9 @@ int model_learn(struct model *, const struct model_params *,
 /* Keep this share of what is known of tails: time has passed. */
 void model_forget(struct model *, double keep);
 
+/* The clock by which it is told the time has been put forward by so much. */
+void model_set_clock(struct model *, int64_t forward_s);
+
 /* Bytes of its tables; the model itself is not in it. */
 size_t model_bytes(const struct model *);
 

@@ -199,6 +199,20 @@ notice_move(
 }
 
 void
+model_set_clock(struct model *m, int64_t forward_s)
+{
+	if (forward_s == 0)
+		return;
+	m->first_s += forward_s;
+	for (int i = 0; i < 2; i++)
+		m->moved_s[i] += forward_s;
+	for (int b = BASE_DAY; b < BASES; b++) {
+		if (m->season[b] != NULL)
+			season_shift(m->season[b], -forward_s);
+	}
+}
+
+void
 model_learn_bases(
     struct model *m, const struct model_params *p, const struct outlook *o)
 {

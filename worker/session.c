@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "common/zones.h"
 #include "worker/answer.h"
 #include "worker/loop.h"
 #include "worker/salvage.h"
@@ -252,7 +253,12 @@ session_chore(struct session *s, uint32_t request, const struct msg_chore *m)
 static int
 work_locking(struct session *s)
 {
-	struct sandbox_path home = { .path = s->path, .writable = true };
+	const struct sandbox_path paths[] = {
+		{ .path = s->path, .writable = true },
+		{ .path = zones_dir() },
+	};
+	/* a job that names no zone does without zone data */
+	size_t npaths = access(zones_dir(), R_OK | X_OK) == 0 ? 2 : 1;
 
 	if (flock(s->lockfd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno != EWOULDBLOCK)
@@ -262,7 +268,7 @@ work_locking(struct session *s)
 		s->progress++; /* it waits within bounds of its own */
 		return 0;
 	}
-	if (sandbox_enter(SANDBOX_WORKER, &home, 1) == -1)
+	if (sandbox_enter(SANDBOX_WORKER, paths, npaths) == -1)
 		return session_fail(s, "sandbox");
 	s->stage = SESSION_SANDBOXED;
 	return 0;
