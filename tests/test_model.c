@@ -209,6 +209,20 @@ Test(model, a_young_model_is_not_believed)
 	end(&s);
 }
 
+/* What the first values seemed to be is not held against later ones. */
+Test(model, a_young_model_tells_what_is_far_out)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct series s;
+
+		begin(&s, MODEL_REAL, seed);
+		learn_normal(&s, 40, 100, 5);
+		cr_expect_leq(
+		    ask(&s, SIDE_BOTH, 200), log(1e-4), "seed %d", (int)seed);
+		end(&s);
+	}
+}
+
 Test(model, outliers_leave_the_model_as_it_is)
 {
 	struct series s;

@@ -59,6 +59,9 @@
 /* Ways to look at a value on each side: of so many p the least one counts. */
 #define WAYS 4.0
 
+/* What a young model finds beyond its bound: a factor of 2 in p at most. */
+#define BEYOND_BOUND 0.02
+
 /* Seed of the choice of past values: the same for every series. */
 #define DICE 12345u
 
@@ -312,6 +315,20 @@ model_look(const struct model *m, enum model_kind kind, int64_t time_s,
 	ask_tails(m, o);
 }
 
+/*
+ * A young model is not believed when it finds something impossible. Of two
+ * such values the one further out still comes first.
+ */
+static double
+believed(const struct model *m, double ln_p)
+{
+	double bound = -m->n / 8 * log1p(m->n);
+
+	if (ln_p >= bound)
+		return ln_p;
+	return bound - BEYOND_BOUND * log1p(bound - ln_p);
+}
+
 /* As unlikely as it is by itself, whatever was told before. */
 static double
 side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
@@ -324,7 +341,7 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 		ln_p = fmin(ln_p, o->ln_far[s]);
 	if (o->odd_side == s && o->odd > m->odd_peak)
 		ln_p = fmin(ln_p, o->ln_odd);
-	return ln_p;
+	return believed(m, ln_p);
 }
 
 static bool
@@ -356,8 +373,7 @@ model_ln_p(
 	ln_p = fmin(0, ln_p + log(ways)); /* Bonferroni */
 	if (m->zeros > MANY_ZEROS && o->kind == MODEL_REAL)
 		ln_p += log1p(-m->zeros);
-	/* a young model is not believed when it finds something impossible */
-	return fmax(ln_p, -m->n / 8 * log1p(m->n));
+	return believed(m, ln_p);
 }
 
 double
