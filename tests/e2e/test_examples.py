@@ -42,7 +42,7 @@ def test_commands_of_the_manuals():
                 f.write(data)
         ran = [run(d, command, directory)
             for page in ("man/anomd.8.in", "man/anomd-http.7",
-                "man/anomd-job.5")
+                "man/anomd-job.5", "man/anomd-engine.7")
             for command in commands(page)]
         assert len(ran) >= 11, ran
         assert d.stats("latency")["data_counts"]["input_record_count"] == 3
