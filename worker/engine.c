@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "worker/engine_int.h"
 #include "worker/memory.h"
+#include "worker/prune.h"
 
 #define SLICE_US 1000
 
@@ -94,6 +95,7 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	/* a process before this one may have left some */
 	e->interim_left = true;
 	e->size.timestamp = TIME_UNSET;
+	e->prune_share = 1;
 	if (allocate(e) == -1) {
 		engine_free(e);
 		errno = ENOMEM;
@@ -238,6 +240,7 @@ finish_bucket(struct engine *e)
 
 	note_timing(e);
 	empty_bucket(e, b, b->start_s);
+	prune_pass_time(e, e->next_s, e->next_s + e->span_s);
 	e->next_s += e->span_s;
 	e->end_s = e->next_s;
 }

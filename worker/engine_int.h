@@ -60,6 +60,7 @@ struct engine {
 
 	struct names names; /* of by and partition values */
 	struct series_table table;
+	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
 	bool interim_left; /* interim results may be in the sink */
 

@@ -28,6 +28,10 @@
 SCHEMA_STRUCT(engine_state, ENGINE_FIELDS);
 SCHEMA_DEFINE(engine_state, ENGINE_FIELDS);
 
+#define PRUNE_FIELDS(F, S) F(S, F64, share, 0, 1)
+SCHEMA_STRUCT(prune_state, PRUNE_FIELDS);
+SCHEMA_DEFINE(prune_state, PRUNE_FIELDS);
+
 #define NAME_FIELDS(F, S)                                                      \
 	F(S, BOOL, is_free, 0, 1)                                              \
 	F(S, BYTES, text, 0, TEXT_MOST)
@@ -355,6 +359,7 @@ describe(const struct engine *e, struct engine_state *s)
 int
 engine_save(const struct engine *e, struct snapshot_writer *w)
 {
+	struct prune_state prune = { e->prune_share };
 	struct engine_state s;
 
 	if (engine_is_busy(e)) {
@@ -366,6 +371,7 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    snapshot_put(w, &engine_state_schema, &s) == -1 ||
 	    snapshot_put(w, &model_size_schema, &e->size) == -1 ||
 	    snapshot_put(w, &timing_schema, &e->timing) == -1 ||
+	    snapshot_put(w, &prune_state_schema, &prune) == -1 ||
 	    save_scopes(&e->judge, w) == -1 || save_names(&e->names, w) == -1 ||
 	    save_table(&e->table, w) == -1)
 		return -1;
@@ -419,6 +425,19 @@ state_fits(const struct engine *e, const struct engine_state *s)
 	    s->target_s < s->next_s + (int64_t)e->nopen * e->span_s;
 }
 
+static int
+load_prune(struct loading *l)
+{
+	struct prune_state s;
+
+	if (l->format < 4)
+		return 0;
+	if (snapshot_get(l->r, &prune_state_schema, &s) == -1)
+		return -1;
+	l->e->prune_share = s.share;
+	return 0;
+}
+
 static uint32_t
 section_of(uint32_t format)
 {
@@ -436,7 +455,8 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	if (snapshot_enter(r, section_of(l.format)) == -1 ||
 	    snapshot_get(r, &engine_state_schema, &s) == -1 ||
 	    snapshot_get(r, &model_size_schema, &e->size) == -1 ||
-	    snapshot_get(r, &timing_schema, &e->timing) == -1)
+	    snapshot_get(r, &timing_schema, &e->timing) == -1 ||
+	    load_prune(&l) == -1)
 		return -1;
 	if (!state_fits(e, &s))
 		return bad();

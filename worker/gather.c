@@ -243,6 +243,23 @@ observe(
 	return true;
 }
 
+/* The first record of a series in a bucket tells that the series is alive. */
+static struct leaf *
+leaf_of(struct gathering *g, uint32_t number, enum statistic_kind kind)
+{
+	struct bucket *b = g->bucket;
+	uint32_t before = b->nleaves;
+	struct leaf *leaf = bucket_leaf(b, number, kind);
+	struct series *s;
+
+	if (b->nleaves == before)
+		return leaf;
+	s = g->e->table.series[number];
+	if (s->data_s < b->start_s)
+		s->data_s = b->start_s;
+	return leaf;
+}
+
 static int
 gather_for(struct gathering *g, uint32_t detector)
 {
@@ -258,7 +275,7 @@ gather_for(struct gathering *g, uint32_t detector)
 		return -1;
 	if (series == SERIES_NONE)
 		return 0;
-	leaf = bucket_leaf(g->bucket, series, o.kind);
+	leaf = leaf_of(g, series, o.kind);
 	if (leaf == NULL || bucket_add(g->bucket, leaf, &o) == -1)
 		return -1;
 	return d->other_influencers == 0 ? 0 : see_influencers(g, d, leaf, &o);

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "worker/engine_int.h"
 #include "worker/memory.h"
+#include "worker/prune.h"
 #include "worker/report.h"
 #include "worker/score.h"
 
@@ -28,6 +29,9 @@
 
 /* Only results that are less likely than this are written (4.5). */
 #define LN_RECORD (-3.3524072174927233) /* ln 0.035 */
+
+/* Share of buckets above which a by value is frequent. */
+#define FREQUENT 0.1
 
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
@@ -270,6 +274,24 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	return j->interim ? 0 : learn_value(e, m, &o);
 }
 
+/*
+ * A by value that is there in more than a tenth of the buckets since its
+ * partition began has no results where they are not wanted (6.1). What was
+ * long ago fades in both numbers.
+ */
+static bool
+is_excluded(const struct engine *e, const struct engine_detector *d,
+    const struct series *s, const struct partition *p)
+{
+	double keep = e->judge.model.keep, age;
+
+	if (!d->conf->exclude_frequent_by || d->by == FIELD_NONE)
+		return false;
+	age = (double)((e->judge.bucket->start_s - p->first_s) / e->span_s) + 1;
+	return s->buckets >
+	    FREQUENT * (1 - pow(keep, fmax(age, 1))) / (1 - keep);
+}
+
 static int
 judge_series(struct engine *e, uint32_t index)
 {
@@ -284,13 +306,15 @@ judge_series(struct engine *e, uint32_t index)
 		return 0;
 	if (reserve_touched(j) == -1)
 		return -1;
-	if (!j->interim)
+	if (!j->interim) {
 		fade(e, s);
+		s->buckets += f.leaf != NULL;
+	}
 	for (uint32_t i = 0; i < d->nfeatures; i++) {
 		if (judge_feature(e, s, i, d, &f) == -1)
 			return -1;
 	}
-	if (f.feature == NULL)
+	if (f.feature == NULL || is_excluded(e, d, s, p))
 		return 0;
 	touch_partition(j, p, s->partition);
 	f.raw = score_raw(f.ln_p);
@@ -328,8 +352,10 @@ step_series(struct engine *e)
 	uint32_t n = e->table.numbers.n, stop = j->cursor + SERIES_PER_STEP;
 
 	for (; j->cursor < n && j->cursor < stop; j->cursor++) {
-		if (e->table.series[j->cursor] != NULL &&
-		    judge_series(e, j->cursor) == -1)
+		if (e->table.series[j->cursor] == NULL ||
+		    (!j->interim && prune_series(e, j->cursor)))
+			continue;
+		if (judge_series(e, j->cursor) == -1)
 			return -1;
 	}
 	if (j->cursor < n)

@@ -245,7 +245,7 @@ names_drop(struct names *t, uint32_t id)
 	free_slot(t, find_slot(t, e->p, e->len, e->hash));
 	t->text_bytes -= text_room(e->len);
 	free(e->p);
-	e->p = NULL;
+	memset(e, 0, sizeof(*e));
 	numbers_give_back(&t->ids, id);
 }
 
