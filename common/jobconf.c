@@ -30,9 +30,12 @@ static bool
 take_detector(struct json_object *obj, struct detector *d)
 {
 	struct json_object *use_null = jobconf_member(obj, "use_null");
+	const char *frequent = jobconf_text(obj, "exclude_frequent");
 
 	d->function = function_find(jobconf_text(obj, "function"));
 	d->use_null = use_null != NULL && json_object_get_boolean(use_null);
+	d->exclude_frequent_by = frequent != NULL &&
+	    (strcmp(frequent, "by") == 0 || strcmp(frequent, "all") == 0);
 	return copy_text(obj, "detector_description", &d->description) &&
 	    copy_text(obj, "field_name", &d->field_name) &&
 	    copy_text(obj, "by_field_name", &d->by_field_name) &&
@@ -108,6 +111,8 @@ take_analysis(struct jobconf *c, struct json_object *a)
 	c->bucket_span_s =
 	    jobconf_duration_ns(a, "bucket_span") / UNITS_NS_PER_S;
 	c->latency_s = jobconf_duration_ns(a, "latency") / UNITS_NS_PER_S;
+	c->model_prune_window_s =
+	    jobconf_duration_ns(a, "model_prune_window") / UNITS_NS_PER_S;
 	c->background_persist_s =
 	    jobconf_duration_ns(c->json, "background_persist_interval") /
 	    UNITS_NS_PER_S;

@@ -61,6 +61,7 @@ struct detector {
 	char *over_field_name;
 	char *partition_field_name;
 	bool use_null;
+	bool exclude_frequent_by; /* no results for frequent by values */
 };
 
 enum data_format { FORMAT_XCONTENT, FORMAT_DELIMITED };
@@ -71,6 +72,7 @@ struct jobconf {
 				     what is only known at run time */
 	int64_t bucket_span_s;	  /* > 0 */
 	int64_t latency_s;	  /* >= 0 */
+	int64_t model_prune_window_s; /* series are kept so long; 0: ever */
 	int64_t background_persist_s; /* between snapshots; 0: not given */
 	size_t ndetectors;	      /* >= 1 */
 	struct detector *detector;

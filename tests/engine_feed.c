@@ -142,6 +142,7 @@ feed_init(struct feed *f, int64_t span_s, const struct feed_detector *d,
 		c->by_field_name = copy(d->by);
 		c->partition_field_name = copy(d->partition);
 		c->use_null = d->use_null;
+		c->exclude_frequent_by = d->exclude_frequent;
 		add_field(f, d->field);
 		add_field(f, d->by);
 		add_field(f, d->partition);

@@ -23,6 +23,7 @@ struct feed_detector {
 	const char *by;
 	const char *partition;
 	bool use_null;
+	bool exclude_frequent;
 };
 
 struct feed_record {

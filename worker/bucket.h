@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "common/compat.h"
-#include "worker/tally.h"
 #include "worker/names.h"
+#include "worker/statistic.h"
 
 /*
  * Values kept per series and influencer field. Only those that account for a
@@ -25,14 +25,15 @@ struct influence {
 	uint32_t field; /* index of the influencer in the configuration */
 	uint32_t value; /* of the bucket's values */
 	double mass;	/* at least what it carries; for the choice of 16 */
-	struct tally tally;
+	union statistic stat;
 };
 
 struct leaf {
 	uint32_t series;
-	uint32_t nseen;
+	uint16_t nseen;
+	uint8_t kind;		/* enum statistic_kind */
 	struct influence *seen; /* owned */
-	struct tally tally;
+	union statistic stat;
 };
 
 /* To be embedded; zeroed is empty and of no time. */
@@ -46,7 +47,11 @@ struct bucket {
 	uint32_t *of_series; /* owned; leaf + 1 of a series, 0: none */
 	uint32_t nof_series;
 	struct names values; /* of influencers */
-	size_t nseen;	     /* in all leaves */
+	/*
+	 * Bytes that are allocated: a function of the numbers of elements now
+	 * and of the most there were, which are kept in snapshots.
+	 */
+	size_t bytes;
 };
 
 void bucket_free(struct bucket *);
@@ -55,25 +60,54 @@ void bucket_reset(struct bucket *, int64_t start_s);
 
 /* NULL: the series has no record here. */
 const struct leaf *bucket_find(const struct bucket *, uint32_t series);
-/* The same, made if it is not there. NULL with ENOMEM. */
-struct leaf *bucket_leaf(struct bucket *, uint32_t series);
+/*
+ * The same, made if it is not there, with statistics of this kind, which is
+ * that of the series. NULL with ENOMEM.
+ */
+struct leaf *bucket_leaf(
+    struct bucket *, uint32_t series, enum statistic_kind kind);
+
+/* Statistics that grow; see bucket_add. */
+int bucket_add_growing(struct bucket *, union statistic *,
+    const struct observation *, bool part) MUST_CHECK;
+
+/* Add a record to the statistics of a leaf. Returns 0, or -1 with ENOMEM. */
+static inline int
+bucket_add(struct bucket *b, struct leaf *leaf, const struct observation *o)
+{
+	if (o->kind != STATISTIC_TALLY)
+		return bucket_add_growing(b, &leaf->stat, o, false);
+	tally_add(&leaf->stat.tally, o->value, o->n, o->times_events);
+	return 0;
+}
 
 /*
- * A record of the leaf had this value in an influencer field.
+ * The record of the leaf had this value in an influencer field.
  *
  * field    index of the influencer
  * may_grow false: remember no value that is not known yet
- * part     the record alone
  *
  * Returns 0, or -1 with ENOMEM.
  */
 int bucket_see(struct bucket *, struct leaf *, uint32_t field, const char *p,
-    size_t len, bool may_grow, const struct tally *part) MUST_CHECK;
+    size_t len, bool may_grow, const struct observation *) MUST_CHECK;
 
-/* Room for one more, its content undefined. NULL with ENOMEM. */
+/* Room for one more, of no record. NULL with ENOMEM. */
 struct influence *bucket_new_influence(struct bucket *, struct leaf *);
 
-/* What it holds in bytes: a function of the numbers of elements. */
-size_t bucket_bytes(const struct bucket *);
+/* The next value of influencers. 0, or -1 with ENOMEM, or EBADMSG: twice. */
+int bucket_load_value(struct bucket *, struct span text) MUST_CHECK;
+
+/*
+ * Tables as large as they were: of so many leaves, and for series below a
+ * number. Statistics that were loaded into a leaf are counted. 0, or -1 with
+ * ENOMEM.
+ */
+int bucket_reserve(
+    struct bucket *, uint32_t leaves, uint32_t nof_series) MUST_CHECK;
+void bucket_note_loaded(struct bucket *, const struct leaf *);
+
+/* What a leaf of that series would add, which has none. */
+size_t bucket_growth(const struct bucket *, uint32_t series);
 
 #endif

@@ -12,15 +12,14 @@
 #include "common/log.h"
 #include "common/zones.h"
 #include "worker/engine_int.h"
+#include "worker/memory.h"
+#include "worker/prune.h"
 #include "worker/zone.h"
 
 #define SLICE_US 1000
 
 /* The exponential mean of bucket times (jobs-and-data 6.3). */
 #define TIMING_KEEP 0.99
-
-/* Share of the limit from which on the status warns (10). */
-#define SOFT_LIMIT 0.6
 
 static uint32_t
 find_field(const struct jobconf *conf, const char *name)
@@ -41,7 +40,8 @@ plan_detector(struct engine *e, size_t index)
 	d->conf = conf;
 	d->feature = conf->over_field_name != NULL
 	    ? NULL
-	    : feature_find(conf->function->kind);
+	    : feature_find(conf->function->kind, e->summary_count != FIELD_NONE,
+		  &d->nfeatures);
 	if (d->feature == NULL)
 		log_warnx("job %s: detector %zu: no results are computed for "
 			  "%s%s yet",
@@ -75,6 +75,11 @@ allocate(struct engine *e)
 	if (e->open == NULL || e->detector == NULL || e->influencer == NULL ||
 	    e->field == NULL)
 		return -1;
+	e->fixed_bytes = sizeof(*e) + e->nopen * sizeof(*e->open) +
+	    conf->ndetectors * sizeof(*e->detector) +
+	    (conf->ninfluencers + 1) * sizeof(*e->influencer) +
+	    (conf->nfields + 1) * sizeof(*e->field) +
+	    judge_bytes(conf->ndetectors);
 	return judge_init(&e->judge, conf->ndetectors, scopes, e->span_s);
 }
 
@@ -92,6 +97,7 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	/* a process before this one may have left some */
 	e->interim_left = true;
 	e->size.timestamp = TIME_UNSET;
+	e->prune_share = 1;
 	if (allocate(e) == -1) {
 		engine_free(e);
 		errno = ENOMEM;
@@ -160,8 +166,9 @@ ring_place(const struct engine *e, int64_t start_s)
 static void
 empty_bucket(struct engine *e, struct bucket *b, int64_t start_s)
 {
-	e->open_bytes -= bucket_bytes(b);
+	e->open_bytes -= b->bytes;
 	bucket_reset(b, start_s);
+	e->open_bytes += b->bytes;
 }
 
 struct bucket *
@@ -246,6 +253,7 @@ finish_bucket(struct engine *e)
 
 	note_timing(e);
 	empty_bucket(e, b, b->start_s);
+	prune_pass_time(e, e->next_s, e->next_s + e->span_s);
 	e->next_s += e->span_s;
 	e->end_s = e->next_s;
 }
@@ -460,8 +468,8 @@ engine_last_finalized_ms(const struct engine *e)
 size_t
 engine_bytes(const struct engine *e)
 {
-	return sizeof(*e) + e->nopen * sizeof(struct bucket) +
-	    names_bytes(&e->names) + series_bytes(&e->table) + e->open_bytes;
+	return e->fixed_bytes + names_bytes(&e->names) +
+	    series_bytes(&e->table) + e->open_bytes;
 }
 
 void
@@ -471,12 +479,6 @@ engine_note_bytes(struct engine *e)
 
 	if (bytes > e->size.peak_model_bytes)
 		e->size.peak_model_bytes = bytes;
-}
-
-static uint64_t
-memory_limit(const struct engine *e)
-{
-	return e->conf->model_memory_limit_mb * 1024 * 1024;
 }
 
 /* Without room the next series that is refused sets the status again. */
@@ -499,10 +501,9 @@ engine_size(const struct engine *e, struct model_size *size)
 	if (size->model_bytes > size->peak_model_bytes)
 		size->peak_model_bytes = size->model_bytes;
 	size->model_bytes_memory_limit = limit;
-	size->total_by_field_count = e->table.nseries;
-	size->total_partition_field_count = e->table.npartitions;
-	if (size->memory_status == MEMORY_OK &&
-	    (double)size->model_bytes > SOFT_LIMIT * (double)limit)
+	size->total_by_field_count = numbers_taken(&e->table.numbers);
+	size->total_partition_field_count = numbers_taken(&e->table.partitions);
+	if (size->memory_status == MEMORY_OK && !memory_is_ample(e))
 		size->memory_status = MEMORY_SOFT_LIMIT;
 }
 

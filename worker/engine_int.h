@@ -21,6 +21,7 @@
 struct engine_detector {
 	const struct detector *conf;   /* borrowed */
 	const struct feature *feature; /* static; NULL: not computed */
+	uint32_t nfeatures;	       /* of them, in a row */
 	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t partition;
@@ -55,9 +56,11 @@ struct engine {
 	size_t nopen;
 	struct bucket *recent; /* in open: where the last record went */
 	size_t open_bytes;     /* of all of them */
+	size_t fixed_bytes;    /* of what is as large as the job's shape */
 
 	struct names names; /* of by and partition values */
 	struct series_table table;
+	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
 	bool interim_left; /* interim results may be in the sink */
 
@@ -81,6 +84,13 @@ bool engine_is_busy(const struct engine *);
 /* Bytes of everything: a function of the numbers of elements. */
 size_t engine_bytes(const struct engine *);
 void engine_note_bytes(struct engine *);
+
+/* bucket_state.c: open buckets in a snapshot; 0, or -1 with errno. */
+uint32_t engine_buckets_worth_saving(const struct engine *);
+int engine_save_buckets(
+    const struct engine *, struct snapshot_writer *) MUST_CHECK;
+int engine_load_buckets(struct engine *, uint32_t nbuckets, bool has_rooms,
+    struct snapshot_reader *) MUST_CHECK;
 
 /* gather.c: take a record into the bucket of its time. */
 int gather_record(

@@ -36,46 +36,65 @@ SCHEMA_DEFINE(clock_state, CLOCK_FIELDS);
 #define TEXT_FIELDS(F, S) F(S, BYTES, text, 0, TEXT_MOST)
 SCHEMA_STRUCT(text_state, TEXT_FIELDS);
 SCHEMA_DEFINE(text_state, TEXT_FIELDS);
+#define PRUNE_FIELDS(F, S) F(S, F64, share, 0, 1)
+SCHEMA_STRUCT(prune_state, PRUNE_FIELDS);
+SCHEMA_DEFINE(prune_state, PRUNE_FIELDS);
+
+#define NAME_FIELDS(F, S)                                                      \
+	F(S, BOOL, is_free, 0, 1)                                              \
+	F(S, BYTES, text, 0, TEXT_MOST)
+SCHEMA_STRUCT(name_state, NAME_FIELDS);
+SCHEMA_DEFINE(name_state, NAME_FIELDS);
 
 #define SCOPE_FIELDS(F, S) F(S, F64, peak, 0, 100)
 SCHEMA_STRUCT(scope_state, SCOPE_FIELDS);
 SCHEMA_DEFINE(scope_state, SCOPE_FIELDS);
 
 #define PARTITION_FIELDS(F, S)                                                 \
+	F(S, BOOL, is_free, 0, 1)                                              \
 	F(S, U32, detector, 0, INFINITY)                                       \
-	F(S, U32, name, 0, NAMES_NONE)
+	F(S, U32, name, 0, NAMES_NONE)                                         \
+	F(S, I64, first_s, -1e16, 1e16)
 SCHEMA_STRUCT(partition_state, PARTITION_FIELDS);
 SCHEMA_DEFINE(partition_state, PARTITION_FIELDS);
 
 #define SERIES_FIELDS(F, S)                                                    \
+	F(S, BOOL, is_free, 0, 1)                                              \
 	F(S, U32, partition, 0, INFINITY)                                      \
 	F(S, U32, by, 0, NAMES_NONE)                                           \
 	F(S, I64, last_s, -1e16, 1e16)                                         \
+	F(S, I64, data_s, -1e16, 1e16)                                         \
+	F(S, F64, buckets, 0, INFINITY)                                        \
 	F(S, F64, peak, 0, 100)
 SCHEMA_STRUCT(series_state, SERIES_FIELDS);
 SCHEMA_DEFINE(series_state, SERIES_FIELDS);
 
-#define BUCKET_FIELDS(F, S)                                                    \
-	F(S, I64, start_s, -INFINITY, INFINITY)                                \
-	F(S, U64, events, 0, INFINITY)                                         \
-	F(S, BOOL, refused, 0, 1)                                              \
-	F(S, U32, nvalues, 0, NAMES_NONE - 1)                                  \
-	F(S, U32, nleaves, 0, SERIES_NONE - 1)
-SCHEMA_STRUCT(bucket_state, BUCKET_FIELDS);
-SCHEMA_DEFINE(bucket_state, BUCKET_FIELDS);
+/* Of sections SNAPSHOT_ENGINE_1 and 2: nothing was ever given up there. */
+#define TEXT_2_FIELDS(F, S) F(S, BYTES, text, 0, TEXT_MOST)
+SCHEMA_STRUCT(text_2, TEXT_2_FIELDS);
+SCHEMA_DEFINE(text_2, TEXT_2_FIELDS);
 
-#define LEAF_FIELDS(F, S)                                                      \
-	F(S, U32, series, 0, INFINITY)                                         \
-	F(S, U32, nseen, 0, RESULT_MAX_INFLUENCERS *BUCKET_INFLUENCES)
-SCHEMA_STRUCT(leaf_state, LEAF_FIELDS);
-SCHEMA_DEFINE(leaf_state, LEAF_FIELDS);
+#define PARTITION_2_FIELDS(F, S)                                               \
+	F(S, U32, detector, 0, INFINITY)                                       \
+	F(S, U32, name, 0, NAMES_NONE)
+SCHEMA_STRUCT(partition_2, PARTITION_2_FIELDS);
+SCHEMA_DEFINE(partition_2, PARTITION_2_FIELDS);
 
-#define INFLUENCE_FIELDS(F, S)                                                 \
-	F(S, U32, field, 0, INFINITY)                                          \
-	F(S, U32, value, 0, INFINITY)                                          \
-	F(S, F64, mass, 0, INFINITY)
-SCHEMA_STRUCT(influence_state, INFLUENCE_FIELDS);
-SCHEMA_DEFINE(influence_state, INFLUENCE_FIELDS);
+#define SERIES_2_FIELDS(F, S)                                                  \
+	F(S, U32, partition, 0, INFINITY)                                      \
+	F(S, U32, by, 0, NAMES_NONE)                                           \
+	F(S, I64, last_s, -1e16, 1e16)                                         \
+	F(S, F64, peak, 0, 100)
+SCHEMA_STRUCT(series_2, SERIES_2_FIELDS);
+SCHEMA_DEFINE(series_2, SERIES_2_FIELDS);
+
+/* What is being loaded. */
+struct loading {
+	struct engine *e;
+	struct snapshot_reader *r;
+	uint32_t format;
+	int64_t forward_s; /* by which the job's clocks have been put */
+};
 
 static int
 bad(void)
@@ -104,43 +123,55 @@ save_clock(const struct engine *e, struct snapshot_writer *w)
  * been given another time zone, or the zone other rules.
  */
 static int
-load_clock(struct engine *e, struct snapshot_reader *r, int64_t *moved_s)
+load_clock(struct loading *l)
 {
 	struct clock_state s;
 
-	if (snapshot_get(r, &clock_state_schema, &s) == -1)
+	if (l->format < 4)
+		return 0;
+	if (snapshot_get(l->r, &clock_state_schema, &s) == -1)
 		return -1;
-	*moved_s = ahead_s(e) - s.ahead_s;
+	l->forward_s = ahead_s(l->e) - s.ahead_s;
 	return 0;
 }
 
 static int
 save_names(const struct names *t, struct snapshot_writer *w)
 {
-	for (uint32_t i = 0; i < t->n; i++) {
-		struct text_state s = { names_get(t, i) };
+	for (uint32_t i = 0; i < t->ids.n; i++) {
+		struct span text = names_get(t, i);
+		struct name_state s = { text.p == NULL, text };
 
-		if (snapshot_put(w, &text_state_schema, &s) == -1)
+		if (snapshot_put(w, &name_state_schema, &s) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-load_names(struct names *t, uint32_t n, struct snapshot_reader *r)
+get_name(struct loading *l, struct name_state *s)
+{
+	struct text_2 old;
+
+	if (l->format >= 4)
+		return snapshot_get(l->r, &name_state_schema, s);
+	if (snapshot_get(l->r, &text_2_schema, &old) == -1)
+		return -1;
+	*s = (struct name_state){ false, old.text };
+	return 0;
+}
+
+static int
+load_names(struct loading *l, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		struct text_state s;
-		uint32_t id;
+		struct name_state s;
 
-		if (snapshot_get(r, &text_state_schema, &s) == -1)
+		if (get_name(l, &s) == -1 ||
+		    names_load(&l->e->names, s.is_free, s.text) == -1)
 			return -1;
-		id = names_add(t, s.text.p, s.text.len);
-		if (id == NAMES_NONE)
-			return -1;
-		if (id != i) /* the same text twice */
-			return bad();
 	}
+	names_loaded(&l->e->names);
 	return 0;
 }
 
@@ -172,204 +203,181 @@ load_scopes(struct judge *j, struct snapshot_reader *r)
 }
 
 static int
-save_partitions(const struct series_table *t, struct snapshot_writer *w)
+save_partition(const struct partition *p, struct snapshot_writer *w)
 {
-	for (uint32_t i = 0; i < t->npartitions; i++) {
-		const struct partition *p = &t->partition[i];
-		struct partition_state s = { p->detector, p->name };
+	struct partition_state s = { .is_free = p == NULL };
 
-		if (snapshot_put(w, &partition_state_schema, &s) == -1 ||
-		    normalise_save(&p->scores, w) == -1)
-			return -1;
-	}
-	return 0;
+	if (p == NULL)
+		return snapshot_put(w, &partition_state_schema, &s);
+	s.detector = p->detector;
+	s.name = p->name;
+	s.first_s = p->first_s;
+	if (snapshot_put(w, &partition_state_schema, &s) == -1)
+		return -1;
+	return normalise_save(&p->scores, w);
 }
 
 /* A name that is there, or none where the detector has no such field. */
 static bool
 name_fits(const struct engine *e, uint32_t field, uint32_t name)
 {
-	return field == FIELD_NONE ? name == NAMES_NONE : name < e->names.n;
+	if (field == FIELD_NONE)
+		return name == NAMES_NONE;
+	return name < e->names.ids.n && names_get(&e->names, name).p != NULL;
+}
+
+static void
+hold_name(struct engine *e, uint32_t name)
+{
+	if (name != NAMES_NONE)
+		names_hold(&e->names, name);
+}
+
+/* How often series are there is counted from now on where it was not. */
+static int
+get_partition(struct loading *l, struct partition_state *s)
+{
+	struct partition_2 old;
+
+	if (l->format >= 4)
+		return snapshot_get(l->r, &partition_state_schema, s);
+	if (snapshot_get(l->r, &partition_2_schema, &old) == -1)
+		return -1;
+	*s = (struct partition_state){ false, old.detector, old.name,
+		l->e->next_s };
+	return 0;
 }
 
 static int
-load_partition(struct engine *e, struct snapshot_reader *r)
+load_partition(struct loading *l)
 {
+	struct engine *e = l->e;
 	struct partition_state s;
 	uint32_t id;
 
-	if (snapshot_get(r, &partition_state_schema, &s) == -1)
+	if (get_partition(l, &s) == -1)
 		return -1;
+	if (s.is_free)
+		return partition_skip(&e->table);
 	if (s.detector >= e->conf->ndetectors ||
 	    e->detector[s.detector].feature == NULL ||
 	    !name_fits(e, e->detector[s.detector].partition, s.name) ||
 	    partition_find(&e->table, s.detector, s.name) != SERIES_NONE)
 		return bad();
-	id = partition_add(&e->table, s.detector, s.name);
+	id = partition_add(&e->table, s.detector, s.name, s.first_s);
 	if (id == SERIES_NONE)
 		return -1;
-	return normalise_load(&e->table.partition[id].scores, r);
+	hold_name(e, s.name);
+	return normalise_load(&e->table.partition[id]->scores, l->r);
 }
 
 static int
-save_series(const struct series_table *t, struct snapshot_writer *w)
+save_series(const struct series *x, struct snapshot_writer *w)
 {
-	for (uint32_t i = 0; i < t->nseries; i++) {
-		const struct series *x = &t->series[i];
-		struct series_state s = { x->partition, x->by, x->last_s,
-			x->peak };
+	struct series_state s = { .is_free = x == NULL };
 
-		if (snapshot_put(w, &series_state_schema, &s) == -1 ||
-		    model_save(&x->model, w) == -1)
+	if (x == NULL)
+		return snapshot_put(w, &series_state_schema, &s);
+	s.partition = x->partition;
+	s.by = x->by;
+	s.last_s = x->last_s;
+	s.data_s = x->data_s;
+	s.buckets = x->buckets;
+	s.peak = x->peak;
+	if (snapshot_put(w, &series_state_schema, &s) == -1)
+		return -1;
+	for (uint32_t i = 0; i < x->nmodels; i++) {
+		if (model_save(&x->model[i], w) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-load_series(struct engine *e, struct snapshot_reader *r, bool old)
+get_series(struct loading *l, struct series_state *s)
 {
+	struct series_2 old;
+
+	if (l->format >= 4)
+		return snapshot_get(l->r, &series_state_schema, s);
+	if (snapshot_get(l->r, &series_2_schema, &old) == -1)
+		return -1;
+	*s = (struct series_state){ false, old.partition, old.by, old.last_s,
+		old.last_s, 0, old.peak };
+	return 0;
+}
+
+static int
+load_models(struct loading *l, struct series *s)
+{
+	for (uint32_t i = 0; i < s->nmodels; i++) {
+		struct model *m = &s->model[i];
+
+		if (l->format == 2) {
+			if (model_load_1(m, s->last_s, l->r) == -1)
+				return -1;
+			continue;
+		}
+		if (model_load(m, &l->e->judge.model, l->r) == -1)
+			return -1;
+		model_set_clock(m, l->forward_s);
+		l->e->table.bytes += model_bytes(m);
+	}
+	return 0;
+}
+
+static int
+load_series(struct loading *l)
+{
+	struct engine *e = l->e;
 	struct series_table *t = &e->table;
+	const struct engine_detector *d;
 	struct series_state s;
+	struct series *x;
 	uint32_t id;
 
-	if (snapshot_get(r, &series_state_schema, &s) == -1)
+	if (get_series(l, &s) == -1)
 		return -1;
-	if (s.partition >= t->npartitions ||
-	    !name_fits(
-		e, e->detector[t->partition[s.partition].detector].by, s.by) ||
+	if (s.is_free)
+		return series_skip(t);
+	if (s.partition >= t->partitions.n || t->partition[s.partition] == NULL)
+		return bad();
+	d = &e->detector[t->partition[s.partition]->detector];
+	if (!name_fits(e, d->by, s.by) ||
 	    series_find(t, s.partition, s.by) != SERIES_NONE)
 		return bad();
-	id = series_add(t, s.partition, s.by, s.last_s);
+	id = series_add(t, s.partition, s.by, d->nfeatures, s.last_s);
 	if (id == SERIES_NONE)
 		return -1;
-	t->series[id].peak = s.peak;
-	if (old)
-		return model_load_1(&t->series[id].model, s.last_s, r);
-	if (model_load(&t->series[id].model, &e->judge.model, r) == -1)
-		return -1;
-	t->table_bytes += model_bytes(&t->series[id].model);
-	return 0;
+	hold_name(e, s.by);
+	x = t->series[id];
+	x->data_s = s.data_s;
+	x->buckets = s.buckets;
+	x->peak = s.peak;
+	return load_models(l, x);
 }
 
 static int
-save_leaf(const struct leaf *leaf, struct snapshot_writer *w)
+save_table(const struct series_table *t, struct snapshot_writer *w)
 {
-	struct leaf_state s = { leaf->series, leaf->nseen };
-
-	if (snapshot_put(w, &leaf_state_schema, &s) == -1 ||
-	    snapshot_put(w, &tally_schema, &leaf->tally) == -1)
-		return -1;
-	for (uint32_t i = 0; i < leaf->nseen; i++) {
-		const struct influence *in = &leaf->seen[i];
-		struct influence_state is = { in->field, in->value, in->mass };
-
-		if (snapshot_put(w, &influence_state_schema, &is) == -1 ||
-		    snapshot_put(w, &tally_schema, &in->tally) == -1)
+	for (uint32_t i = 0; i < t->partitions.n; i++) {
+		if (save_partition(t->partition[i], w) == -1)
+			return -1;
+	}
+	for (uint32_t i = 0; i < t->numbers.n; i++) {
+		if (save_series(t->series[i], w) == -1)
 			return -1;
 	}
 	return 0;
 }
 
+/* Whoever has no series would never be given up. */
 static int
-load_influence(const struct engine *e, const struct bucket *b,
-    struct influence *in, struct snapshot_reader *r)
+check_partitions(const struct series_table *t)
 {
-	struct influence_state s;
-
-	if (snapshot_get(r, &influence_state_schema, &s) == -1 ||
-	    snapshot_get(r, &tally_schema, &in->tally) == -1)
-		return -1;
-	if (s.field >= e->conf->ninfluencers || s.value >= b->values.n)
-		return bad();
-	in->field = s.field;
-	in->value = s.value;
-	in->mass = s.mass;
-	return 0;
-}
-
-static int
-load_leaf(const struct engine *e, struct bucket *b, struct snapshot_reader *r)
-{
-	struct leaf_state s;
-	struct leaf *leaf;
-
-	if (snapshot_get(r, &leaf_state_schema, &s) == -1)
-		return -1;
-	if (s.series >= e->table.nseries || bucket_find(b, s.series) != NULL)
-		return bad();
-	leaf = bucket_leaf(b, s.series);
-	if (leaf == NULL)
-		return -1;
-	if (snapshot_get(r, &tally_schema, &leaf->tally) == -1)
-		return -1;
-	if (!(leaf->tally.n > 0))
-		return bad();
-	for (uint32_t i = 0; i < s.nseen; i++) {
-		struct influence *in = bucket_new_influence(b, leaf);
-
-		if (in == NULL || load_influence(e, b, in, r) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-save_bucket(const struct bucket *b, struct snapshot_writer *w)
-{
-	struct bucket_state s = { b->start_s, b->events, b->refused,
-		b->values.n, b->nleaves };
-
-	if (snapshot_put(w, &bucket_state_schema, &s) == -1 ||
-	    save_names(&b->values, w) == -1)
-		return -1;
-	for (uint32_t i = 0; i < b->nleaves; i++) {
-		if (save_leaf(&b->leaf[i], w) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-load_bucket(struct engine *e, struct snapshot_reader *r)
-{
-	struct bucket_state s;
-	struct bucket *b;
-
-	if (snapshot_get(r, &bucket_state_schema, &s) == -1)
-		return -1;
-	if (s.start_s < e->next_s || s.start_s > e->target_s ||
-	    engine_floor(e, s.start_s) != s.start_s)
-		return bad();
-	b = engine_bucket(e, s.start_s);
-	if (b->events > 0 || b->nleaves > 0)
-		return bad();
-	b->events = s.events;
-	b->refused = s.refused;
-	if (load_names(&b->values, s.nvalues, r) == -1)
-		return -1;
-	for (uint32_t i = 0; i < s.nleaves; i++) {
-		if (load_leaf(e, b, r) == -1)
-			return -1;
-	}
-	e->open_bytes += bucket_bytes(b);
-	return 0;
-}
-
-/* Whether there is anything in it that a fresh bucket would not have. */
-static bool
-worth_saving(const struct bucket *b)
-{
-	return b->events > 0 || b->nleaves > 0 || b->refused;
-}
-
-static int
-save_buckets(const struct engine *e, struct snapshot_writer *w)
-{
-	for (size_t i = 0; i < e->nopen; i++) {
-		if (worth_saving(&e->open[i]) &&
-		    save_bucket(&e->open[i], w) == -1)
-			return -1;
+	for (uint32_t i = 0; i < t->partitions.n; i++) {
+		if (t->partition[i] != NULL && t->partition[i]->nseries == 0)
+			return bad();
 	}
 	return 0;
 }
@@ -384,17 +392,16 @@ describe(const struct engine *e, struct engine_state *s)
 	s->end_s = e->end_s;
 	s->next_s = e->next_s;
 	s->empty_run = e->empty_run;
-	s->nnames = e->names.n;
-	s->npartitions = e->table.npartitions;
-	s->nseries = e->table.nseries;
-	s->nbuckets = 0;
-	for (size_t i = 0; i < e->nopen; i++)
-		s->nbuckets += worth_saving(&e->open[i]);
+	s->nnames = e->names.ids.n;
+	s->npartitions = e->table.partitions.n;
+	s->nseries = e->table.numbers.n;
+	s->nbuckets = engine_buckets_worth_saving(e);
 }
 
 int
 engine_save(const struct engine *e, struct snapshot_writer *w)
 {
+	struct prune_state prune = { e->prune_share };
 	struct engine_state s;
 
 	if (engine_is_busy(e)) {
@@ -406,12 +413,11 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    snapshot_put(w, &engine_state_schema, &s) == -1 ||
 	    snapshot_put(w, &model_size_schema, &e->size) == -1 ||
 	    snapshot_put(w, &timing_schema, &e->timing) == -1 ||
+	    snapshot_put(w, &prune_state_schema, &prune) == -1 ||
 	    save_clock(e, w) == -1 || save_scopes(&e->judge, w) == -1 ||
-	    save_names(&e->names, w) == -1 ||
-	    save_partitions(&e->table, w) == -1 ||
-	    save_series(&e->table, w) == -1)
+	    save_names(&e->names, w) == -1 || save_table(&e->table, w) == -1)
 		return -1;
-	return save_buckets(e, w);
+	return engine_save_buckets(e, w);
 }
 
 /*
@@ -419,30 +425,26 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
  * cannot ask for more than the file holds: reading stops at its end.
  */
 static int
-load_elements(struct engine *e, const struct engine_state *s,
-    struct snapshot_reader *r, bool old)
+load_elements(struct loading *l, const struct engine_state *s)
 {
-	int64_t moved_s = 0;
+	struct engine *e = l->e;
 
-	if (!old && load_clock(e, r, &moved_s) == -1)
-		return -1;
-	if (load_scopes(&e->judge, r) == -1 ||
-	    load_names(&e->names, s->nnames, r) == -1)
+	if (load_clock(l) == -1 || load_scopes(&e->judge, l->r) == -1 ||
+	    load_names(l, s->nnames) == -1)
 		return -1;
 	for (uint32_t i = 0; i < s->npartitions; i++) {
-		if (load_partition(e, r) == -1)
+		if (load_partition(l) == -1)
 			return -1;
 	}
 	for (uint32_t i = 0; i < s->nseries; i++) {
-		if (load_series(e, r, old) == -1)
-			return -1;
-		model_set_clock(&e->table.series[i].model, moved_s);
-	}
-	for (uint32_t i = 0; i < s->nbuckets; i++) {
-		if (load_bucket(e, r) == -1)
+		if (load_series(l) == -1)
 			return -1;
 	}
-	return snapshot_left(r) == 0 ? 0 : bad();
+	if (check_partitions(&e->table) == -1 ||
+	    series_loaded(&e->table) == -1 ||
+	    engine_load_buckets(e, s->nbuckets, l->format >= 4, l->r) == -1)
+		return -1;
+	return snapshot_left(l->r) == 0 ? 0 : bad();
 }
 
 /* The job's shape is what it was, and the times fit together. */
@@ -465,17 +467,38 @@ state_fits(const struct engine *e, const struct engine_state *s)
 	    s->target_s < s->next_s + (int64_t)e->nopen * e->span_s;
 }
 
+static int
+load_prune(struct loading *l)
+{
+	struct prune_state s;
+
+	if (l->format < 4)
+		return 0;
+	if (snapshot_get(l->r, &prune_state_schema, &s) == -1)
+		return -1;
+	l->e->prune_share = s.share;
+	return 0;
+}
+
+static uint32_t
+section_of(uint32_t format)
+{
+	if (format == 2)
+		return SNAPSHOT_ENGINE_1;
+	return format == 3 ? SNAPSHOT_ENGINE_2 : SNAPSHOT_ENGINE;
+}
+
 int
 engine_load(struct engine *e, struct snapshot_reader *r)
 {
+	struct loading l = { e, r, snapshot_format(r), 0 };
 	struct engine_state s;
-	bool old = snapshot_format(r) == 2;
 
-	if (snapshot_enter(r, old ? SNAPSHOT_ENGINE_1 : SNAPSHOT_ENGINE) ==
-		-1 ||
+	if (snapshot_enter(r, section_of(l.format)) == -1 ||
 	    snapshot_get(r, &engine_state_schema, &s) == -1 ||
 	    snapshot_get(r, &model_size_schema, &e->size) == -1 ||
-	    snapshot_get(r, &timing_schema, &e->timing) == -1)
+	    snapshot_get(r, &timing_schema, &e->timing) == -1 ||
+	    load_prune(&l) == -1)
 		return -1;
 	if (!state_fits(e, &s))
 		return bad();
@@ -485,5 +508,5 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->empty_run = s.empty_run;
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
-	return load_elements(e, &s, r, old);
+	return load_elements(&l, &s);
 }

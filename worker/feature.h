@@ -6,11 +6,12 @@
 #define WORKER_FEATURE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/compat.h"
 #include "common/jobconf.h"
 #include "worker/model.h"
-#include "worker/tally.h"
+#include "worker/statistic.h"
 
 /* Where the value of a bucket can still go while records are missing. */
 enum feature_drift {
@@ -20,16 +21,42 @@ enum feature_drift {
 	DRIFT_ANY,
 };
 
+/* One value of a bucket. A function has one, or several with the same kind. */
 struct feature {
-	double (*value)(const struct tally *); /* n > 0 */
+	const char *description; /* of the function in results */
+	double (*value)(const union statistic *); /* of one record at least */
+	/* The value of a less its part b. false: nothing is left of it. */
+	bool (*without)(
+	    const union statistic *a, const union statistic *b, double *value);
+	/* Of records in a, the share in b; NULL: not asked for. */
+	double (*share)(const union statistic *a, const union statistic *b);
 	enum model_kind model;
-	bool empty_is_zero; /* else a bucket without records says nothing */
-	bool adds_up;	    /* sum or count: parts add to the whole */
-	bool times_events;  /* a value that stands for n events counts n-fold */
+	enum statistic_kind statistic;
+	enum function_side side; /* SIDE_BOTH: as the function says */
 	enum feature_drift drift;
+	bool empty_is_zero; /* else a bucket without records says nothing */
+	bool times_events;  /* a value that stands for n events counts n-fold */
 };
 
-/* NULL: not computed. */
-const struct feature *feature_find(enum function_kind);
+/* Features of one function: metric has most. */
+#define FEATURES_MOST 3
+
+/*
+ * The features of a function, or NULL: not computed.
+ *
+ * summed  records stand for several events each
+ * n       set to their number
+ */
+const struct feature *feature_find(
+    enum function_kind, bool summed, uint32_t *n);
+
+/*
+ * How much of the way from the typical value to the actual one is due to the
+ * records of one influencer's value, 0..1: what is gone of it without them.
+ * Who is there cannot be what is missing of a count, a sum or a variance: there
+ * it is the share of records.
+ */
+double feature_influence(const struct feature *, const union statistic *all,
+    const union statistic *part, double typical, double actual);
 
 #endif

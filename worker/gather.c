@@ -7,6 +7,7 @@
 
 #include "common/timefmt.h"
 #include "worker/engine_int.h"
+#include "worker/memory.h"
 
 /* One record on its way. */
 struct gathering {
@@ -103,34 +104,44 @@ split_name(
 	return true;
 }
 
-/*
- * The limit binds new series first: what is known goes on being modelled.
- * Returns whether cost more bytes are allowed.
- */
-static bool
-may_spend(struct gathering *g, size_t cost)
-{
-	struct engine *e = g->e;
-	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
-	uint64_t bytes = engine_bytes(e) + cost;
-
-	if (bytes <= limit)
-		return true;
-	if (!g->bucket->refused) {
-		g->bucket->refused = true;
-		e->size.bucket_allocation_failures_count++;
-	}
-	e->size.model_bytes_exceeded = bytes - limit;
-	e->size.memory_status = MEMORY_HARD_LIMIT;
-	return false;
-}
-
 static size_t
 new_name_cost(const struct gathering *g, uint32_t field, uint32_t name)
 {
 	if (field == FIELD_NONE || name != NAMES_NONE)
 		return 0;
-	return names_cost(text_of(g, field).len);
+	return names_growth(&g->e->names, text_of(g, field).len);
+}
+
+/* All that is allocated for a new series. */
+static size_t
+new_series_cost(const struct gathering *g, const struct engine_detector *d,
+    uint32_t partition, uint32_t partition_name, uint32_t by_name)
+{
+	const struct series_table *t = &g->e->table;
+	size_t cost = series_growth(t, d->nfeatures) +
+	    bucket_growth(g->bucket, t->numbers.n);
+
+	if (partition == SERIES_NONE)
+		cost += partition_growth(t);
+	return cost + new_name_cost(g, d->partition, partition_name) +
+	    new_name_cost(g, d->by, by_name);
+}
+
+/* Set *name, which is none yet, unless the field is not used. */
+static int
+make_name(const struct gathering *g, uint32_t field, uint32_t *name)
+{
+	if (field == FIELD_NONE || *name != NAMES_NONE)
+		return 0;
+	*name = add_name(g, field);
+	return *name == NAMES_NONE ? -1 : 0;
+}
+
+static void
+hold_name(struct engine *e, uint32_t name)
+{
+	if (name != NAMES_NONE)
+		names_hold(&e->names, name);
 }
 
 /* Make the series of this record. *series is SERIES_NONE when refused. */
@@ -141,33 +152,30 @@ new_series(struct gathering *g, uint32_t detector, uint32_t partition_name,
 	struct engine *e = g->e;
 	const struct engine_detector *d = &e->detector[detector];
 	struct series_table *t = &e->table;
-	uint32_t partition;
-	size_t cost = SERIES_COST + sizeof(struct leaf);
+	int64_t start_s = g->bucket->start_s;
+	uint32_t partition = partition_find(t, detector, partition_name);
 
 	*series = SERIES_NONE;
-	partition = partition_find(t, detector, partition_name);
-	if (partition == SERIES_NONE)
-		cost += PARTITION_COST;
-	cost += new_name_cost(g, d->partition, partition_name);
-	cost += new_name_cost(g, d->by, by_name);
-	if (!may_spend(g, cost))
+	if (!memory_allows(e, g->bucket,
+		new_series_cost(g, d, partition, partition_name, by_name)))
 		return 0;
-	if (d->partition != FIELD_NONE && partition_name == NAMES_NONE)
-		partition_name = add_name(g, d->partition);
-	if (d->by != FIELD_NONE && by_name == NAMES_NONE)
-		by_name = add_name(g, d->by);
-	if ((d->partition != FIELD_NONE && partition_name == NAMES_NONE) ||
-	    (d->by != FIELD_NONE && by_name == NAMES_NONE))
+	if (make_name(g, d->partition, &partition_name) == -1 ||
+	    make_name(g, d->by, &by_name) == -1)
 		return -1;
-	if (partition == SERIES_NONE)
-		partition = partition_add(t, detector, partition_name);
-	if (partition == SERIES_NONE)
-		return -1;
+	if (partition == SERIES_NONE) {
+		partition = partition_add(t, detector, partition_name, start_s);
+		if (partition == SERIES_NONE)
+			return -1;
+		hold_name(e, partition_name);
+	}
 	/* it knows nothing of the buckets before this one */
-	*series =
-	    series_add(t, partition, by_name, g->bucket->start_s - e->span_s);
+	*series = series_add(
+	    t, partition, by_name, d->nfeatures, start_s - e->span_s);
+	if (*series == SERIES_NONE)
+		return -1;
+	hold_name(e, by_name);
 	engine_note_bytes(e);
-	return *series == SERIES_NONE ? -1 : 0;
+	return 0;
 }
 
 /* *series is SERIES_NONE when the record is not for this detector. */
@@ -199,11 +207,10 @@ series_of(struct gathering *g, uint32_t detector, uint32_t *series)
  */
 static int
 see_influencers(struct gathering *g, const struct engine_detector *d,
-    struct leaf *leaf, const struct tally *part)
+    struct leaf *leaf, const struct observation *o)
 {
 	struct engine *e = g->e;
-	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
-	bool may_grow = engine_bytes(e) < limit;
+	bool may_grow = engine_bytes(e) < memory_limit(e);
 
 	for (uint32_t i = 0; i < e->conf->ninfluencers; i++) {
 		uint32_t field = e->influencer[i];
@@ -211,36 +218,67 @@ see_influencers(struct gathering *g, const struct engine_detector *d,
 
 		if (field == d->by || field == d->partition || t.len == 0)
 			continue;
-		if (bucket_see(
-			g->bucket, leaf, i, t.p, t.len, may_grow, part) == -1)
+		if (bucket_see(g->bucket, leaf, i, t.p, t.len, may_grow, o) ==
+		    -1)
 			return -1;
 	}
 	return 0;
+}
+
+/* What the record says to the detector; false: nothing. */
+static bool
+observe(
+    struct gathering *g, const struct engine_detector *d, struct observation *o)
+{
+	struct span t;
+
+	if (d->argument == FIELD_NONE)
+		return true;
+	if (o->kind != STATISTIC_DISTINCT)
+		return number_of(g, d->argument, &o->value);
+	t = text_of(g, d->argument);
+	if (t.len == 0)
+		return false;
+	o->hash = distinct_hash(t.p, t.len);
+	return true;
+}
+
+/* The first record of a series in a bucket tells that the series is alive. */
+static struct leaf *
+leaf_of(struct gathering *g, uint32_t number, enum statistic_kind kind)
+{
+	struct bucket *b = g->bucket;
+	uint32_t before = b->nleaves;
+	struct leaf *leaf = bucket_leaf(b, number, kind);
+	struct series *s;
+
+	if (b->nleaves == before)
+		return leaf;
+	s = g->e->table.series[number];
+	if (s->data_s < b->start_s)
+		s->data_s = b->start_s;
+	return leaf;
 }
 
 static int
 gather_for(struct gathering *g, uint32_t detector)
 {
 	const struct engine_detector *d = &g->e->detector[detector];
-	struct tally part = { .n = 0 };
+	struct observation o = { d->feature->statistic,
+		d->feature->times_events, g->events, g->events, 0 };
 	struct leaf *leaf;
 	uint32_t series;
-	double value = g->events;
 
-	if (d->argument != FIELD_NONE && !number_of(g, d->argument, &value))
+	if (!observe(g, d, &o))
 		return 0;
 	if (series_of(g, detector, &series) == -1)
 		return -1;
 	if (series == SERIES_NONE)
 		return 0;
-	leaf = bucket_leaf(g->bucket, series);
-	if (leaf == NULL)
+	leaf = leaf_of(g, series, o.kind);
+	if (leaf == NULL || bucket_add(g->bucket, leaf, &o) == -1)
 		return -1;
-	tally_add(&leaf->tally, value, g->events, d->feature->times_events);
-	if (d->other_influencers == 0)
-		return 0;
-	tally_add(&part, value, g->events, d->feature->times_events);
-	return see_influencers(g, d, leaf, &part);
+	return d->other_influencers == 0 ? 0 : see_influencers(g, d, leaf, &o);
 }
 
 /* How many events the record stands for; none when that cannot be read. */
@@ -260,7 +298,7 @@ int
 gather_record(struct engine *e, struct bucket *b, const struct record *rec)
 {
 	struct gathering g = { e, b, rec, 1 };
-	size_t before = bucket_bytes(b);
+	size_t before = b->bytes;
 	int ret = 0;
 
 	if (e->conf->nfields > 0)
@@ -273,6 +311,6 @@ gather_record(struct engine *e, struct bucket *b, const struct record *rec)
 		if (e->detector[i].feature != NULL)
 			ret = gather_for(&g, i);
 	}
-	e->open_bytes += bucket_bytes(b) - before;
+	e->open_bytes += b->bytes - before;
 	return ret;
 }

@@ -12,6 +12,8 @@
 
 #include "common/clock.h"
 #include "worker/engine_int.h"
+#include "worker/memory.h"
+#include "worker/prune.h"
 #include "worker/report.h"
 #include "worker/score.h"
 
@@ -27,6 +29,9 @@
 
 /* Only results that are less likely than this are written (4.5). */
 #define LN_RECORD (-3.3524072174927233) /* ln 0.035 */
+
+/* Share of buckets above which a by value is frequent. */
+#define FREQUENT 0.1
 
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
@@ -51,6 +56,14 @@ judge_init(
 	if (j->finding == NULL || j->detector == NULL || j->record == NULL)
 		return -1;
 	return 0;
+}
+
+size_t
+judge_bytes(size_t ndetectors)
+{
+	return FINDINGS_MOST * sizeof(struct finding) +
+	    ndetectors * sizeof(struct aggregate) +
+	    sizeof(struct record_result);
 }
 
 void
@@ -127,13 +140,13 @@ add_finding(struct judge *j, const struct finding *f)
  * said of this function.
  */
 static bool
-interim_side(const struct feature *feature, const struct series *s,
+interim_side(const struct feature *feature, const struct model *m,
     enum function_side *side)
 {
 	enum function_side sure = SIDE_HIGH;
 
 	if (feature->drift == DRIFT_ANY ||
-	    (feature->drift == DRIFT_SIGN && s->model.negative))
+	    (feature->drift == DRIFT_SIGN && m->negative))
 		return false;
 	if (feature->drift == DRIFT_DOWN)
 		sure = SIDE_LOW;
@@ -143,26 +156,31 @@ interim_side(const struct feature *feature, const struct series *s,
 	return true;
 }
 
+/* Room to touch one more partition. */
 static int
-touch_partition(struct engine *e, uint32_t index)
+reserve_touched(struct judge *j)
 {
-	struct judge *j = &e->judge;
-	struct partition *p = &e->table.partition[index];
+	uint32_t n = j->touched_cap == 0 ? 16 : 2 * j->touched_cap;
+	uint32_t *grown;
 
-	if (j->ntouched == j->touched_cap) {
-		uint32_t n = j->touched_cap == 0 ? 16 : 2 * j->touched_cap;
-		uint32_t *grown =
-		    reallocarray(j->touched, n, sizeof(*j->touched));
+	if (j->ntouched < j->touched_cap)
+		return 0;
+	grown = reallocarray(j->touched, n, sizeof(*j->touched));
+	if (grown == NULL)
+		return -1;
+	j->touched = grown;
+	j->touched_cap = n;
+	return 0;
+}
 
-		if (grown == NULL)
-			return -1;
-		j->touched = grown;
-		j->touched_cap = n;
-	}
+static void
+touch_partition(struct judge *j, struct partition *p, uint32_t index)
+{
+	if (p->members.n > 0)
+		return;
 	j->touched[j->ntouched++] = index;
 	aggregate_clear(&p->members);
 	p->loudest = 0;
-	return 0;
 }
 
 /* Time has passed since the series was last seen to. */
@@ -170,95 +188,145 @@ static void
 fade(struct engine *e, struct series *s)
 {
 	int64_t passed = (e->judge.bucket->start_s - s->last_s) / e->span_s;
+	double keep = e->judge.model.keep;
 
 	if (passed <= 0)
 		return;
 	s->last_s = e->judge.bucket->start_s;
+	s->buckets *= passed == 1 ? keep : pow(keep, (double)passed);
 	if (passed == 1) {
 		s->peak *= e->judge.keep_peak;
 		return;
 	}
-	model_forget(&s->model, pow(e->judge.model.keep, (double)(passed - 1)));
+	keep = pow(keep, (double)(passed - 1));
+	for (uint32_t i = 0; i < s->nmodels; i++)
+		model_forget(&s->model[i], keep);
 	s->peak *= pow(e->judge.keep_peak, (double)passed);
 }
 
-/* Whether there is anything to judge; *side becomes the one to look at. */
+/* Whether there is anything to judge. */
 static bool
 has_say(const struct engine *e, const struct series *s,
-    const struct feature *feature, const struct leaf *leaf,
-    enum function_side *side)
+    const struct feature *feature, const struct leaf *leaf)
 {
 	const struct judge *j = &e->judge;
 
-	if (j->interim)
-		return leaf != NULL && interim_side(feature, s, side);
 	if (leaf != NULL)
 		return true;
 	/* a series that began in a later bucket was not missing in this one */
-	return feature->empty_is_zero && !j->quiet &&
+	return !j->interim && feature->empty_is_zero && !j->quiet &&
 	    s->last_s < j->bucket->start_s;
 }
 
 static double
 actual_value(const struct feature *feature, const struct leaf *leaf)
 {
-	double v = leaf == NULL ? 0 : feature->value(&leaf->tally);
+	double v = leaf == NULL ? 0 : feature->value(&leaf->stat);
 
 	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
-/* A series that grows in memory does so within the limit only. */
+/* A series that grows in memory does so while there is plenty. */
 static int
-learn_value(struct engine *e, struct series *s, const struct outlook *o)
+learn_value(struct engine *e, struct model *m, const struct outlook *o)
 {
-	uint64_t limit = e->conf->model_memory_limit_mb * 1024 * 1024;
-	size_t before = model_bytes(&s->model), after;
-	int ret;
+	size_t before = model_bytes(m), after;
+	int ret = model_learn(m, &e->judge.model, o, memory_is_ample(e));
 
-	ret =
-	    model_learn(&s->model, &e->judge.model, o, engine_bytes(e) < limit);
-	after = model_bytes(&s->model);
+	after = model_bytes(m);
 	if (after != before) {
-		e->table.table_bytes += after - before;
+		e->table.bytes += after - before;
 		engine_note_bytes(e);
 	}
 	return ret;
+}
+
+/*
+ * One feature of a series, of which the least probable makes the finding. A
+ * function with several has so many chances to be odd (Bonferroni).
+ */
+static int
+judge_feature(struct engine *e, struct series *s, uint32_t index,
+    const struct engine_detector *d, struct finding *f)
+{
+	struct judge *j = &e->judge;
+	const struct feature *feature = &d->feature[index];
+	struct model *m = &s->model[index];
+	enum function_side side = feature->side == SIDE_BOTH
+	    ? d->conf->function->side
+	    : feature->side;
+	double actual = actual_value(feature, f->leaf), ln_p;
+	struct outlook o;
+
+	if (j->interim && !interim_side(feature, m, &side))
+		return 0;
+	model_look(m, feature->model, j->local_s, actual, &o);
+	ln_p = model_ln_p(m, &o, side);
+	if (d->nfeatures > 1)
+		ln_p = fmin(0, ln_p + log(d->nfeatures));
+	if (f->feature == NULL || ln_p < f->ln_p) {
+		f->feature = feature;
+		f->ln_p = ln_p;
+		f->actual = actual;
+		f->typical = o.expected;
+		if (ln_p < LN_RECORD)
+			f->impact = model_impact(m, &o, side);
+	}
+	return j->interim ? 0 : learn_value(e, m, &o);
+}
+
+/*
+ * A by value that is there in more than a tenth of the buckets since its
+ * partition began has no results where they are not wanted (6.1). What was
+ * long ago fades in both numbers.
+ */
+static bool
+is_excluded(const struct engine *e, const struct engine_detector *d,
+    const struct series *s, const struct partition *p)
+{
+	double keep = e->judge.model.keep, age;
+
+	if (!d->conf->exclude_frequent_by || d->by == FIELD_NONE)
+		return false;
+	age = (double)((e->judge.bucket->start_s - p->first_s) / e->span_s) + 1;
+	return s->buckets >
+	    FREQUENT * (1 - pow(keep, fmax(age, 1))) / (1 - keep);
 }
 
 static int
 judge_series(struct engine *e, uint32_t index)
 {
 	struct judge *j = &e->judge;
-	struct series *s = &e->table.series[index];
-	struct partition *p = &e->table.partition[s->partition];
+	struct series *s = e->table.series[index];
+	struct partition *p = e->table.partition[s->partition];
 	const struct engine_detector *d = &e->detector[p->detector];
-	enum function_side side = d->conf->function->side;
 	struct finding f = { .series = index, .detector = p->detector };
-	struct outlook o;
 
 	f.leaf = bucket_find(j->bucket, index);
-	if (!has_say(e, s, d->feature, f.leaf, &side))
+	if (!has_say(e, s, d->feature, f.leaf))
 		return 0;
-	if (p->members.n == 0 && touch_partition(e, s->partition) == -1)
+	if (reserve_touched(j) == -1)
 		return -1;
-	if (!j->interim)
+	if (!j->interim) {
 		fade(e, s);
-	f.actual = actual_value(d->feature, f.leaf);
-	model_look(&s->model, d->feature->model, j->local_s, f.actual, &o);
-	f.ln_p = model_ln_p(&s->model, &o, side);
+		s->buckets += f.leaf != NULL;
+	}
+	for (uint32_t i = 0; i < d->nfeatures; i++) {
+		if (judge_feature(e, s, i, d, &f) == -1)
+			return -1;
+	}
+	if (f.feature == NULL || is_excluded(e, d, s, p))
+		return 0;
+	touch_partition(j, p, s->partition);
 	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	j->nleaves++;
-	if (f.ln_p < LN_RECORD) {
-		f.typical = o.expected;
-		f.impact = model_impact(&s->model, &o, side);
+	if (f.ln_p < LN_RECORD)
 		add_finding(j, &f);
-	}
-	if (j->interim)
-		return 0;
-	s->peak = fmax(s->peak, f.raw);
-	return learn_value(e, s, &o);
+	if (!j->interim)
+		s->peak = fmax(s->peak, f.raw);
+	return 0;
 }
 
 /* A record is measured by the history of its partition, less this bucket. */
@@ -270,10 +338,10 @@ score_findings(struct engine *e)
 	keep_most_unlikely(j);
 	for (size_t i = 0; i < j->nfindings; i++) {
 		struct finding *f = &j->finding[i];
-		const struct series *s = &e->table.series[f->series];
+		const struct series *s = e->table.series[f->series];
 
 		f->score = normalise_score(
-		    &e->table.partition[s->partition].scores, f->raw);
+		    &e->table.partition[s->partition]->scores, f->raw);
 	}
 	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
 }
@@ -282,9 +350,12 @@ static int
 step_series(struct engine *e)
 {
 	struct judge *j = &e->judge;
-	uint32_t n = e->table.nseries, stop = j->cursor + SERIES_PER_STEP;
+	uint32_t n = e->table.numbers.n, stop = j->cursor + SERIES_PER_STEP;
 
 	for (; j->cursor < n && j->cursor < stop; j->cursor++) {
+		if (e->table.series[j->cursor] == NULL ||
+		    (!j->interim && prune_series(e, j->cursor)))
+			continue;
 		if (judge_series(e, j->cursor) == -1)
 			return -1;
 	}
@@ -303,8 +374,7 @@ step_partitions(struct engine *e)
 	uint32_t stop = j->cursor + PARTITIONS_PER_STEP;
 
 	for (; j->cursor < j->ntouched && j->cursor < stop; j->cursor++) {
-		struct partition *p =
-		    &e->table.partition[j->touched[j->cursor]];
+		struct partition *p = e->table.partition[j->touched[j->cursor]];
 
 		aggregate_add(&j->detector[p->detector],
 		    aggregate_ln_p(&p->members, AGGREGATE_SERIES));
@@ -417,7 +487,7 @@ judge_abandon(struct engine *e)
 	struct judge *j = &e->judge;
 
 	for (uint32_t i = 0; i < j->ntouched; i++)
-		aggregate_clear(&e->table.partition[j->touched[i]].members);
+		aggregate_clear(&e->table.partition[j->touched[i]]->members);
 	j->ntouched = 0;
 	j->phase = JUDGE_IDLE;
 }

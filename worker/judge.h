@@ -18,6 +18,7 @@
 
 struct bucket;
 struct engine;
+struct feature;
 struct leaf;
 
 /* A record that may be written. */
@@ -30,6 +31,7 @@ struct finding {
 	double typical;
 	double impact; /* of the buckets before */
 	double actual;
+	const struct feature *feature; /* of the function: what was odd */
 	const struct leaf *leaf; /* NULL: nothing came for this series */
 };
 
@@ -83,6 +85,8 @@ struct judge {
 int judge_init(struct judge *, size_t ndetectors, size_t ninfluencers,
     int64_t span_s) MUST_CHECK;
 void judge_clear(struct judge *);
+/* What judge_init allocates. */
+size_t judge_bytes(size_t ndetectors);
 
 /* Begin with a bucket. */
 void judge_begin(struct engine *, struct bucket *, bool interim, bool quiet);

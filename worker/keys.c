@@ -45,14 +45,24 @@ keys_find(const struct keys *k, uint32_t a, uint32_t b)
 	return k->slot[find_slot(k, a, b)].value;
 }
 
-static int
-grow(struct keys *k)
+/* Half of the slots are free. */
+static uint32_t
+slots_for(const struct keys *k, uint32_t n)
 {
-	struct keys bigger = { .n = k->n };
+	uint32_t slots = k->nslots == 0 ? FIRST_SLOTS : k->nslots;
 
-	if (k->n < k->nslots / 2)
+	while (n > slots / 2)
+		slots *= 2;
+	return slots;
+}
+
+int
+keys_reserve(struct keys *k, uint32_t n)
+{
+	struct keys bigger = { .n = k->n, .nslots = slots_for(k, n) };
+
+	if (bigger.nslots == k->nslots)
 		return 0;
-	bigger.nslots = k->nslots == 0 ? FIRST_SLOTS : k->nslots * 2;
 	bigger.slot = reallocarray(NULL, bigger.nslots, sizeof(*bigger.slot));
 	if (bigger.slot == NULL)
 		return -1;
@@ -72,9 +82,44 @@ grow(struct keys *k)
 int
 keys_add(struct keys *k, uint32_t a, uint32_t b, uint32_t value)
 {
-	if (grow(k) == -1)
+	if (keys_reserve(k, k->n + 1) == -1)
 		return -1;
 	k->slot[find_slot(k, a, b)] = (struct keys_slot){ a, b, value };
 	k->n++;
 	return 0;
+}
+
+/* What had to pass the slot by moves up. */
+void
+keys_remove(struct keys *k, uint32_t a, uint32_t b)
+{
+	uint32_t mask = k->nslots - 1, at = find_slot(k, a, b), next = at;
+
+	for (;;) {
+		const struct keys_slot *s;
+
+		next = (next + 1) & mask;
+		s = &k->slot[next];
+		if (s->value == KEYS_NONE)
+			break;
+		if (((next - hash_pair(s->a, s->b)) & mask) <
+		    ((next - at) & mask))
+			continue;
+		k->slot[at] = *s;
+		at = next;
+	}
+	k->slot[at].value = KEYS_NONE;
+	k->n--;
+}
+
+size_t
+keys_bytes(const struct keys *k)
+{
+	return k->nslots * sizeof(*k->slot);
+}
+
+size_t
+keys_growth(const struct keys *k)
+{
+	return (slots_for(k, k->n + 1) - k->nslots) * sizeof(*k->slot);
 }

@@ -2,6 +2,7 @@
 #ifndef WORKER_KEYS_H
 #define WORKER_KEYS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/compat.h"
@@ -21,9 +22,6 @@ struct keys {
 	uint32_t nslots; /* power of two */
 };
 
-/* What one key costs: two slots, half of them are free. */
-#define KEYS_COST (2 * sizeof(struct keys_slot))
-
 void keys_clear(struct keys *); /* frees; empty afterwards */
 /* The value, or KEYS_NONE. */
 uint32_t keys_find(const struct keys *, uint32_t a, uint32_t b);
@@ -32,5 +30,13 @@ uint32_t keys_find(const struct keys *, uint32_t a, uint32_t b);
  * or -1 with ENOMEM.
  */
 int keys_add(struct keys *, uint32_t a, uint32_t b, uint32_t value) MUST_CHECK;
+/* Forget a pair that has a value. */
+void keys_remove(struct keys *, uint32_t a, uint32_t b);
+/* Room for so many pairs, as if they had been there. 0, or -1 with ENOMEM. */
+int keys_reserve(struct keys *, uint32_t n) MUST_CHECK;
+
+/* Bytes that are allocated, and what one more pair would add. */
+size_t keys_bytes(const struct keys *);
+size_t keys_growth(const struct keys *);
 
 #endif

@@ -9,99 +9,48 @@
 #include <string.h>
 
 #include "worker/names.h"
+#include "worker/siphash.h"
 
-/* Texts are packed in chunks; a longer one has a chunk of its own. */
-#define CHUNK_BYTES 4096
 #define FIRST_SLOTS 16
-
-struct names_chunk {
-	struct names_chunk *next;
-	size_t used;
-	size_t size;
-	char text[];
-};
-
-static uint64_t
-rotate(uint64_t v, int by)
-{
-	return v << by | v >> (64 - by);
-}
-
-static void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
 
 /*
  * The key of the process: the random bytes that the kernel gave it at exec,
  * for which no system call is needed.
  */
-static void
-hash_key(uint64_t key[2])
+static const uint64_t *
+hash_key(void)
 {
-	unsigned long at = getauxval(AT_RANDOM);
+	static uint64_t key[2];
+	static bool known;
+	unsigned long at;
 
-	key[0] = key[1] = 0;
+	if (known)
+		return key;
+	at = getauxval(AT_RANDOM);
 	if (at != 0)
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr): so it is given */
 		memcpy(key, (const void *)at, 16);
+	known = true;
+	return key;
 }
 
-/*
- * SipHash-1-3 (Aumasson and Bernstein): values come from strangers, and must
- * not be able to meet in one slot on purpose.
- */
+/* Values come from strangers, and must not meet in one slot on purpose. */
 static uint32_t
 hash_text(const char *p, size_t len)
 {
-	uint64_t key[2], v[4], word;
-	size_t left = len;
+	uint64_t hash = siphash(hash_key(), p, len);
 
-	hash_key(key);
-	v[0] = key[0] ^ 0x736f6d6570736575u;
-	v[1] = key[1] ^ 0x646f72616e646f6du;
-	v[2] = key[0] ^ 0x6c7967656e657261u;
-	v[3] = key[1] ^ 0x7465646279746573u;
-	for (; left >= 8; left -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		v[3] ^= word;
-		sip_round(v);
-		v[0] ^= word;
-	}
-	word = (uint64_t)len << 56;
-	for (size_t i = 0; i < left; i++)
-		word |= (uint64_t)(unsigned char)p[i] << 8 * i;
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	word = v[0] ^ v[1] ^ v[2] ^ v[3];
-	return (uint32_t)(word ^ word >> 32);
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
 void
 names_clear(struct names *t)
 {
-	while (t->chunks != NULL) {
-		struct names_chunk *c = t->chunks;
-
-		t->chunks = c->next;
-		free(c);
-	}
+	for (uint32_t i = 0; i < t->ids.n; i++)
+		free(t->entry[i].p);
 	free(t->entry);
 	free(t->slot);
+	numbers_clear(&t->ids);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -132,28 +81,36 @@ names_find(const struct names *t, const char *p, size_t len)
 	return t->slot[at] == 0 ? NAMES_NONE : t->slot[at] - 1;
 }
 
-/* Keep at least half of the slots free, and room for one more entry. */
-static int
-grow(struct names *t)
+/* Keep at least half of the slots free, also with one more entry. */
+static uint32_t
+next_slots(const struct names *t)
 {
-	uint32_t n = t->nslots == 0 ? FIRST_SLOTS : t->nslots * 2, *slot;
-	struct names_entry *entry;
+	uint32_t n = t->ids.nfree > 0 ? t->ids.n : t->ids.n + 1;
+	uint32_t slots = t->nslots == 0 ? FIRST_SLOTS : t->nslots;
 
-	if (t->n < t->nslots / 2)
+	while (n > slots / 2)
+		slots *= 2;
+	return slots;
+}
+
+static int
+grow_slots(struct names *t)
+{
+	uint32_t n = next_slots(t), *slot;
+
+	if (n == t->nslots)
 		return 0;
-	entry = reallocarray(t->entry, n / 2, sizeof(*entry));
-	if (entry == NULL)
-		return -1;
-	t->entry = entry;
 	slot = calloc(n, sizeof(*slot));
 	if (slot == NULL)
 		return -1;
 	free(t->slot);
 	t->slot = slot;
 	t->nslots = n;
-	for (uint32_t id = 0; id < t->n; id++) {
+	for (uint32_t id = 0; id < t->ids.n; id++) {
 		uint32_t at = t->entry[id].hash & (n - 1);
 
+		if (t->entry[id].p == NULL)
+			continue;
 		while (slot[at] != 0)
 			at = (at + 1) & (n - 1);
 		slot[at] = id + 1;
@@ -161,52 +118,135 @@ grow(struct names *t)
 	return 0;
 }
 
-static char *
-keep_text(struct names *t, const char *p, size_t len)
+/* What an allocation of so many bytes takes of the heap, less its head. */
+static size_t
+text_room(size_t len)
 {
-	struct names_chunk *c = t->chunks;
-	char *copy;
+	size_t room = (len + 8 + 15) / 16 * 16 - 8;
 
-	if (c == NULL || c->size - c->used < len) {
-		size_t size = len > CHUNK_BYTES ? len : CHUNK_BYTES;
+	return room < 24 ? 24 : room;
+}
 
-		c = malloc(sizeof(*c) + size);
-		if (c == NULL)
-			return NULL;
-		c->next = t->chunks;
-		c->used = 0;
-		c->size = size;
-		t->chunks = c;
+static int
+grow(struct names *t)
+{
+	struct names_entry *entry;
+
+	if (t->ids.n >= UINT32_MAX / 4) {
+		errno = ENOMEM;
+		return -1;
 	}
-	copy = c->text + c->used;
+	entry = numbers_table(&t->ids, t->entry, sizeof(*entry));
+	if (entry == NULL)
+		return -1;
+	t->entry = entry;
+	return grow_slots(t);
+}
+
+/* The text is not there, and there is room for it. */
+static uint32_t
+put(struct names *t, const char *p, size_t len, uint32_t hash)
+{
+	uint32_t id, at = find_slot(t, p, len, hash);
+	char *copy = malloc(len > 0 ? len : 1);
+
+	if (copy == NULL)
+		return NAMES_NONE;
 	if (len > 0)
 		memcpy(copy, p, len);
-	c->used += len;
-	return copy;
+	id = numbers_take(&t->ids);
+	t->entry[id] = (struct names_entry){ copy, (uint32_t)len, hash, 0 };
+	t->text_bytes += text_room(len);
+	t->slot[at] = id + 1;
+	return id;
 }
 
 uint32_t
 names_add(struct names *t, const char *p, size_t len)
 {
 	uint32_t hash = hash_text(p, len), at;
-	char *text;
 
-	if (t->n >= UINT32_MAX / 4 || len > UINT32_MAX) {
+	if (len > UINT32_MAX) {
 		errno = ENOMEM;
 		return NAMES_NONE;
 	}
+	if (t->nslots > 0) {
+		at = find_slot(t, p, len, hash);
+		if (t->slot[at] != 0)
+			return t->slot[at] - 1;
+	}
 	if (grow(t) == -1)
 		return NAMES_NONE;
-	at = find_slot(t, p, len, hash);
-	if (t->slot[at] != 0)
-		return t->slot[at] - 1;
-	text = keep_text(t, p, len);
-	if (text == NULL)
-		return NAMES_NONE;
-	t->entry[t->n] = (struct names_entry){ text, (uint32_t)len, hash };
-	t->text_bytes += len;
-	t->slot[at] = ++t->n;
-	return t->n - 1;
+	return put(t, p, len, hash);
+}
+
+int
+names_load(struct names *t, bool is_free, struct span text)
+{
+	if (!is_free && names_find(t, text.p, text.len) != NAMES_NONE) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (grow(t) == -1)
+		return -1;
+	if (is_free) {
+		(void)numbers_take(&t->ids);
+		return 0;
+	}
+	return put(t, text.p, text.len, hash_text(text.p, text.len)) ==
+		NAMES_NONE
+	    ? -1
+	    : 0;
+}
+
+void
+names_loaded(struct names *t)
+{
+	for (uint32_t id = 0; id < t->ids.n; id++) {
+		if (t->entry[id].p == NULL)
+			numbers_give_back(&t->ids, id);
+	}
+}
+
+void
+names_hold(struct names *t, uint32_t id)
+{
+	t->entry[id].uses++;
+}
+
+/* Free a slot, and move up what had to pass it by. */
+static void
+free_slot(struct names *t, uint32_t at)
+{
+	uint32_t mask = t->nslots - 1, next = at;
+
+	for (;;) {
+		uint32_t home;
+
+		next = (next + 1) & mask;
+		if (t->slot[next] == 0)
+			break;
+		home = t->entry[t->slot[next] - 1].hash & mask;
+		if (((next - home) & mask) < ((next - at) & mask))
+			continue;
+		t->slot[at] = t->slot[next];
+		at = next;
+	}
+	t->slot[at] = 0;
+}
+
+void
+names_drop(struct names *t, uint32_t id)
+{
+	struct names_entry *e = &t->entry[id];
+
+	if (--e->uses > 0)
+		return;
+	free_slot(t, find_slot(t, e->p, e->len, e->hash));
+	t->text_bytes -= text_room(e->len);
+	free(e->p);
+	memset(e, 0, sizeof(*e));
+	numbers_give_back(&t->ids, id);
 }
 
 struct span
@@ -216,14 +256,15 @@ names_get(const struct names *t, uint32_t id)
 }
 
 size_t
-names_cost(size_t len)
+names_bytes(const struct names *t)
 {
-	/* an entry, and two slots: half of them are free */
-	return sizeof(struct names_entry) + 2 * sizeof(uint32_t) + len;
+	return numbers_bytes(&t->ids, sizeof(*t->entry)) +
+	    t->nslots * sizeof(*t->slot) + t->text_bytes;
 }
 
 size_t
-names_bytes(const struct names *t)
+names_growth(const struct names *t, size_t len)
 {
-	return t->n * names_cost(0) + t->text_bytes;
+	return numbers_growth(&t->ids, sizeof(*t->entry)) +
+	    (next_slots(t) - t->nslots) * sizeof(*t->slot) + text_room(len);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "worker/narrow.h"
 #include "worker/normalise.h"
 #include "worker/score.h"
 
@@ -71,7 +72,7 @@ samples(const struct normaliser *q)
 	double n = 0;
 
 	for (size_t i = 0; i < NORMALISE_BINS; i++)
-		n += q->bin[i];
+		n += (double)q->bin[i];
 	return n;
 }
 
@@ -83,9 +84,9 @@ samples_below(const struct normaliser *q, double raw)
 	size_t bin = (size_t)whole;
 
 	for (size_t i = 0; i < bin; i++)
-		n += q->bin[i];
+		n += (double)q->bin[i];
 	/* all scores of bin 0 are the same: none of them is below */
-	return bin == 0 ? 0 : n + (pos - whole) * q->bin[bin];
+	return bin == 0 ? 0 : n + (pos - whole) * (double)q->bin[bin];
 }
 
 static double
@@ -94,13 +95,15 @@ median(const struct normaliser *q)
 	double left = samples(q) / 2, pos;
 
 	for (size_t i = 0; i < NORMALISE_BINS; i++) {
-		if (q->bin[i] < left) {
-			left -= q->bin[i];
+		double in = (double)q->bin[i];
+
+		if (in < left) {
+			left -= in;
 			continue;
 		}
 		if (i == 0)
 			return 0;
-		pos = (double)(i - 1) + left / q->bin[i];
+		pos = (double)(i - 1) + left / in;
 		return RAW_LEAST *
 		    pow(RAW_MOST / RAW_LEAST, pos / (NORMALISE_BINS - 1));
 	}
@@ -115,7 +118,7 @@ normalise_add(
 	if (++q->nheld < p->buckets_per_sample)
 		return;
 	for (size_t i = 0; i < NORMALISE_BINS; i++)
-		q->bin[i] *= p->keep;
+		q->bin[i] = narrow((double)q->bin[i] * p->keep);
 	q->bin[(size_t)scale_position(q->held)] += 1;
 	q->held = 0;
 	q->nheld = 0;
@@ -124,7 +127,7 @@ normalise_add(
 double
 normalise_noise(const struct normaliser *q, double raw)
 {
-	double quiet = q->bin[0] / samples(q);
+	double quiet = (double)q->bin[0] / samples(q);
 	double allowance = fmax(2 * fmin(quiet / 0.5, 1) - 1, 0);
 
 	return fmax(0, NOISE_AT_MEDIAN + NOISE_SLOPE * (raw - median(q))) +
@@ -231,7 +234,7 @@ normalise_save(const struct normaliser *q, struct snapshot_writer *w)
 
 	wbuf_init(&wb, 0);
 	for (size_t i = 0; i < NORMALISE_BINS; i++) {
-		if (wire_put_f64(&wb, q->bin[i]) == -1) {
+		if (wire_put_f64(&wb, (double)q->bin[i]) == -1) {
 			errno = ENOMEM;
 			goto out;
 		}
@@ -253,11 +256,14 @@ normalise_load(struct normaliser *q, struct snapshot_reader *r)
 		return -1;
 	rbuf_init(&rb, s.bins.p, s.bins.len);
 	for (size_t i = 0; i < NORMALISE_BINS; i++) {
-		if (wire_get_f64(&rb, &q->bin[i]) == -1 || !(q->bin[i] >= 0) ||
-		    !isfinite(q->bin[i])) {
+		double in;
+
+		if (wire_get_f64(&rb, &in) == -1 || !(in >= 0) ||
+		    !isfinite(in)) {
 			errno = EBADMSG;
 			return -1;
 		}
+		q->bin[i] = narrow(in);
 	}
 	q->held = s.held;
 	q->nheld = s.nheld;

@@ -20,9 +20,9 @@
 #define NORMALISE_BINS 32
 
 struct normaliser {
-	double bin[NORMALISE_BINS]; /* decayed numbers of samples */
-	double held;		    /* greatest raw score not yet a sample */
-	uint32_t nheld;		    /* buckets it stands for */
+	float bin[NORMALISE_BINS]; /* decayed numbers of samples */
+	double held;		   /* greatest raw score not yet a sample */
+	uint32_t nheld;		   /* buckets it stands for */
 };
 
 /* The same for all normalisers of a job. */

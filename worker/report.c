@@ -18,30 +18,6 @@ struct candidate {
 	uint32_t value;
 };
 
-/*
- * How much of the way from the typical value to the actual one is due to the
- * records of one value: what is gone of it without them, 0..1.
- */
-static double
-influence_of(const struct feature *feature, const struct finding *f,
-    const struct influence *in)
-{
-	const struct tally *all = &f->leaf->tally;
-	struct tally rest = tally_without(all, &in->tally);
-	double way = f->actual - f->typical, without;
-
-	if (rest.n <= 0)
-		return 1;
-	if (feature->value(&in->tally) == f->actual && !feature->adds_up &&
-	    !feature->times_events)
-		return 1; /* it holds the extreme */
-	if (feature->adds_up &&
-	    way < 0) /* who is there is not who is missing */
-		return in->tally.n / all->n;
-	without = feature->value(&rest);
-	return fmin(fmax((f->actual - without) / way, 0), 1);
-}
-
 static int
 by_influence(const void *a, const void *b)
 {
@@ -56,7 +32,6 @@ static void
 name_values(struct engine *e, const struct finding *f, uint32_t influencer,
     struct record_influencer *out)
 {
-	const struct feature *feature = e->detector[f->detector].feature;
 	struct candidate found[BUCKET_INFLUENCES] = { { .value = 0 } };
 	size_t n = 0;
 
@@ -66,7 +41,8 @@ name_values(struct engine *e, const struct finding *f, uint32_t influencer,
 
 		if (in->field != influencer)
 			continue;
-		c.influence = influence_of(feature, f, in);
+		c.influence = feature_influence(f->feature, &f->leaf->stat,
+		    &in->stat, f->typical, f->actual);
 		if (c.influence >= INFLUENCE_LEAST && n < NELEM(found))
 			found[n++] = c;
 	}
@@ -129,7 +105,7 @@ int
 report_record(struct engine *e, const struct finding *f)
 {
 	const struct engine_detector *d = &e->detector[f->detector];
-	const struct series *s = &e->table.series[f->series];
+	const struct series *s = e->table.series[f->series];
 	struct record_result *r = e->judge.record;
 
 	r->timestamp_ms = e->judge.bucket->start_s * 1000;
@@ -141,13 +117,13 @@ report_record(struct engine *e, const struct finding *f)
 	r->record_score = f->score;
 	r->initial_record_score = f->score;
 	r->function = d->conf->function->name;
-	r->function_description = d->conf->function->description;
+	r->function_description = f->feature->description;
 	r->field_name = d->conf->field_name;
 	r->by_field_name = d->conf->by_field_name;
 	r->by_field_value = split_value(e, s->by);
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
-	    split_value(e, e->table.partition[s->partition].name);
+	    split_value(e, e->table.partition[s->partition]->name);
 	r->nvalues = 1;
 	r->typical[0] = f->typical;
 	r->actual[0] = f->actual;

@@ -6,15 +6,33 @@
 
 #include "worker/series.h"
 
-#define FIRST_ROOM 4
+static size_t
+bytes_of(uint32_t nmodels)
+{
+	return sizeof(struct series) + nmodels * sizeof(struct model);
+}
+
+static void
+free_series(struct series *s)
+{
+	if (s == NULL)
+		return;
+	for (uint32_t i = 0; i < s->nmodels; i++)
+		model_clear(&s->model[i]);
+	free(s);
+}
 
 void
 series_clear(struct series_table *t)
 {
-	for (uint32_t i = 0; i < t->nseries; i++)
-		model_clear(&t->series[i].model);
+	for (uint32_t i = 0; i < t->numbers.n; i++)
+		free_series(t->series[i]);
+	for (uint32_t i = 0; i < t->partitions.n; i++)
+		free(t->partition[i]);
 	free(t->partition);
 	free(t->series);
+	numbers_clear(&t->partitions);
+	numbers_clear(&t->numbers);
 	keys_clear(&t->partition_of);
 	keys_clear(&t->series_of);
 	memset(t, 0, sizeof(*t));
@@ -32,59 +50,170 @@ series_find(const struct series_table *t, uint32_t partition, uint32_t by)
 	return keys_find(&t->series_of, partition, by);
 }
 
-/* Room for one more in an array that doubles; n is how many are in it. */
-static void *
-make_room(void *array, uint32_t n, size_t size)
+/* Room for one more in either table. */
+static int
+room_for_partition(struct series_table *t)
 {
-	if (n == 0)
-		return reallocarray(array, FIRST_ROOM, size);
-	if (n < FIRST_ROOM || (n & (n - 1)) != 0)
-		return array;
-	return reallocarray(array, (size_t)n * 2, size);
+	struct partition **grown = numbers_table(
+	    &t->partitions, t->partition, sizeof(t->partition[0]));
+
+	if (grown == NULL)
+		return -1;
+	t->partition = grown;
+	return 0;
+}
+
+static int
+room_for_series(struct series_table *t)
+{
+	struct series **grown =
+	    numbers_table(&t->numbers, t->series, sizeof(t->series[0]));
+
+	if (grown == NULL)
+		return -1;
+	t->series = grown;
+	return 0;
 }
 
 uint32_t
-partition_add(struct series_table *t, uint32_t detector, uint32_t name)
+partition_add(
+    struct series_table *t, uint32_t detector, uint32_t name, int64_t start_s)
 {
 	struct partition *p;
+	uint32_t number;
 
-	p = make_room(t->partition, t->npartitions, sizeof(*p));
+	if (room_for_partition(t) == -1 ||
+	    keys_reserve(&t->partition_of, t->partition_of.n + 1) == -1)
+		return SERIES_NONE;
+	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return SERIES_NONE;
-	t->partition = p;
-	p += t->npartitions;
-	memset(p, 0, sizeof(*p));
 	p->detector = detector;
 	p->name = name;
-	if (keys_add(&t->partition_of, detector, name, t->npartitions) == -1)
+	p->first_s = start_s;
+	number = numbers_take(&t->partitions);
+	if (keys_add(&t->partition_of, detector, name, number) == -1) {
+		numbers_give_back(&t->partitions, number);
+		free(p);
 		return SERIES_NONE;
-	return t->npartitions++;
+	}
+	t->partition[number] = p;
+	return number;
 }
 
 uint32_t
-series_add(
-    struct series_table *t, uint32_t partition, uint32_t by, int64_t last_s)
+series_add(struct series_table *t, uint32_t partition, uint32_t by,
+    uint32_t nmodels, int64_t last_s)
 {
 	struct series *s;
+	uint32_t number;
 
-	s = make_room(t->series, t->nseries, sizeof(*s));
+	if (room_for_series(t) == -1)
+		return SERIES_NONE;
+	s = calloc(1, bytes_of(nmodels));
 	if (s == NULL)
 		return SERIES_NONE;
-	t->series = s;
-	s += t->nseries;
-	memset(s, 0, sizeof(*s));
 	s->partition = partition;
 	s->by = by;
-	s->last_s = last_s;
-	model_init(&s->model);
-	if (keys_add(&t->series_of, partition, by, t->nseries) == -1)
+	s->last_s = s->data_s = last_s;
+	s->nmodels = nmodels;
+	for (uint32_t i = 0; i < nmodels; i++)
+		model_init(&s->model[i]);
+	number = numbers_take(&t->numbers);
+	if (keys_add(&t->series_of, partition, by, number) == -1) {
+		numbers_give_back(&t->numbers, number);
+		free(s);
 		return SERIES_NONE;
-	return t->nseries++;
+	}
+	t->series[number] = s;
+	t->partition[partition]->nseries++;
+	t->bytes += bytes_of(nmodels);
+	return number;
+}
+
+void
+series_remove(struct series_table *t, uint32_t number)
+{
+	struct series *s = t->series[number];
+
+	keys_remove(&t->series_of, s->partition, s->by);
+	t->partition[s->partition]->nseries--;
+	t->bytes -= bytes_of(s->nmodels);
+	for (uint32_t i = 0; i < s->nmodels; i++)
+		t->bytes -= model_bytes(&s->model[i]);
+	free_series(s);
+	t->series[number] = NULL;
+	numbers_give_back(&t->numbers, number);
+}
+
+void
+partition_remove(struct series_table *t, uint32_t number)
+{
+	struct partition *p = t->partition[number];
+
+	keys_remove(&t->partition_of, p->detector, p->name);
+	free(p);
+	t->partition[number] = NULL;
+	numbers_give_back(&t->partitions, number);
+}
+
+int
+partition_skip(struct series_table *t)
+{
+	if (room_for_partition(t) == -1)
+		return -1;
+	(void)numbers_take(&t->partitions);
+	return 0;
+}
+
+int
+series_skip(struct series_table *t)
+{
+	if (room_for_series(t) == -1)
+		return -1;
+	(void)numbers_take(&t->numbers);
+	return 0;
+}
+
+/* As many keys as numbers were there once. */
+int
+series_loaded(struct series_table *t)
+{
+	for (uint32_t i = 0; i < t->partitions.n; i++) {
+		if (t->partition[i] == NULL)
+			numbers_give_back(&t->partitions, i);
+	}
+	for (uint32_t i = 0; i < t->numbers.n; i++) {
+		if (t->series[i] == NULL)
+			numbers_give_back(&t->numbers, i);
+	}
+	if (t->partitions.n > 0 &&
+	    keys_reserve(&t->partition_of, t->partitions.n) == -1)
+		return -1;
+	return t->numbers.n == 0 ? 0
+				 : keys_reserve(&t->series_of, t->numbers.n);
 }
 
 size_t
 series_bytes(const struct series_table *t)
 {
-	return t->npartitions * PARTITION_COST + t->nseries * SERIES_COST +
-	    t->table_bytes;
+	return numbers_bytes(&t->partitions, sizeof(t->partition[0])) +
+	    numbers_taken(&t->partitions) * sizeof(struct partition) +
+	    keys_bytes(&t->partition_of) +
+	    numbers_bytes(&t->numbers, sizeof(t->series[0])) + t->bytes +
+	    keys_bytes(&t->series_of);
+}
+
+size_t
+series_growth(const struct series_table *t, uint32_t nmodels)
+{
+	return numbers_growth(&t->numbers, sizeof(t->series[0])) +
+	    bytes_of(nmodels) + keys_growth(&t->series_of);
+}
+
+size_t
+partition_growth(const struct series_table *t)
+{
+	return numbers_growth(&t->partitions, sizeof(t->partition[0])) +
+	    sizeof(struct partition) + keys_growth(&t->partition_of);
 }

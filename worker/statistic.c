@@ -1,0 +1,124 @@
+/* Owns the kinds of statistics. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/statistic.h"
+
+static uint32_t
+order_bins(bool part)
+{
+	return part ? ORDER_PART_BINS : ORDER_BINS;
+}
+
+static uint32_t
+distinct_registers(bool part)
+{
+	return part ? DISTINCT_PART_REGISTERS : DISTINCT_REGISTERS;
+}
+
+int
+statistic_add(union statistic *s, const struct observation *o, bool part)
+{
+	switch (o->kind) {
+	case STATISTIC_TALLY:
+		tally_add(&s->tally, o->value, o->n, o->times_events);
+		break;
+	case STATISTIC_MOMENTS:
+		moments_add(&s->moments, o->value);
+		break;
+	case STATISTIC_ORDER:
+		return order_add(&s->order, o->value, order_bins(part));
+	case STATISTIC_DISTINCT:
+		return distinct_add(
+		    &s->distinct, o->hash, distinct_registers(part));
+	}
+	return 0;
+}
+
+double
+statistic_mass(const struct observation *o)
+{
+	switch (o->kind) {
+	case STATISTIC_TALLY:
+		return fabs(o->times_events ? o->value * o->n : o->value);
+	case STATISTIC_MOMENTS:
+		return fabs(o->value);
+	case STATISTIC_ORDER:
+	case STATISTIC_DISTINCT:
+		break;
+	}
+	return 1;
+}
+
+void
+statistic_clear(union statistic *s, enum statistic_kind kind)
+{
+	if (kind == STATISTIC_ORDER)
+		free(s->order);
+	else if (kind == STATISTIC_DISTINCT)
+		free(s->distinct);
+	memset(s, 0, sizeof(*s));
+}
+
+size_t
+statistic_bytes(const union statistic *s, enum statistic_kind kind)
+{
+	switch (kind) {
+	case STATISTIC_ORDER:
+		return order_bytes(s->order);
+	case STATISTIC_DISTINCT:
+		return distinct_bytes(s->distinct);
+	case STATISTIC_TALLY:
+	case STATISTIC_MOMENTS:
+		break;
+	}
+	return 0;
+}
+
+int
+statistic_save(const union statistic *s, enum statistic_kind kind,
+    struct snapshot_writer *w)
+{
+	switch (kind) {
+	case STATISTIC_MOMENTS:
+		return snapshot_put(w, &moments_schema, &s->moments);
+	case STATISTIC_ORDER:
+		return order_save(s->order, w);
+	case STATISTIC_DISTINCT:
+		return distinct_save(s->distinct, w);
+	case STATISTIC_TALLY:
+		break;
+	}
+	return snapshot_put(w, &tally_schema, &s->tally);
+}
+
+/* Orders and sets are never empty: their schemas ask for a byte. */
+int
+statistic_load(union statistic *s, enum statistic_kind kind, bool part,
+    struct snapshot_reader *r)
+{
+	switch (kind) {
+	case STATISTIC_ORDER:
+		return order_load(&s->order, order_bins(part), r);
+	case STATISTIC_DISTINCT:
+		return distinct_load(&s->distinct, distinct_registers(part), r);
+	case STATISTIC_MOMENTS:
+		if (snapshot_get(r, &moments_schema, &s->moments) == -1)
+			return -1;
+		if (s->moments.n > 0)
+			return 0;
+		break;
+	case STATISTIC_TALLY:
+		if (snapshot_get(r, &tally_schema, &s->tally) == -1)
+			return -1;
+		if (s->tally.n > 0)
+			return 0;
+		break;
+	}
+	errno = EBADMSG;
+	return -1;
+}
