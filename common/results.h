@@ -16,6 +16,7 @@
 #define RESULT_MAX_INFLUENCER_VALUES 64
 #define RESULT_MAX_VALUES 2 /* typical and actual: 2 for lat_long */
 #define RESULT_MAX_RECORDS_PER_BUCKET 500
+#define RESULT_MAX_INFLUENCES_PER_BUCKET 500
 
 struct bucket_influencer {
 	const char *influencer_field_name; /* borrowed; "bucket_time": all */
@@ -69,9 +70,22 @@ struct record_result {
 	struct record_influencer influencer[RESULT_MAX_INFLUENCERS];
 };
 
+/* What one value of an influencer field has to do with a bucket. */
+struct influencer_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t bucket_span_s;
+	bool is_interim;
+	double probability;	 /* 2.2e-308 .. 1 */
+	double influencer_score; /* 0..100 */
+	double initial_influencer_score;
+	const char *field_name;	 /* borrowed */
+	struct span field_value; /* borrowed */
+};
+
 /*
  * Where an engine puts its results. All of one bucket: its records first, then
- * the bucket itself. Nothing of what is passed may be kept after the call.
+ * its influencers, then the bucket itself. Nothing of what is passed may be
+ * kept after the call.
  * Each returns 0, or -1 with errno when it could not be kept; the engine then
  * gives up the entry it is working on.
  */
@@ -81,6 +95,8 @@ struct result_sink {
 	/* Interim results at or after this time are to be forgotten. */
 	int (*drop_interim)(void *arg, int64_t from_ms);
 	void *arg;
+	/* NULL: they are not wanted. */
+	int (*influencer)(void *arg, const struct influencer_result *);
 };
 
 #endif

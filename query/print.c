@@ -174,6 +174,27 @@ print_record(struct jsonw *w, const struct print_context *c,
 }
 
 void
+print_influencer(struct jsonw *w, const struct print_context *c,
+    const struct influencer_result *r)
+{
+	jsonw_begin(w, '{');
+	jsonw_key_str(w, "job_id", c->job_id);
+	jsonw_key_str(w, "result_type", "influencer");
+	jsonw_key_str(w, "influencer_field_name", r->field_name);
+	jsonw_key_span(w, "influencer_field_value", r->field_value);
+	if (!reserved_is(r->field_name))
+		jsonw_key_span(w, r->field_name, r->field_value);
+	jsonw_key_f64(w, "influencer_score", r->influencer_score);
+	jsonw_key_f64(
+	    w, "initial_influencer_score", r->initial_influencer_score);
+	jsonw_key_i64(w, "bucket_span", r->bucket_span_s);
+	jsonw_key_f64(w, "probability", r->probability);
+	jsonw_key_bool(w, "is_interim", r->is_interim);
+	print_time(w, c, r->timestamp_ms);
+	jsonw_end(w, '}');
+}
+
+void
 print_bucket_head(struct jsonw *w, const struct print_context *c,
     const struct bucket_result *b)
 {

@@ -55,11 +55,19 @@ static const struct option record_options[] = {
 	COMMON_OPTIONS,
 };
 
+static const struct option influencer_options[] = {
+	{ "influencer_score", OPTION_DOUBLE, AT(score), 0 },
+	COMMON_OPTIONS,
+};
+
 static const struct option_table tables[] = {
 	[QUERY_BUCKETS] = { "cluster:monitor/xpack/ml/job/results/buckets/get",
 	    bucket_options, NELEM(bucket_options), false },
 	[QUERY_RECORDS] = { "cluster:monitor/xpack/ml/job/results/records/get",
 	    record_options, NELEM(record_options), false },
+	[QUERY_INFLUENCERS] = { "cluster:monitor/xpack/ml/job/results/"
+				"influencers/get",
+	    influencer_options, NELEM(influencer_options), false },
 };
 
 /* One bucket is asked for: nothing that chooses among many may stand by it. */
@@ -164,4 +172,10 @@ void
 api_records(struct call *c)
 {
 	results_ask(c, QUERY_RECORDS, true);
+}
+
+void
+api_influencers(struct call *c)
+{
+	results_ask(c, QUERY_INFLUENCERS, true);
 }

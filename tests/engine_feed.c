@@ -54,11 +54,31 @@ take_record(void *arg, const struct record_result *r)
 	}
 	f->record = grown(f->record, f->nrecords, sizeof(*f->record));
 	kept = &f->record[f->nrecords++];
+	memset(kept, 0, sizeof(*kept));
 	kept->r = *r;
 	keep_text(kept->by, &kept->r.by_field_value);
 	keep_text(kept->partition, &kept->r.partition_field_value);
 	for (size_t i = 0; i < r->ninfluencers && i < 2; i++)
 		keep_text(kept->influencer[i], &kept->r.influencer[i].value[0]);
+	return 0;
+}
+
+static int
+take_influencer(void *arg, const struct influencer_result *r)
+{
+	struct feed *f = arg;
+	struct feed_influencer *kept;
+
+	if (sink_full(f))
+		return -1;
+	if (f->keep_nothing) {
+		f->ninfluencers++;
+		return 0;
+	}
+	f->told = grown(f->told, f->ninfluencers, sizeof(*f->told));
+	kept = &f->told[f->ninfluencers++];
+	kept->r = *r;
+	keep_text(kept->value, &kept->r.field_value);
 	return 0;
 }
 
@@ -95,6 +115,9 @@ take_drop(void *arg, int64_t from_ms)
 	for (n = 0; n < f->nrecords && !f->record[n].r.is_interim; n++)
 		;
 	f->nrecords = n; /* interim ones are always the last */
+	for (n = 0; n < f->ninfluencers && !f->told[n].r.is_interim; n++)
+		;
+	f->ninfluencers = n;
 	return 0;
 }
 
@@ -154,7 +177,11 @@ feed_init(struct feed *f, int64_t span_s, const struct feed_detector *d,
 static struct engine *
 new_engine(struct feed *f)
 {
-	struct result_sink sink = { take_record, take_bucket, take_drop, f };
+	struct result_sink sink = { .record = take_record,
+		.bucket = take_bucket,
+		.drop_interim = take_drop,
+		.influencer = take_influencer,
+		.arg = f };
 	struct engine *e = engine_new(&f->conf, &sink);
 
 	if (e == NULL)
@@ -186,6 +213,7 @@ feed_clear(struct feed *f)
 		free(f->field[i]);
 	free(f->conf.job_id);
 	free(f->record);
+	free(f->told);
 	free(f->bucket);
 	memset(f, 0, sizeof(*f));
 }

@@ -32,6 +32,11 @@ struct feed_record {
 	char influencer[2][FEED_TEXT]; /* first value of the first two */
 };
 
+struct feed_influencer {
+	struct influencer_result r; /* its value: the copy below */
+	char value[FEED_TEXT];
+};
+
 struct feed {
 	struct jobconf conf;
 	struct detector detector[FEED_DETECTORS];
@@ -43,6 +48,8 @@ struct feed {
 
 	struct feed_record *record; /* owned */
 	size_t nrecords;
+	struct feed_influencer *told; /* owned */
+	size_t ninfluencers;
 	struct bucket_result *bucket; /* owned */
 	size_t nbuckets;
 	size_t ndrops;	   /* calls of drop_interim */

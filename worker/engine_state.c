@@ -375,7 +375,9 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    save_partitions(&e->table, w) == -1 ||
 	    save_series(&e->table, w) == -1)
 		return -1;
-	return save_buckets(e, w);
+	if (save_buckets(e, w) == -1)
+		return -1;
+	return judge_save(&e->judge, w);
 }
 
 /*
@@ -444,5 +446,7 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->empty_run = s.empty_run;
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
-	return load_elements(e, &s, r, old);
+	if (load_elements(e, &s, r, old) == -1)
+		return -1;
+	return judge_load(&e->judge, r);
 }

@@ -31,6 +31,8 @@
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
 #define RECORDS_PER_STEP 16
+/* A series may have been seen with 16 values of each of 32 fields. */
+#define CROWD_PER_STEP 64
 
 #define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
 
@@ -60,6 +62,8 @@ judge_clear(struct judge *j)
 	free(j->detector);
 	free(j->record);
 	free(j->touched);
+	free(j->judged);
+	culprits_free(&j->culprits);
 	memset(j, 0, sizeof(*j));
 }
 
@@ -79,8 +83,13 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 	j->nleaves = 0;
 	for (size_t i = 0; i < e->conf->ndetectors; i++)
 		aggregate_clear(&j->detector[i]);
-	for (size_t i = 0; i < j->nscopes; i++)
+	if (j->judged_words > 0)
+		memset(j->judged, 0, j->judged_words * sizeof(*j->judged));
+	culprits_clear(&j->culprits);
+	for (size_t i = 0; i < j->nscopes; i++) {
 		aggregate_clear(&j->scope[i].named);
+		j->scope[i].value_raw = 0;
+	}
 }
 
 /* Most unlikely first; the rest only makes the order complete. */
@@ -164,6 +173,28 @@ touch_partition(struct engine *e, uint32_t index)
 	return 0;
 }
 
+/* For whoever asks in how many series a value was looked for. */
+static int
+note_judged(struct engine *e, uint32_t index)
+{
+	struct judge *j = &e->judge;
+	uint32_t words = (e->table.nseries + 63) / 64;
+
+	if (words > j->judged_words) {
+		uint64_t *grown =
+		    reallocarray(j->judged, words, sizeof(*j->judged));
+
+		if (grown == NULL)
+			return -1;
+		memset(&grown[j->judged_words], 0,
+		    (words - j->judged_words) * sizeof(*grown));
+		j->judged = grown;
+		j->judged_words = words;
+	}
+	j->judged[index / 64] |= UINT64_C(1) << index % 64;
+	return 0;
+}
+
 /* Time has passed since the series was last seen to. */
 static void
 fade(struct engine *e, struct series *s)
@@ -240,6 +271,8 @@ judge_series(struct engine *e, uint32_t index)
 		return 0;
 	if (p->members.n == 0 && touch_partition(e, s->partition) == -1)
 		return -1;
+	if (j->nscopes > 1 && note_judged(e, index) == -1)
+		return -1;
 	if (!j->interim)
 		fade(e, s);
 	f.actual = actual_value(d->feature, f.leaf);
@@ -275,7 +308,6 @@ score_findings(struct engine *e)
 		f->score = normalise_score(
 		    &e->table.partition[s->partition].scores, f->raw);
 	}
-	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
 }
 
 static int
@@ -291,6 +323,45 @@ step_series(struct engine *e)
 	if (j->cursor < n)
 		return 1;
 	score_findings(e);
+	j->cursor = 0;
+	j->phase = JUDGE_CULPRITS;
+	return 1;
+}
+
+/* The most unlikely findings first: culprits.h relies on it. */
+static int
+step_culprits(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + RECORDS_PER_STEP;
+
+	for (; j->nscopes > 1 && j->cursor < j->nfindings && j->cursor < stop;
+	     j->cursor++) {
+		if (culprits_add(e, &j->finding[j->cursor]) == -1)
+			return -1;
+	}
+	if (j->nscopes > 1 && j->cursor < j->nfindings)
+		return 1;
+	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
+	j->cursor = 0;
+	j->phase = JUDGE_CROWD;
+	return 1;
+}
+
+static int
+step_crowd(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t n = e->table.nseries, stop = j->cursor + CROWD_PER_STEP;
+
+	for (; j->culprits.n > 0 && j->cursor < n && j->cursor < stop;
+	     j->cursor++) {
+		if (j->judged[j->cursor / 64] >> j->cursor % 64 & 1)
+			culprits_look(e, j->cursor);
+	}
+	if (j->culprits.n > 0 && j->cursor < n)
+		return 1;
+	culprits_judge(&j->culprits);
 	j->cursor = 0;
 	j->phase = JUDGE_PARTITIONS;
 	return 1;
@@ -329,7 +400,28 @@ step_records(struct engine *e)
 		if (report_record(e, &j->finding[j->cursor]) == -1)
 			return -1;
 	}
-	if (j->cursor == j->nfindings)
+	if (j->cursor < j->nfindings)
+		return 1;
+	j->cursor = 0;
+	j->phase = JUDGE_INFLUENCERS;
+	return 1;
+}
+
+static int
+step_influencers(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + RECORDS_PER_STEP;
+
+	for (; j->cursor < j->culprits.n && j->cursor < stop; j->cursor++) {
+		const struct culprit *c = &j->culprits.list[j->cursor];
+		struct judge_scope *sc = &j->scope[1 + c->field];
+
+		if (e->sink.influencer != NULL && report_influencer(e, c) == -1)
+			return -1;
+		sc->value_raw = fmax(sc->value_raw, c->raw);
+	}
+	if (j->cursor == j->culprits.n)
 		j->phase = JUDGE_BUCKET;
 	return 1;
 }
@@ -359,6 +451,11 @@ remember_scopes(struct judge *j)
 
 		sc->peak = fmax(sc->peak * j->keep_peak, sc->raw);
 		normalise_add(&sc->scores, &j->normalise, sc->raw);
+		if (i == 0)
+			continue;
+		sc->value_peak =
+		    fmax(sc->value_peak * j->keep_peak, sc->value_raw);
+		normalise_add(&sc->values, &j->normalise, sc->value_raw);
 	}
 }
 
@@ -397,8 +494,11 @@ judge_step(struct engine *e)
 {
 	static int (*const step[])(struct engine *) = {
 		[JUDGE_SERIES] = step_series,
+		[JUDGE_CULPRITS] = step_culprits,
+		[JUDGE_CROWD] = step_crowd,
 		[JUDGE_PARTITIONS] = step_partitions,
 		[JUDGE_RECORDS] = step_records,
+		[JUDGE_INFLUENCERS] = step_influencers,
 		[JUDGE_BUCKET] = step_bucket,
 	};
 	int64_t began = clock_mono_us();

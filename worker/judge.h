@@ -13,6 +13,7 @@
 #include "common/compat.h"
 #include "common/results.h"
 #include "worker/aggregate.h"
+#include "worker/culprits.h"
 #include "worker/model.h"
 #include "worker/normalise.h"
 
@@ -36,8 +37,11 @@ struct finding {
 enum judge_phase {
 	JUDGE_IDLE,
 	JUDGE_SERIES,
+	JUDGE_CULPRITS, /* whom records name */
+	JUDGE_CROWD,	/* where else they were */
 	JUDGE_PARTITIONS,
 	JUDGE_RECORDS,
+	JUDGE_INFLUENCERS,
 	JUDGE_BUCKET,
 };
 
@@ -45,7 +49,10 @@ enum judge_phase {
 struct judge_scope {
 	struct normaliser scores;
 	double peak;
+	struct normaliser values; /* the same of the field's single values */
+	double value_peak;
 	/* Of the bucket at hand: */
+	double value_raw;	/* of its loudest value */
 	struct aggregate named; /* records that name the field */
 	double ln_p;
 	double raw;
@@ -73,7 +80,10 @@ struct judge {
 	uint32_t *touched; /* owned; partitions with members */
 	uint32_t ntouched;
 	uint32_t touched_cap;
-	uint64_t nleaves;	      /* series with a result */
+	uint64_t *judged; /* owned; a bit for each series that had its say */
+	uint32_t judged_words;
+	uint64_t nleaves; /* series with a result */
+	struct culprits culprits;
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */
 };
@@ -92,6 +102,10 @@ void judge_begin(struct engine *, struct bucket *, bool interim, bool quiet);
  * same step may be tried again.
  */
 int judge_step(struct engine *) MUST_CHECK;
+
+/* 0, or -1 with errno. load wants a new judge of the same configuration. */
+int judge_save(const struct judge *, struct snapshot_writer *) MUST_CHECK;
+int judge_load(struct judge *, struct snapshot_reader *) MUST_CHECK;
 
 /* Leave the bucket as it is. Series that were judged have learnt it. */
 void judge_abandon(struct engine *);
