@@ -83,6 +83,20 @@ struct influencer_result {
 };
 
 /*
+ * How earlier results are scored again: each function returns the score that
+ * is right now, or -1 where nothing is known of what the result is about.
+ */
+struct rescorer {
+	bool anew;	 /* not on with what was begun */
+	int64_t from_ms; /* buckets from here on, */
+	int64_t to_ms;	 /* and before this one */
+	double (*bucket)(void *arg, const struct bucket_influencer *);
+	double (*influencer)(void *arg, const struct influencer_result *);
+	double (*record)(void *arg, const struct record_result *);
+	void *arg;
+};
+
+/*
  * Where an engine puts its results. All of one bucket: its records first, then
  * its influencers, then the bucket itself. Nothing of what is passed may be
  * kept after the call.
@@ -97,6 +111,11 @@ struct result_sink {
 	void *arg;
 	/* NULL: they are not wanted. */
 	int (*influencer)(void *arg, const struct influencer_result *);
+	/*
+	 * Score earlier results again, a part at a time. 1: to be called
+	 * again. NULL: it is not wanted.
+	 */
+	int (*rescore)(void *arg, const struct rescorer *);
 };
 
 #endif

@@ -109,7 +109,7 @@ static const char schema_sql[] =
     " influencer_field_name TEXT NOT NULL,"
     " influencer_field_value TEXT NOT NULL,"
     " crc INTEGER NOT NULL);"
-    "CREATE INDEX influence_by_time ON influence (timestamp);"
+    "CREATE INDEX influence_by_time ON influence (timestamp, probability);"
     /* Counts those of a score and a time without reading them. */
     "CREATE INDEX influence_by_score ON"
     " influence (influencer_score, timestamp, is_interim);"

@@ -97,6 +97,20 @@ take_bucket(void *arg, const struct bucket_result *r)
 	return 0;
 }
 
+/* Done in three calls. */
+static int
+take_rescore(void *arg, const struct rescorer *how)
+{
+	struct feed *f = arg;
+
+	if (how->anew) {
+		f->nrescores++;
+		f->rescored = *how;
+		f->rescore_left = 2;
+	}
+	return f->rescore_left-- > 0;
+}
+
 static int
 take_drop(void *arg, int64_t from_ms)
 {
@@ -181,6 +195,7 @@ new_engine(struct feed *f)
 		.bucket = take_bucket,
 		.drop_interim = take_drop,
 		.influencer = take_influencer,
+		.rescore = take_rescore,
 		.arg = f };
 	struct engine *e = engine_new(&f->conf, &sink);
 

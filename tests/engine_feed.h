@@ -50,6 +50,9 @@ struct feed {
 	size_t nrecords;
 	struct feed_influencer *told; /* owned */
 	size_t ninfluencers;
+	size_t nrescores; /* runs, and how the last one was to be done */
+	struct rescorer rescored;
+	int rescore_left;
 	struct bucket_result *bucket; /* owned */
 	size_t nbuckets;
 	size_t ndrops;	   /* calls of drop_interim */

@@ -102,6 +102,9 @@ culprits_add(struct engine *e, const struct finding *f)
 	for (uint32_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		size_t n = influence_find(e, f, i, list);
 
+		if (n > 0)
+			aggregate_add(&e->judge.scope[1 + i].named,
+			    f->ln_p * list[0].influence);
 		for (size_t k = 0; k < n; k++) {
 			if (accuse(e, i, &list[k], f->ln_p) == -1)
 				return -1;

@@ -2,7 +2,8 @@
  * The values of influencer fields that records of one bucket name, and what is
  * to be said of each: its records together, each with its probability to the
  * power of the influence, as if looked for in all series that the value was
- * seen in (results-and-models 4.4).
+ * seen in (results-and-models 4.4). What is said of a field as a whole is made
+ * of the same records, each with its greatest influence.
  *
  * Bounded: findings come in with the most unlikely first, and when there are
  * CULPRITS_MOST values no further one is taken; those that are left are less

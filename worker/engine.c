@@ -61,9 +61,6 @@ allocate(struct engine *e)
 	const struct jobconf *conf = e->conf;
 	size_t latency =
 	    (size_t)((conf->latency_s + e->span_s - 1) / e->span_s);
-	size_t scopes = conf->ninfluencers < RESULT_MAX_INFLUENCERS
-	    ? conf->ninfluencers
-	    : RESULT_MAX_INFLUENCERS;
 
 	e->nopen = latency + 1;
 	e->open = calloc(e->nopen, sizeof(*e->open));
@@ -73,7 +70,7 @@ allocate(struct engine *e)
 	if (e->open == NULL || e->detector == NULL || e->influencer == NULL ||
 	    e->field == NULL)
 		return -1;
-	return judge_init(&e->judge, conf->ndetectors, scopes, e->span_s);
+	return judge_init(&e->judge, conf);
 }
 
 struct engine *

@@ -37,18 +37,22 @@
 #define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
 
 int
-judge_init(
-    struct judge *j, size_t ndetectors, size_t ninfluencers, int64_t span_s)
+judge_init(struct judge *j, const struct jobconf *conf)
 {
+	int64_t span_s = conf->bucket_span_s;
 	double memory =
 	    fmax(MODEL_MEMORY_S / (double)span_s, MODEL_MEMORY_BUCKETS);
 
-	j->nscopes = 1 + ninfluencers;
+	j->nscopes = 1 +
+	    (conf->ninfluencers < RESULT_MAX_INFLUENCERS
+		    ? conf->ninfluencers
+		    : RESULT_MAX_INFLUENCERS);
+	renewal_init(&j->renewal, conf);
 	model_params_init(&j->model, span_s, memory);
 	j->keep_peak = exp(-1 / (memory * SCORE_MEMORY));
 	normalise_params_init(&j->normalise, span_s, memory * SCORE_MEMORY);
 	j->finding = calloc(FINDINGS_MOST, sizeof(*j->finding));
-	j->detector = calloc(ndetectors, sizeof(*j->detector));
+	j->detector = calloc(conf->ndetectors, sizeof(*j->detector));
 	j->record = calloc(1, sizeof(*j->record));
 	if (j->finding == NULL || j->detector == NULL || j->record == NULL)
 		return -1;
@@ -449,6 +453,7 @@ remember_scopes(struct judge *j)
 	for (size_t i = 0; i < j->nscopes; i++) {
 		struct judge_scope *sc = &j->scope[i];
 
+		renewal_note(&j->renewal, sc->raw, sc->peak * j->keep_peak);
 		sc->peak = fmax(sc->peak * j->keep_peak, sc->raw);
 		normalise_add(&sc->scores, &j->normalise, sc->raw);
 		if (i == 0)
@@ -483,10 +488,25 @@ step_bucket(struct engine *e)
 	}
 	if (report_bucket(e) == -1)
 		return -1;
-	if (!j->interim && !j->quiet)
-		remember_scopes(j);
 	j->phase = JUDGE_IDLE;
-	return 0;
+	if (j->interim || j->quiet)
+		return 0;
+	remember_scopes(j);
+	if (!renewal_is_due(&j->renewal, j->bucket->start_s,
+		j->nfindings + j->culprits.n + (j->nfindings > 0)))
+		return 0;
+	j->phase = JUDGE_RENEWAL;
+	return 1;
+}
+
+static int
+step_renewal(struct engine *e)
+{
+	int rc = renewal_step(e);
+
+	if (rc == 0)
+		e->judge.phase = JUDGE_IDLE;
+	return rc;
 }
 
 int
@@ -500,6 +520,7 @@ judge_step(struct engine *e)
 		[JUDGE_RECORDS] = step_records,
 		[JUDGE_INFLUENCERS] = step_influencers,
 		[JUDGE_BUCKET] = step_bucket,
+		[JUDGE_RENEWAL] = step_renewal,
 	};
 	int64_t began = clock_mono_us();
 	int ret;

@@ -16,6 +16,7 @@
 #include "worker/culprits.h"
 #include "worker/model.h"
 #include "worker/normalise.h"
+#include "worker/renewal.h"
 
 struct bucket;
 struct engine;
@@ -43,6 +44,7 @@ enum judge_phase {
 	JUDGE_RECORDS,
 	JUDGE_INFLUENCERS,
 	JUDGE_BUCKET,
+	JUDGE_RENEWAL, /* of earlier scores */
 };
 
 /* The scope of a bucket influencer: bucket_time, or an influencer field. */
@@ -53,7 +55,7 @@ struct judge_scope {
 	double value_peak;
 	/* Of the bucket at hand: */
 	double value_raw;	/* of its loudest value */
-	struct aggregate named; /* records that name the field */
+	struct aggregate named; /* records that name the field, culprits.h */
 	double ln_p;
 	double raw;
 };
@@ -62,6 +64,7 @@ struct judge {
 	/* Remembered over buckets: [0] is bucket_time. */
 	struct judge_scope scope[RESULT_MAX_INFLUENCERS + 1];
 	size_t nscopes;
+	struct renewal renewal;
 
 	/* The same for the whole job. */
 	struct normalise_params normalise;
@@ -89,8 +92,7 @@ struct judge {
 };
 
 /* 0, or -1 with ENOMEM. */
-int judge_init(struct judge *, size_t ndetectors, size_t ninfluencers,
-    int64_t span_s) MUST_CHECK;
+int judge_init(struct judge *, const struct jobconf *) MUST_CHECK;
 void judge_clear(struct judge *);
 
 /* Begin with a bucket. */

@@ -33,6 +33,8 @@ judge_save(const struct judge *j, struct snapshot_writer *w)
 	if (snapshot_section(w, SNAPSHOT_SCORES) == -1 ||
 	    snapshot_put(w, &scores_state_schema, &s) == -1)
 		return -1;
+	if (renewal_save(&j->renewal, w) == -1)
+		return -1;
 	for (size_t i = 1; i < j->nscopes; i++) {
 		const struct judge_scope *sc = &j->scope[i];
 		struct values_state v = { sc->value_peak };
@@ -56,6 +58,8 @@ judge_load(struct judge *j, struct snapshot_reader *r)
 		return -1;
 	if (s.nscopes != j->nscopes)
 		return bad();
+	if (renewal_load(&j->renewal, r) == -1)
+		return -1;
 	for (size_t i = 1; i < j->nscopes; i++) {
 		struct judge_scope *sc = &j->scope[i];
 		struct values_state v;

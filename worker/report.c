@@ -33,22 +33,6 @@ name_influencers(
 	}
 }
 
-static void
-note_scopes(
-    struct engine *e, const struct finding *f, const struct record_result *r)
-{
-	size_t named = 0;
-
-	for (size_t i = 1; i < e->judge.nscopes; i++) {
-		if (named < r->ninfluencers &&
-		    r->influencer[named].field_name ==
-			e->conf->influencer[i - 1]) {
-			named++;
-			aggregate_add(&e->judge.scope[i].named, f->ln_p);
-		}
-	}
-}
-
 int
 report_record(struct engine *e, const struct finding *f)
 {
@@ -76,10 +60,7 @@ report_record(struct engine *e, const struct finding *f)
 	r->typical[0] = f->typical;
 	r->actual[0] = f->actual;
 	name_influencers(e, f, r);
-	if (e->sink.record(e->sink.arg, r) == -1)
-		return -1;
-	note_scopes(e, f, r);
-	return 0;
+	return e->sink.record(e->sink.arg, r);
 }
 
 int

@@ -11,7 +11,7 @@ struct engine;
 struct culprit;
 struct finding;
 
-/* Write one record; notes which influencer fields it names. 0, or -1. */
+/* Write one record. 0, or -1. */
 int report_record(struct engine *, const struct finding *) MUST_CHECK;
 /* Write what was found of one influencer value, if it is wanted. 0, or -1. */
 int report_influencer(struct engine *, const struct culprit *) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
+#include "worker/rescore.h"
 #include "worker/resultnames.h"
 #include "worker/results.h"
 #include "worker/salvage.h"
@@ -61,6 +62,7 @@ struct results {
 	sqlite3_stmt *st[ST_MAX];
 	struct resultnames *names;
 	struct answers *answers; /* NULL: not asked for yet */
+	struct rescore *rescore; /* under way; or NULL */
 	struct wbuf scratch;
 	bool muted;
 	bool drop_owed;	 /* asked for while muted: the next rows begin so */
@@ -102,6 +104,8 @@ file_close(struct results *r)
 		sqlite3_finalize(r->st[i]);
 		r->st[i] = NULL;
 	}
+	rescore_free(r->rescore);
+	r->rescore = NULL;
 	resultnames_free(r->names);
 	r->names = NULL;
 	answers_free(r->answers);
@@ -361,6 +365,32 @@ sink_bucket(void *arg, const struct bucket_result *b)
 	return 0;
 }
 
+/* In the transaction of the entry that has called for it. */
+static int
+sink_rescore(void *arg, const struct rescorer *how)
+{
+	struct results *r = arg;
+	int rc;
+
+	if (r->muted)
+		return 0;
+	if (how->anew) {
+		rescore_free(r->rescore);
+		r->rescore = NULL;
+	}
+	if (rows_begin(r) == -1)
+		return -1;
+	if (r->rescore == NULL &&
+	    (r->rescore = rescore_new(r->db, how)) == NULL)
+		return spoil(r);
+	rc = rescore_step(r->rescore);
+	if (rc == 1)
+		return 1;
+	rescore_free(r->rescore);
+	r->rescore = NULL;
+	return rc == -1 ? spoil(r) : 0;
+}
+
 /*
  * The replayed entry had dropped what there was then. Interim results of a
  * flush after it, which is no entry, may be there still; they stand until the
@@ -395,6 +425,7 @@ results_sink(struct results *r, struct result_sink *sink)
 {
 	sink->record = sink_record;
 	sink->influencer = sink_influencer;
+	sink->rescore = sink_rescore;
 	sink->bucket = sink_bucket;
 	sink->drop_interim = sink_drop_interim;
 	sink->arg = r;

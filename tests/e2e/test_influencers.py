@@ -78,6 +78,15 @@ def check_options(d):
         bucket_ms(SPIKE), bucket_ms(SPIKE + 1)))
     assert page["count"] >= 2 and {i["timestamp"] for i in
         page["influencers"]} == {bucket_ms(SPIKE)}, page
+    # As clients send it: the page in a body, and the rest beside that.
+    page = expect(200, d.request("POST", path()
+        + "?sort=timestamp&desc=false&start=%d" % bucket_ms(SPIKE),
+        {"page": {"size": 1}}))
+    assert page["influencers"][0]["timestamp"] == bucket_ms(SPIKE), page
+    page = expect(200, d.request("POST", path() + "?size=1&desc=true",
+        {"page": {"size": 2}, "desc": False}))
+    assert [i["influencer_score"] for i in page["influencers"]] == (
+        sorted(scores)[:2]), page
     # Each is named by a record of its bucket.
     named = {(r["timestamp"], i["influencer_field_name"], v)
         for r in d.results("j", "records", "?size=5000")["records"]
@@ -98,6 +107,9 @@ def check_errors(d):
     assert answer.status == 400 and "unknown field [record_score]" in (
         answer.error["reason"]), answer
     assert d.get(path() + "?from=9999&size=2").status == 400
+    answer = d.request("POST", path() + "?record_score=1", {"desc": True})
+    assert answer.status == 400 and "unrecognized parameter" in (
+        answer.error["reason"]), answer
 
 
 def check_interim(d):
