@@ -17,8 +17,9 @@ const char resultrow_insert_record[] =
     "INSERT INTO record (id, timestamp, bucket_span, detector, is_interim, "
     "probability, multi_bucket_impact, record_score, initial_record_score, "
     "by_field_value, over_field_value, partition_field_value, typical, actual, "
-    "typical_2, actual_2, influencers, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-    "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    "typical_2, actual_2, influencers, explanation, crc) VALUES (?1, ?2, ?3, "
+    "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+    "?19)";
 const char resultrow_insert_influence[] =
     "INSERT INTO influence (" INFLUENCE_COLUMNS
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -106,16 +107,17 @@ bind_text(struct row *row, const char *p, size_t len)
 	    row->st, ++row->col, p, len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+/* Of wb the bytes from one place to another; none are NULL. */
 static void
-bind_blob(struct row *row, const struct wbuf *wb)
+bind_blob(struct row *row, const struct wbuf *wb, size_t from, size_t to)
 {
-	if (wb->len == 0) {
+	if (from == to) {
 		bind_null(row);
 		return;
 	}
-	sum_bytes(row, wb->data, wb->len);
+	sum_bytes(row, wb->data + from, to - from);
 	sqlite3_bind_blob64(
-	    row->st, ++row->col, wb->data, wb->len, SQLITE_STATIC);
+	    row->st, ++row->col, wb->data + from, to - from, SQLITE_STATIC);
 }
 
 static int
@@ -151,7 +153,7 @@ resultrow_bind_bucket(sqlite3_stmt *st, const struct bucket_result *b,
 	bind_i64(&row, (int64_t)b->processing_time_ms);
 	bind_i64(&row, record_count);
 	bind_i64(&row, influencer_count);
-	bind_blob(&row, wb);
+	bind_blob(&row, wb, 0, wb->len);
 	return bind_end(&row);
 }
 
@@ -160,6 +162,7 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
     const struct record_result *r, struct wbuf *wb)
 {
 	struct row row = { .st = st };
+	size_t why_at;
 
 	if (r->nvalues > RESULT_MAX_VALUES) {
 		errno = EINVAL;
@@ -167,6 +170,9 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
 	}
 	wbuf_reset(wb);
 	if (r->ninfluencers > 0 && resultrow_put_influencers(wb, r) == -1)
+		return -1;
+	why_at = wb->len;
+	if (r->why.has != 0 && explanation_put(wb, &r->why) == -1)
 		return -1;
 	bind_i64(&row, id);
 	bind_i64(&row, r->timestamp_ms);
@@ -185,7 +191,8 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
 	bind_f64_if(&row, r->nvalues > 0, r->actual[0]);
 	bind_f64_if(&row, r->nvalues > 1, r->typical[1]);
 	bind_f64_if(&row, r->nvalues > 1, r->actual[1]);
-	bind_blob(&row, wb);
+	bind_blob(&row, wb, 0, why_at);
+	bind_blob(&row, wb, why_at, wb->len);
 	return bind_end(&row);
 }
 
@@ -335,7 +342,7 @@ resultrow_read_record(
     sqlite3_stmt *st, const struct detector_row *d, struct record_result *r)
 {
 	struct row row = { .st = st };
-	struct span blob;
+	struct span blob, why;
 
 	record_names(r, d);
 	read_i64(&row); /* id */
@@ -359,8 +366,11 @@ resultrow_read_record(
 		r->nvalues = 2;
 	read_f64_if(&row, &r->actual[1]);
 	blob = read_bytes(&row);
+	why = read_bytes(&row);
 	r->ninfluencers = 0;
-	if (read_end(&row) == -1)
+	r->why.has = 0;
+	if (read_end(&row) == -1 ||
+	    (why.p != NULL && explanation_get(why.p, why.len, &r->why) == -1))
 		return -1;
 	if (blob.p == NULL)
 		return 0;

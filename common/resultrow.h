@@ -25,7 +25,7 @@ struct sqlite3_stmt;
 	"r.probability, r.multi_bucket_impact, r.record_score, "               \
 	"r.initial_record_score, r.by_field_value, r.over_field_value, "       \
 	"r.partition_field_value, r.typical, r.actual, r.typical_2, "          \
-	"r.actual_2, r.influencers, r.crc"
+	"r.actual_2, r.influencers, r.explanation, r.crc"
 #define INFLUENCE_COLUMNS                                                      \
 	"id, timestamp, bucket_span, is_interim, probability, "                \
 	"influencer_score, initial_influencer_score, influencer_field_name, "  \

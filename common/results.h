@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/explanation.h"
 #include "common/schema.h"
 
 #define RESULT_MAX_INFLUENCERS 32
@@ -68,6 +69,7 @@ struct record_result {
 	double actual[RESULT_MAX_VALUES];
 	size_t ninfluencers;
 	struct record_influencer influencer[RESULT_MAX_INFLUENCERS];
+	struct explanation why; /* has is 0: none */
 };
 
 /* What one value of an influencer field has to do with a bucket. */

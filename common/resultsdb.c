@@ -93,6 +93,7 @@ static const char schema_sql[] =
     " typical_2 REAL," /* lat_long */
     " actual_2 REAL,"
     " influencers BLOB," /* resultrow.h */
+    " explanation BLOB," /* explanation.h */
     " crc INTEGER NOT NULL);"
     "CREATE INDEX record_by_time ON record (timestamp);"
     "CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"

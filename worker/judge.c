@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "worker/engine_int.h"
+#include "worker/explain.h"
 #include "worker/report.h"
 #include "worker/score.h"
 
@@ -290,6 +291,7 @@ judge_series(struct engine *e, uint32_t index)
 	if (f.ln_p < LN_RECORD) {
 		f.typical = o.expected;
 		f.impact = model_impact(&s->model, &o, side);
+		explain(&s->model, &o, side, f.ln_p, &f.why);
 		add_finding(j, &f);
 	}
 	if (j->interim)

@@ -33,6 +33,7 @@ struct finding {
 	double impact; /* of the buckets before */
 	double actual;
 	const struct leaf *leaf; /* NULL: nothing came for this series */
+	struct explanation why;
 };
 
 enum judge_phase {

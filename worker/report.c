@@ -59,6 +59,7 @@ report_record(struct engine *e, const struct finding *f)
 	r->nvalues = 1;
 	r->typical[0] = f->typical;
 	r->actual[0] = f->actual;
+	r->why = f->why;
 	name_influencers(e, f, r);
 	return e->sink.record(e->sink.arg, r);
 }

@@ -66,7 +66,7 @@ static const char *const stmt_sql[ST_MAX] = {
 			    " = ?1",
 	[ST_WRITE_INFLUENCE] = "UPDATE influence SET influencer_score = ?6,"
 			       " crc = ?10 WHERE id = ?1",
-	[ST_WRITE_RECORD] = "UPDATE record SET record_score = ?8, crc = ?18"
+	[ST_WRITE_RECORD] = "UPDATE record SET record_score = ?8, crc = ?19"
 			    " WHERE id = ?1",
 	/* ?1: the id, ?2: the score */
 	[ST_LEAVE_RUN] = "DELETE FROM record_by_score WHERE run = ?1 >> 12 AND"

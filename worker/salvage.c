@@ -54,8 +54,8 @@ static const char *const insert_sql[TABLES] = {
 	" is_interim, probability, multi_bucket_impact, record_score,"
 	" initial_record_score, by_field_value, over_field_value,"
 	" partition_field_value, typical, actual, typical_2, actual_2,"
-	" influencers, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-	" ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+	" influencers, explanation, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
 	"INSERT OR IGNORE INTO influence (" INFLUENCE_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 };
