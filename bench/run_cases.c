@@ -167,7 +167,10 @@ run_case(const char *out, const char *dir)
 	const char *name = slash == NULL ? dir : slash + 1;
 	struct outputs to = { create(out, name, "buckets"),
 		create(out, name, "records") };
-	struct result_sink sink = { take_record, take_bucket, take_drop, &to };
+	struct result_sink sink = { .record = take_record,
+		.bucket = take_bucket,
+		.drop_interim = take_drop,
+		.arg = &to };
 	size_t conf_len, len;
 	char *text = read_file(dir, "job.json", &conf_len);
 	char *data = read_file(dir, "data.ndjson", &len);

@@ -105,6 +105,17 @@ take_fields(struct jobconf *c, struct json_object *analysis)
 	return ok;
 }
 
+static void
+take_window(struct jobconf *c)
+{
+	struct json_object *v =
+	    jobconf_member(c->json, "renormalization_window_days");
+
+	c->has_renormalization_window = v != NULL;
+	if (v != NULL)
+		c->renormalization_window_days = json_object_get_int64(v);
+}
+
 static bool
 take_analysis(struct jobconf *c, struct json_object *a)
 {
@@ -116,6 +127,7 @@ take_analysis(struct jobconf *c, struct json_object *a)
 	c->background_persist_s =
 	    jobconf_duration_ns(c->json, "background_persist_interval") /
 	    UNITS_NS_PER_S;
+	take_window(c);
 	return take_detectors(c, jobconf_member(a, "detectors")) &&
 	    take_influencers(c, jobconf_member(a, "influencers")) &&
 	    copy_text(

@@ -74,7 +74,9 @@ struct jobconf {
 	int64_t latency_s;	  /* >= 0 */
 	int64_t model_prune_window_s; /* series are kept so long; 0: ever */
 	int64_t background_persist_s; /* between snapshots; 0: not given */
-	size_t ndetectors;	      /* >= 1 */
+	bool has_renormalization_window;
+	int64_t renormalization_window_days; /* if so; >= 0 */
+	size_t ndetectors;		     /* >= 1 */
 	struct detector *detector;
 	size_t ninfluencers;
 	char **influencer;

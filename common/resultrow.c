@@ -12,13 +12,17 @@
 
 const char resultrow_insert_bucket[] =
     "INSERT OR REPLACE INTO bucket (" BUCKET_COLUMNS
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const char resultrow_insert_record[] =
     "INSERT INTO record (id, timestamp, bucket_span, detector, is_interim, "
     "probability, multi_bucket_impact, record_score, initial_record_score, "
     "by_field_value, over_field_value, partition_field_value, typical, actual, "
-    "typical_2, actual_2, influencers, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-    "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    "typical_2, actual_2, influencers, explanation, crc) VALUES (?1, ?2, ?3, "
+    "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+    "?19)";
+const char resultrow_insert_influence[] =
+    "INSERT INTO influence (" INFLUENCE_COLUMNS
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const char resultrow_insert_detector[] =
     "INSERT INTO detector (" DETECTOR_COLUMNS
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -103,16 +107,17 @@ bind_text(struct row *row, const char *p, size_t len)
 	    row->st, ++row->col, p, len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+/* Of wb the bytes from one place to another; none are NULL. */
 static void
-bind_blob(struct row *row, const struct wbuf *wb)
+bind_blob(struct row *row, const struct wbuf *wb, size_t from, size_t to)
 {
-	if (wb->len == 0) {
+	if (from == to) {
 		bind_null(row);
 		return;
 	}
-	sum_bytes(row, wb->data, wb->len);
+	sum_bytes(row, wb->data + from, to - from);
 	sqlite3_bind_blob64(
-	    row->st, ++row->col, wb->data, wb->len, SQLITE_STATIC);
+	    row->st, ++row->col, wb->data + from, to - from, SQLITE_STATIC);
 }
 
 static int
@@ -131,7 +136,7 @@ bind_end(struct row *row)
 
 int
 resultrow_bind_bucket(sqlite3_stmt *st, const struct bucket_result *b,
-    unsigned record_count, struct wbuf *wb)
+    unsigned record_count, unsigned influencer_count, struct wbuf *wb)
 {
 	struct row row = { .st = st };
 
@@ -147,7 +152,8 @@ resultrow_bind_bucket(sqlite3_stmt *st, const struct bucket_result *b,
 	bind_i64(&row, b->is_interim);
 	bind_i64(&row, (int64_t)b->processing_time_ms);
 	bind_i64(&row, record_count);
-	bind_blob(&row, wb);
+	bind_i64(&row, influencer_count);
+	bind_blob(&row, wb, 0, wb->len);
 	return bind_end(&row);
 }
 
@@ -156,6 +162,7 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
     const struct record_result *r, struct wbuf *wb)
 {
 	struct row row = { .st = st };
+	size_t why_at;
 
 	if (r->nvalues > RESULT_MAX_VALUES) {
 		errno = EINVAL;
@@ -163,6 +170,9 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
 	}
 	wbuf_reset(wb);
 	if (r->ninfluencers > 0 && resultrow_put_influencers(wb, r) == -1)
+		return -1;
+	why_at = wb->len;
+	if (r->why.has != 0 && explanation_put(wb, &r->why) == -1)
 		return -1;
 	bind_i64(&row, id);
 	bind_i64(&row, r->timestamp_ms);
@@ -181,7 +191,26 @@ resultrow_bind_record(sqlite3_stmt *st, int64_t id, int64_t detector,
 	bind_f64_if(&row, r->nvalues > 0, r->actual[0]);
 	bind_f64_if(&row, r->nvalues > 1, r->typical[1]);
 	bind_f64_if(&row, r->nvalues > 1, r->actual[1]);
-	bind_blob(&row, wb);
+	bind_blob(&row, wb, 0, why_at);
+	bind_blob(&row, wb, why_at, wb->len);
+	return bind_end(&row);
+}
+
+int
+resultrow_bind_influence(
+    sqlite3_stmt *st, int64_t id, const struct influencer_result *r)
+{
+	struct row row = { .st = st };
+
+	bind_i64(&row, id);
+	bind_i64(&row, r->timestamp_ms);
+	bind_i64(&row, r->bucket_span_s);
+	bind_i64(&row, r->is_interim);
+	bind_f64(&row, r->probability);
+	bind_f64(&row, r->influencer_score);
+	bind_f64(&row, r->initial_influencer_score);
+	bind_text(&row, r->field_name, strlen(r->field_name));
+	bind_text(&row, r->field_value.p, r->field_value.len);
 	return bind_end(&row);
 }
 
@@ -285,7 +314,8 @@ resultrow_read_bucket(sqlite3_stmt *st, struct bucket_result *b)
 	b->event_count = (uint64_t)read_i64(&row);
 	b->is_interim = read_i64(&row) != 0;
 	b->processing_time_ms = (uint64_t)read_i64(&row);
-	read_i64(&row); /* record_count: for counting only */
+	read_i64(&row); /* of records and influencers: for counting only */
+	read_i64(&row);
 	blob = read_bytes(&row);
 	b->ninfluencers = 0;
 	if (read_end(&row) == -1)
@@ -312,7 +342,7 @@ resultrow_read_record(
     sqlite3_stmt *st, const struct detector_row *d, struct record_result *r)
 {
 	struct row row = { .st = st };
-	struct span blob;
+	struct span blob, why;
 
 	record_names(r, d);
 	read_i64(&row); /* id */
@@ -336,12 +366,34 @@ resultrow_read_record(
 		r->nvalues = 2;
 	read_f64_if(&row, &r->actual[1]);
 	blob = read_bytes(&row);
+	why = read_bytes(&row);
 	r->ninfluencers = 0;
-	if (read_end(&row) == -1)
+	r->why.has = 0;
+	if (read_end(&row) == -1 ||
+	    (why.p != NULL && explanation_get(why.p, why.len, &r->why) == -1))
 		return -1;
 	if (blob.p == NULL)
 		return 0;
 	return resultrow_get_influencers(blob.p, blob.len, r);
+}
+
+int
+resultrow_read_influence(sqlite3_stmt *st, struct influencer_result *r)
+{
+	struct row row = { .st = st };
+
+	read_i64(&row); /* id */
+	r->timestamp_ms = read_i64(&row);
+	r->bucket_span_s = read_i64(&row);
+	r->is_interim = read_i64(&row) != 0;
+	r->probability = read_f64(&row);
+	r->influencer_score = read_f64(&row);
+	r->initial_influencer_score = read_f64(&row);
+	r->field_name = read_bytes(&row).p;
+	r->field_value = read_bytes(&row);
+	if (r->field_name == NULL || r->field_value.p == NULL)
+		row.bad = true;
+	return read_end(&row);
 }
 
 int

@@ -19,13 +19,17 @@ struct sqlite3_stmt;
 #define BUCKET_COLUMNS                                                         \
 	"timestamp, bucket_span, anomaly_score, initial_anomaly_score, "       \
 	"event_count, is_interim, processing_time_ms, record_count, "          \
-	"influencers, crc"
+	"influencer_count, influencers, crc"
 #define RECORD_COLUMNS                                                         \
 	"r.id, r.timestamp, r.bucket_span, r.detector, r.is_interim, "         \
 	"r.probability, r.multi_bucket_impact, r.record_score, "               \
 	"r.initial_record_score, r.by_field_value, r.over_field_value, "       \
 	"r.partition_field_value, r.typical, r.actual, r.typical_2, "          \
-	"r.actual_2, r.influencers, r.crc"
+	"r.actual_2, r.influencers, r.explanation, r.crc"
+#define INFLUENCE_COLUMNS                                                      \
+	"id, timestamp, bucket_span, is_interim, probability, "                \
+	"influencer_score, initial_influencer_score, influencer_field_name, "  \
+	"influencer_field_value, crc"
 #define DETECTOR_COLUMNS                                                       \
 	"id, detector_index, function, function_description, field_name, "     \
 	"by_field_name, over_field_name, partition_field_name, crc"
@@ -33,6 +37,7 @@ struct sqlite3_stmt;
 /* The insertion of a row; parameters are bound by the functions below. */
 extern const char resultrow_insert_bucket[];
 extern const char resultrow_insert_record[];
+extern const char resultrow_insert_influence[];
 extern const char resultrow_insert_detector[];
 
 /* The names that a record shares with others; strings NULL: absent. */
@@ -61,9 +66,12 @@ void detector_row_of(const struct record_result *r, struct detector_row *row);
  * with EINVAL (a number is not finite, or too many of something), ENOMEM.
  */
 int resultrow_bind_bucket(struct sqlite3_stmt *, const struct bucket_result *,
-    unsigned record_count, struct wbuf *wb) MUST_CHECK;
+    unsigned record_count, unsigned influencer_count,
+    struct wbuf *wb) MUST_CHECK;
 int resultrow_bind_record(struct sqlite3_stmt *, int64_t id, int64_t detector,
     const struct record_result *, struct wbuf *wb) MUST_CHECK;
+int resultrow_bind_influence(struct sqlite3_stmt *, int64_t id,
+    const struct influencer_result *) MUST_CHECK;
 int resultrow_bind_detector(
     struct sqlite3_stmt *, const struct detector_row *) MUST_CHECK;
 
@@ -78,6 +86,8 @@ int resultrow_read_bucket(
     struct sqlite3_stmt *, struct bucket_result *) MUST_CHECK;
 int resultrow_read_record(struct sqlite3_stmt *, const struct detector_row *,
     struct record_result *) MUST_CHECK;
+int resultrow_read_influence(
+    struct sqlite3_stmt *, struct influencer_result *) MUST_CHECK;
 int resultrow_read_detector(
     struct sqlite3_stmt *, struct detector_row *) MUST_CHECK;
 /* Of a row of RECORD_COLUMNS: the id of its detector. */

@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/explanation.h"
 #include "common/schema.h"
 
 #define RESULT_MAX_INFLUENCERS 32
 #define RESULT_MAX_INFLUENCER_VALUES 64
 #define RESULT_MAX_VALUES 2 /* typical and actual: 2 for lat_long */
 #define RESULT_MAX_RECORDS_PER_BUCKET 500
+#define RESULT_MAX_INFLUENCES_PER_BUCKET 500
 
 struct bucket_influencer {
 	const char *influencer_field_name; /* borrowed; "bucket_time": all */
@@ -67,11 +69,39 @@ struct record_result {
 	double actual[RESULT_MAX_VALUES];
 	size_t ninfluencers;
 	struct record_influencer influencer[RESULT_MAX_INFLUENCERS];
+	struct explanation why; /* has is 0: none */
+};
+
+/* What one value of an influencer field has to do with a bucket. */
+struct influencer_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t bucket_span_s;
+	bool is_interim;
+	double probability;	 /* 2.2e-308 .. 1 */
+	double influencer_score; /* 0..100 */
+	double initial_influencer_score;
+	const char *field_name;	 /* borrowed */
+	struct span field_value; /* borrowed */
+};
+
+/*
+ * How earlier results are scored again: each function returns the score that
+ * is right now, or -1 where nothing is known of what the result is about.
+ */
+struct rescorer {
+	bool anew;	 /* not on with what was begun */
+	int64_t from_ms; /* buckets from here on, */
+	int64_t to_ms;	 /* and before this one */
+	double (*bucket)(void *arg, const struct bucket_influencer *);
+	double (*influencer)(void *arg, const struct influencer_result *);
+	double (*record)(void *arg, const struct record_result *);
+	void *arg;
 };
 
 /*
  * Where an engine puts its results. All of one bucket: its records first, then
- * the bucket itself. Nothing of what is passed may be kept after the call.
+ * its influencers, then the bucket itself. Nothing of what is passed may be
+ * kept after the call.
  * Each returns 0, or -1 with errno when it could not be kept; the engine then
  * gives up the entry it is working on.
  */
@@ -81,6 +111,13 @@ struct result_sink {
 	/* Interim results at or after this time are to be forgotten. */
 	int (*drop_interim)(void *arg, int64_t from_ms);
 	void *arg;
+	/* NULL: they are not wanted. */
+	int (*influencer)(void *arg, const struct influencer_result *);
+	/*
+	 * Score earlier results again, a part at a time. 1: to be called
+	 * again. NULL: it is not wanted.
+	 */
+	int (*rescore)(void *arg, const struct rescorer *);
 };
 
 #endif

@@ -47,14 +47,18 @@ static const char schema_sql[] =
     " event_count INTEGER NOT NULL,"
     " is_interim INTEGER NOT NULL,"
     " processing_time_ms INTEGER NOT NULL,"
-    " record_count INTEGER NOT NULL," /* rows of record */
-    " influencers BLOB,"	      /* resultrow.h */
+    " record_count INTEGER NOT NULL,"	  /* rows of record */
+    " influencer_count INTEGER NOT NULL," /* rows of influence */
+    " influencers BLOB,"		  /* resultrow.h */
     " crc INTEGER NOT NULL);"
     /* The rowid behind the score is the time: the second sort key. */
     "CREATE INDEX bucket_by_score ON bucket (anomaly_score);"
     /* Counts the records of a range of time without reading them. */
     "CREATE INDEX bucket_records ON"
     " bucket (timestamp, record_count, is_interim) WHERE record_count > 0;"
+    "CREATE INDEX bucket_influencers ON"
+    " bucket (timestamp, influencer_count, is_interim)"
+    " WHERE influencer_count > 0;"
     "CREATE INDEX bucket_interim ON bucket (timestamp) WHERE is_interim = 1;"
 
     /* The names that records share: one row for each set of them. */
@@ -89,9 +93,29 @@ static const char schema_sql[] =
     " typical_2 REAL," /* lat_long */
     " actual_2 REAL,"
     " influencers BLOB," /* resultrow.h */
+    " explanation BLOB," /* explanation.h */
     " crc INTEGER NOT NULL);"
     "CREATE INDEX record_by_time ON record (timestamp);"
     "CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"
+
+    /* Values of influencer fields: by far fewer than records, as a rule. */
+    "CREATE TABLE influence ("
+    " id INTEGER PRIMARY KEY,"
+    " timestamp INTEGER NOT NULL,"   /* ms */
+    " bucket_span INTEGER NOT NULL," /* s */
+    " is_interim INTEGER NOT NULL,"
+    " probability REAL NOT NULL,"
+    " influencer_score REAL NOT NULL,"
+    " initial_influencer_score REAL NOT NULL,"
+    " influencer_field_name TEXT NOT NULL,"
+    " influencer_field_value TEXT NOT NULL,"
+    " crc INTEGER NOT NULL);"
+    "CREATE INDEX influence_by_time ON influence (timestamp, probability);"
+    /* Counts those of a score and a time without reading them. */
+    "CREATE INDEX influence_by_score ON"
+    " influence (influencer_score, timestamp, is_interim);"
+    "CREATE INDEX influence_interim ON influence (timestamp)"
+    " WHERE is_interim = 1;"
 
     /* Bounds are NULL when a run has no final row. */
     "CREATE TABLE run ("

@@ -249,6 +249,19 @@ record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
 	return 0;
 }
 
+static int
+influencer_print(
+    struct answer *a, struct jsonw *w, const struct print_context *c)
+{
+	struct influencer_result r;
+
+	if (resultrow_read_influence(a->page, &r) == -1)
+		return fail_row(
+		    a, "influence", sqlite3_column_int64(a->page, 0));
+	print_influencer(w, c, &r);
+	return 0;
+}
+
 /* The member "records" of a bucket, if it has some. */
 static int
 expand_print(struct answer *a, int64_t timestamp_ms, struct jsonw *w,
@@ -302,6 +315,8 @@ row_write(struct answer *a)
 
 	if (a->req->kind == QUERY_BUCKETS)
 		rc = bucket_print(a, &w, &c);
+	else if (a->req->kind == QUERY_INFLUENCERS)
+		rc = influencer_print(a, &w, &c);
 	else
 		rc = record_print(a, a->page, &w, &c);
 	if (rc == -1)

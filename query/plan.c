@@ -71,13 +71,39 @@ static const struct sort_field record_fields[] = {
 	{ "result_type", NULL, NULL },
 };
 
+static const struct sort_field influence_fields[] = {
+	{ "influencer_score", "influencer_score", NULL },
+	{ "timestamp", "timestamp", NULL },
+	{ "initial_influencer_score", "initial_influencer_score", NULL },
+	{ "probability", "probability", NULL },
+	{ "influencer_field_name", "influencer_field_name", NULL },
+	{ "influencer_field_value", "influencer_field_value", NULL },
+	{ "bucket_span", "bucket_span", NULL },
+	{ "is_interim", "is_interim", NULL },
+	{ "job_id", NULL, NULL },
+	{ "result_type", NULL, NULL },
+};
+
+static const struct {
+	const struct sort_field *list;
+	size_t n;
+} fields_of[] = {
+	[QUERY_BUCKETS] = { bucket_fields, NELEM(bucket_fields) },
+	[QUERY_RECORDS] = { record_fields, NELEM(record_fields) },
+	[QUERY_INFLUENCERS] = { influence_fields, NELEM(influence_fields) },
+};
+
 static const struct sort_field echo_field = { "",
 	ECHOSORT_FUNCTION
 	"(" P_SORT ", " P_DESC ", d.by_field_name,"
 	" r.by_field_value, d.over_field_name, r.over_field_value,"
 	" d.partition_field_name, r.partition_field_value, r.influencers)",
 	NULL };
-/* A field of the other kind of result: known, but no row here has it. */
+static const struct sort_field influence_echo_field = { "",
+	"CASE WHEN influencer_field_name = " P_SORT
+	" THEN influencer_field_value END",
+	NULL };
+/* A field of another kind of result: known, but no row here has it. */
 static const struct sort_field foreign_field = { "", NULL, NULL };
 
 /* Ties are broken by these, in the direction of the sort. */
@@ -119,18 +145,16 @@ field_find(const struct sort_field *list, size_t n, const char *name)
 static const struct sort_field *
 sort_find(enum query_kind kind, const char *name)
 {
-	const struct sort_field *b =
-	    field_find(bucket_fields, NELEM(bucket_fields), name);
-	const struct sort_field *r =
-	    field_find(record_fields, NELEM(record_fields), name);
-	const struct sort_field *own = kind == QUERY_BUCKETS ? b : r;
+	const struct sort_field *found =
+	    field_find(fields_of[kind].list, fields_of[kind].n, name);
 
-	if (own != NULL)
-		return own;
-	return b == NULL && r == NULL ? NULL : &foreign_field;
+	for (size_t i = 0; found == NULL && i < NELEM(fields_of); i++)
+		if (field_find(fields_of[i].list, fields_of[i].n, name) != NULL)
+			found = &foreign_field;
+	return found;
 }
 
-/* A field of the data: sorts records, and is foreign to buckets. */
+/* A field of the data: foreign to buckets. */
 static int
 sort_echo(struct plan *p, sqlite3 *db, struct apierr *e)
 {
@@ -143,7 +167,9 @@ sort_echo(struct plan *p, sqlite3 *db, struct apierr *e)
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "No mapping found for [%s] in order to sort on",
 		    p->req->sort);
-	p->sort = p->req->kind == QUERY_RECORDS ? &echo_field : &foreign_field;
+	p->sort = p->req->kind == QUERY_RECORDS ? &echo_field
+	    : p->req->kind == QUERY_INFLUENCERS ? &influence_echo_field
+						: &foreign_field;
 	if (p->sort == &echo_field && echosort_register(db) == -1)
 		return apierr_set(
 		    e, 500, E_EXCEPTION, "cannot read the results");
@@ -166,12 +192,15 @@ has_score(const struct plan *p)
 }
 
 static bool
+has_range(const struct plan *p)
+{
+	return p->req->start_ms != INT64_MIN || p->req->end_ms != INT64_MAX;
+}
+
+static bool
 has_filter(const struct plan *p)
 {
-	const struct request *q = p->req;
-
-	return has_score(p) || q->exclude_interim || q->start_ms != INT64_MIN ||
-	    q->end_ms != INT64_MAX;
+	return has_score(p) || has_range(p) || p->req->exclude_interim;
 }
 
 #define WHERE_BUCKET                                                           \
@@ -199,6 +228,21 @@ static const char count_by_bucket[] =
     " AND timestamp >= " P_START " AND timestamp < " P_END
     " AND is_interim <= " P_MAX_INTERIM;
 
+#define WHERE_INFLUENCE                                                        \
+	" WHERE influencer_score >= " P_SCORE " AND timestamp >= " P_START     \
+	" AND timestamp < " P_END " AND is_interim <= " P_MAX_INTERIM
+#define INFLUENCES_BY_SCORE "influence INDEXED BY influence_by_score"
+#define INFLUENCES_BY_TIME "influence INDEXED BY influence_by_time"
+
+static const char count_influences[] =
+    "SELECT coalesce(sum(influencer_count), 0) FROM bucket"
+    " INDEXED BY bucket_influencers WHERE influencer_count > 0"
+    " AND timestamp >= " P_START " AND timestamp < " P_END
+    " AND is_interim <= " P_MAX_INTERIM;
+
+static const char count_influences_by_score[] =
+    "SELECT count(*) FROM " INFLUENCES_BY_SCORE WHERE_INFLUENCE;
+
 static const char count_buckets[] = "SELECT count(*) FROM bucket";
 
 const char *
@@ -206,6 +250,8 @@ plan_count_range(struct plan *p)
 {
 	if (p->req->kind == QUERY_RECORDS)
 		return count_by_bucket;
+	if (p->req->kind == QUERY_INFLUENCERS)
+		return count_influences;
 	/* Rather too large than slow: only the choice depends on it. */
 	return count_buckets;
 }
@@ -215,6 +261,9 @@ plan_count(struct plan *p)
 {
 	if (p->req->kind == QUERY_RECORDS)
 		return has_score(p) ? count_by_score : count_by_bucket;
+	if (p->req->kind == QUERY_INFLUENCERS)
+		return has_score(p) ? count_influences_by_score
+				    : count_influences;
 	if (!has_filter(p))
 		return count_buckets;
 	return has_score(p)
@@ -252,11 +301,28 @@ choose_records(struct plan *p, uint64_t matches, uint64_t in_range)
 		p->lo = p->req->score;
 }
 
+/* So many rows of a range of time are rather read and sorted. */
+#define NARROW 100000
+
+static void
+choose_influences(struct plan *p, uint64_t matches, uint64_t in_range)
+{
+	if (strcmp(p->req->sort, "timestamp") == 0)
+		p->by_score = score_is_selective(p, matches, in_range);
+	else if (has_range(p) && in_range <= NARROW)
+		p->by_score = false;
+	else
+		p->by_score = has_score(p) ||
+		    strcmp(p->req->sort, "influencer_score") == 0;
+}
+
 void
 plan_choose(struct plan *p, uint64_t matches, uint64_t in_range)
 {
 	if (p->req->kind == QUERY_RECORDS)
 		choose_records(p, matches, in_range);
+	else if (p->req->kind == QUERY_INFLUENCERS)
+		choose_influences(p, matches, in_range);
 	else if (strcmp(p->req->sort, "timestamp") == 0)
 		p->by_score = score_is_selective(p, matches, in_range);
 	else
@@ -292,7 +358,8 @@ is_indexed(const char *expr)
 {
 	return strcmp(expr, "timestamp") == 0 ||
 	    strcmp(expr, "anomaly_score") == 0 ||
-	    strcmp(expr, "r.timestamp") == 0;
+	    strcmp(expr, "influencer_score") == 0 ||
+	    strcmp(expr, "is_interim") == 0 || strcmp(expr, "r.timestamp") == 0;
 }
 
 /* The last key makes the order of equal rows the same on every page. */
@@ -359,12 +426,31 @@ page_buckets(struct plan *p)
 	    NELEM(bucket_ties), "timestamp");
 }
 
+/*
+ * The API has no order among equals; this one is that of the index, walked
+ * either way.
+ */
+static void
+page_influences(struct plan *p)
+{
+	static const char *const by_score[] = { "timestamp", "is_interim" };
+	const char *sort = p->sort->expr;
+	bool scores = sort != NULL && strcmp(sort, "influencer_score") == 0;
+
+	sql_add(p, "SELECT " INFLUENCE_COLUMNS " FROM %s" WHERE_INFLUENCE,
+	    p->by_score ? INFLUENCES_BY_SCORE : INFLUENCES_BY_TIME);
+	add_order_by(p, sort, p->req->desc, by_score,
+	    scores ? NELEM(by_score) : 0, p->req->desc ? "id DESC" : "id");
+}
+
 const char *
 plan_page(struct plan *p)
 {
 	p->sql[0] = '\0';
 	if (p->req->kind == QUERY_RECORDS)
 		page_records(p);
+	else if (p->req->kind == QUERY_INFLUENCERS)
+		page_influences(p);
 	else
 		page_buckets(p);
 	sql_add(p, " LIMIT " P_LIMIT " OFFSET " P_OFFSET);

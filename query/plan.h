@@ -74,7 +74,7 @@ struct plan {
 	const struct request *req; /* borrowed */
 	const struct sort_field *sort;
 	const struct run_order *order; /* runs to read from; NULL: none */
-	bool by_score;		       /* buckets: from the index over scores */
+	bool by_score; /* no records: from the index over scores */
 	int64_t tail;
 	double lo, hi; /* of order's column */
 	char sql[4096];
@@ -105,7 +105,7 @@ void plan_choose(struct plan *, uint64_t matches, uint64_t in_range);
 /* Should the cutoff of plan->order be looked for first? */
 bool plan_wants_cutoff(const struct plan *, uint64_t matches);
 
-/* The page: rows of BUCKET_COLUMNS or RECORD_COLUMNS. */
+/* The page: rows of BUCKET_COLUMNS, RECORD_COLUMNS or INFLUENCE_COLUMNS. */
 const char *plan_page(struct plan *);
 /* The bucket of one time, and the records of one time for expand. */
 const char *plan_one_bucket(void);

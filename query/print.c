@@ -71,6 +71,38 @@ print_influencers(struct jsonw *w, const struct record_result *r)
 }
 
 static void
+print_u32(struct jsonw *w, const char *name, bool is_there, uint32_t v)
+{
+	if (is_there)
+		jsonw_key_i64(w, name, v);
+}
+
+static void
+print_why(struct jsonw *w, const struct explanation *x)
+{
+	if (x->has == 0)
+		return;
+	jsonw_key(w, "anomaly_score_explanation");
+	jsonw_begin(w, '{');
+	if ((x->has & EXPLAINED_TYPE) != 0)
+		jsonw_key_str(w, "anomaly_type", x->dip ? "dip" : "spike");
+	print_u32(
+	    w, "anomaly_length", x->has & EXPLAINED_LENGTH, x->anomaly_length);
+	print_u32(w, "single_bucket_impact", x->has & EXPLAINED_SINGLE,
+	    x->single_bucket_impact);
+	print_u32(w, "multi_bucket_impact", x->has & EXPLAINED_MULTI,
+	    x->multi_bucket_impact);
+	if ((x->has & EXPLAINED_BOUNDS) != 0) {
+		jsonw_key_f64(
+		    w, "lower_confidence_bound", x->lower_confidence_bound);
+		jsonw_key_f64(w, "typical_value", x->typical_value);
+		jsonw_key_f64(
+		    w, "upper_confidence_bound", x->upper_confidence_bound);
+	}
+	jsonw_end(w, '}');
+}
+
+static void
 echo_add(struct echo *list, size_t *n, const char *name,
     const struct span *value, size_t nvalues)
 {
@@ -169,7 +201,29 @@ print_record(struct jsonw *w, const struct print_context *c,
 	print_name(w, "over_field_name", r->over_field_name);
 	jsonw_key_span(w, "over_field_value", r->over_field_value);
 	print_influencers(w, r);
+	print_why(w, &r->why);
 	print_echo(w, r);
+	jsonw_end(w, '}');
+}
+
+void
+print_influencer(struct jsonw *w, const struct print_context *c,
+    const struct influencer_result *r)
+{
+	jsonw_begin(w, '{');
+	jsonw_key_str(w, "job_id", c->job_id);
+	jsonw_key_str(w, "result_type", "influencer");
+	jsonw_key_str(w, "influencer_field_name", r->field_name);
+	jsonw_key_span(w, "influencer_field_value", r->field_value);
+	if (!reserved_is(r->field_name))
+		jsonw_key_span(w, r->field_name, r->field_value);
+	jsonw_key_f64(w, "influencer_score", r->influencer_score);
+	jsonw_key_f64(
+	    w, "initial_influencer_score", r->initial_influencer_score);
+	jsonw_key_i64(w, "bucket_span", r->bucket_span_s);
+	jsonw_key_f64(w, "probability", r->probability);
+	jsonw_key_bool(w, "is_interim", r->is_interim);
+	print_time(w, c, r->timestamp_ms);
 	jsonw_end(w, '}');
 }
 

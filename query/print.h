@@ -15,6 +15,8 @@ struct print_context {
 
 void print_record(
     struct jsonw *, const struct print_context *, const struct record_result *);
+void print_influencer(struct jsonw *, const struct print_context *,
+    const struct influencer_result *);
 
 /*
  * A bucket in two halves; between them go its records, when it has some and

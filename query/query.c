@@ -61,7 +61,8 @@ query_damaged(struct query *q)
 static bool
 is_of_results(const struct request *req)
 {
-	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS;
+	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS ||
+	    req->kind == QUERY_INFLUENCERS;
 }
 
 /* -1: nothing more can be said on this channel. */

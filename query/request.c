@@ -27,6 +27,7 @@ static const char *const default_sort[] = {
 	[QUERY_RECORDS] = "record_score",
 	[QUERY_QUARANTINE] = "entry",
 	[QUERY_SNAPSHOTS] = "timestamp",
+	[QUERY_INFLUENCERS] = "influencer_score",
 };
 
 int

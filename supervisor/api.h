@@ -81,6 +81,7 @@ void api_snapshot_upgrade_stats(struct call *);
 /* api_results.c */
 void api_buckets(struct call *);
 void api_records(struct call *);
+void api_influencers(struct call *);
 
 /* api_quarantine.c */
 void api_quarantine_get(struct call *);

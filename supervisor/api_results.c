@@ -33,26 +33,32 @@ struct result_options {
 #define AT(member) offsetof(struct result_options, member)
 
 /* clang-format off */
-#define COMMON_OPTIONS                                               \
-	{ "start", OPTION_DATE_MS, AT(start_ms), OPTION_NULL },      \
-	{ "end", OPTION_DATE_MS, AT(end_ms), OPTION_NULL },          \
-	{ "exclude_interim", OPTION_BOOL, AT(exclude_interim), 0 },  \
-	{ "desc", OPTION_BOOL, AT(desc), 0 },                        \
-	{ "sort", OPTION_STRING, AT(sort), 0 },                      \
-	{ "from", OPTION_INT, AT(from), OPTION_PAGED },              \
-	{ "size", OPTION_INT, AT(size), OPTION_PAGED }
+#define COMMON_OPTIONS(f)                                                 \
+	{ "start", OPTION_DATE_MS, AT(start_ms), OPTION_NULL | (f) },     \
+	{ "end", OPTION_DATE_MS, AT(end_ms), OPTION_NULL | (f) },         \
+	{ "exclude_interim", OPTION_BOOL, AT(exclude_interim), (f) },     \
+	{ "desc", OPTION_BOOL, AT(desc), (f) },                           \
+	{ "sort", OPTION_STRING, AT(sort), (f) },                         \
+	{ "from", OPTION_INT, AT(from), OPTION_PAGED | (f) },             \
+	{ "size", OPTION_INT, AT(size), OPTION_PAGED | (f) }
 /* clang-format on */
 
 static const struct option bucket_options[] = {
 	{ "timestamp", OPTION_DATE_MS, AT(timestamp_ms), 0 },
 	{ "anomaly_score", OPTION_DOUBLE, AT(score), 0 },
 	{ "expand", OPTION_BOOL, AT(expand), 0 },
-	COMMON_OPTIONS,
+	COMMON_OPTIONS(0),
 };
 
 static const struct option record_options[] = {
 	{ "record_score", OPTION_DOUBLE, AT(score), 0 },
-	COMMON_OPTIONS,
+	COMMON_OPTIONS(0),
+};
+
+/* Clients of version 8 and 9 send the page in a body and the rest beside it. */
+static const struct option influencer_options[] = {
+	{ "influencer_score", OPTION_DOUBLE, AT(score), OPTION_BESIDE },
+	COMMON_OPTIONS(OPTION_BESIDE),
 };
 
 static const struct option_table tables[] = {
@@ -60,6 +66,9 @@ static const struct option_table tables[] = {
 	    bucket_options, NELEM(bucket_options), false },
 	[QUERY_RECORDS] = { "cluster:monitor/xpack/ml/job/results/records/get",
 	    record_options, NELEM(record_options), false },
+	[QUERY_INFLUENCERS] = { "cluster:monitor/xpack/ml/job/results/"
+				"influencers/get",
+	    influencer_options, NELEM(influencer_options), false },
 };
 
 /* One bucket is asked for: nothing that chooses among many may stand by it. */
@@ -164,4 +173,10 @@ void
 api_records(struct call *c)
 {
 	results_ask(c, QUERY_RECORDS, true);
+}
+
+void
+api_influencers(struct call *c)
+{
+	results_ask(c, QUERY_INFLUENCERS, true);
 }

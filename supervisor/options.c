@@ -95,13 +95,17 @@ option_take(struct options *os, size_t i, const char *text, void *target,
 	return option_set(&os->table->option[i], text, target, e);
 }
 
+/* Those options that have the flag; 0: all. */
 static int
-query_read(struct options *os, struct call *c, void *target, struct apierr *e)
+query_read(struct options *os, struct call *c, unsigned flag, void *target,
+    struct apierr *e)
 {
 	for (size_t i = 0; i < os->table->n; i++) {
-		const char *text =
-		    params_get(&c->params, os->table->option[i].name);
+		const struct option *o = &os->table->option[i];
+		const char *text = params_get(&c->params, o->name);
 
+		if ((o->flags & flag) != flag)
+			continue;
 		if (text != NULL && option_take(os, i, text, target, e) == -1)
 			return -1;
 	}
@@ -190,18 +194,38 @@ body_read(struct options *os, void *target, struct apierr *e)
 	return 0;
 }
 
+/* A comma list of what may be in the query beside a body; NULL: nothing. */
+static const char *
+beside_names(const struct option_table *t, char *list, size_t len)
+{
+	list[0] = '\0';
+	for (size_t i = 0; i < t->n; i++) {
+		if ((t->option[i].flags & OPTION_BESIDE) == 0)
+			continue;
+		if (list[0] != '\0')
+			strlcat(list, ",", len);
+		strlcat(list, t->option[i].name, len);
+	}
+	return list[0] == '\0' ? NULL : list;
+}
+
 int
 options_read(struct options *os, const struct option_table *table,
     struct call *c, void *target, struct apierr *e)
 {
+	char beside[512];
+
 	*os = (struct options){ .table = table };
 	if (c->body != NULL && body_parse(os, c, e) == -1)
 		return -1;
 	/* Clients that always send a body send one without members. */
 	if (c->body == NULL || json_object_object_length(os->body) == 0)
-		return query_read(os, c, target, e);
+		return query_read(os, c, 0, target, e);
 	/* What a route takes in the query, it takes in the body instead. */
-	if (params_check(&c->params, NULL, http_req_path(c->req), e) == -1 ||
+	if (params_check(&c->params,
+		beside_names(table, beside, sizeof(beside)),
+		http_req_path(c->req), e) == -1 ||
+	    query_read(os, c, OPTION_BESIDE, target, e) == -1 ||
 	    body_read(os, target, e) == -1)
 		return -1;
 	if (options_given(os, "allow_no_jobs"))

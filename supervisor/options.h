@@ -28,6 +28,7 @@ enum option_type {
 enum option_flag {
 	OPTION_PAGED = 1, /* in a body it is a member of the object "page" */
 	OPTION_NULL = 2,  /* null in a body leaves it unset */
+	OPTION_BESIDE = 4 /* may be in the query beside a body, which wins */
 };
 
 struct option {
@@ -56,8 +57,9 @@ struct options {
 /*
  * Read the options of a call into target, whose members keep their defaults
  * when not given. A body, if there is one, is read instead of the query, and
- * options in the query beside it are refused as unrecognized. Every body may
- * name the job, which the path does already: that is taken and forgotten.
+ * options in the query beside it, but for those that may be there, are refused
+ * as unrecognized. Every body may name the job, which the path does already:
+ * that is taken and forgotten.
  *
  * Returns 0, or -1 with *e set (400, 503). options_clear in both cases.
  */

@@ -26,6 +26,7 @@
 #define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
+#define INFLUENCER_PARAMS "influencer_score,start,end,exclude_interim,from,size,sort,desc"
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
 /*
@@ -86,6 +87,7 @@ static const struct route routes[] = {
 	{ "security.update_api_key", HTTP_PUT, "/_security/api_key/{item}", "", PRIV_OWN_KEYS, SECURITY "api_key/update", ROUTE_JSON_NEEDED, api_key_update },
 	{ "security.invalidate_api_key", HTTP_DELETE, "/_security/api_key", "", PRIV_OWN_KEYS, SECURITY "api_key/invalidate", ROUTE_JSON_NEEDED, api_key_invalidate },
 	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },
+	{ "ml.get_influencers", READ | HTTP_POST, JOB "/results/influencers", INFLUENCER_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/influencers/get", ROUTE_JSON, api_influencers },
 };
 /* clang-format on */
 

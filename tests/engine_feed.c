@@ -64,6 +64,25 @@ take_record(void *arg, const struct record_result *r)
 }
 
 static int
+take_influencer(void *arg, const struct influencer_result *r)
+{
+	struct feed *f = arg;
+	struct feed_influencer *kept;
+
+	if (sink_full(f))
+		return -1;
+	if (f->keep_nothing) {
+		f->ninfluencers++;
+		return 0;
+	}
+	f->told = grown(f->told, f->ninfluencers, sizeof(*f->told));
+	kept = &f->told[f->ninfluencers++];
+	kept->r = *r;
+	keep_text(kept->value, &kept->r.field_value);
+	return 0;
+}
+
+static int
 take_bucket(void *arg, const struct bucket_result *r)
 {
 	struct feed *f = arg;
@@ -76,6 +95,20 @@ take_bucket(void *arg, const struct bucket_result *r)
 	}
 	f->nbuckets++;
 	return 0;
+}
+
+/* Done in three calls. */
+static int
+take_rescore(void *arg, const struct rescorer *how)
+{
+	struct feed *f = arg;
+
+	if (how->anew) {
+		f->nrescores++;
+		f->rescored = *how;
+		f->rescore_left = 2;
+	}
+	return f->rescore_left-- > 0;
 }
 
 static int
@@ -96,6 +129,9 @@ take_drop(void *arg, int64_t from_ms)
 	for (n = 0; n < f->nrecords && !f->record[n].r.is_interim; n++)
 		;
 	f->nrecords = n; /* interim ones are always the last */
+	for (n = 0; n < f->ninfluencers && !f->told[n].r.is_interim; n++)
+		;
+	f->ninfluencers = n;
 	return 0;
 }
 
@@ -156,7 +192,12 @@ feed_init(struct feed *f, int64_t span_s, const struct feed_detector *d,
 static struct engine *
 new_engine(struct feed *f)
 {
-	struct result_sink sink = { take_record, take_bucket, take_drop, f };
+	struct result_sink sink = { .record = take_record,
+		.bucket = take_bucket,
+		.drop_interim = take_drop,
+		.influencer = take_influencer,
+		.rescore = take_rescore,
+		.arg = f };
 	struct engine *e = engine_new(&f->conf, &sink);
 
 	if (e == NULL)
@@ -188,6 +229,7 @@ feed_clear(struct feed *f)
 		free(f->field[i]);
 	free(f->conf.job_id);
 	free(f->record);
+	free(f->told);
 	free(f->bucket);
 	memset(f, 0, sizeof(*f));
 }

@@ -33,6 +33,11 @@ struct feed_record {
 	char influencer[2][FEED_TEXT]; /* first value of the first two */
 };
 
+struct feed_influencer {
+	struct influencer_result r; /* its value: the copy below */
+	char value[FEED_TEXT];
+};
+
 struct feed {
 	struct jobconf conf;
 	struct detector detector[FEED_DETECTORS];
@@ -44,6 +49,11 @@ struct feed {
 
 	struct feed_record *record; /* owned */
 	size_t nrecords;
+	struct feed_influencer *told; /* owned */
+	size_t ninfluencers;
+	size_t nrescores; /* runs, and how the last one was to be done */
+	struct rescorer rescored;
+	int rescore_left;
 	struct bucket_result *bucket; /* owned */
 	size_t nbuckets;
 	size_t ndrops;	   /* calls of drop_interim */

@@ -35,11 +35,14 @@ request_of(enum query_kind kind)
 		.start_ms = INT64_MIN,
 		.end_ms = INT64_MAX,
 		.score = -INFINITY,
-		.desc = kind == QUERY_RECORDS,
+		.desc = kind != QUERY_BUCKETS,
 		.size = 100,
 	};
 
-	strlcpy(r.sort, kind == QUERY_RECORDS ? "record_score" : "timestamp",
+	strlcpy(r.sort,
+	    kind == QUERY_RECORDS	    ? "record_score"
+		: kind == QUERY_INFLUENCERS ? "influencer_score"
+					    : "timestamp",
 	    sizeof(r.sort));
 	return r;
 }

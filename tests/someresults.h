@@ -54,6 +54,20 @@ some_record(int64_t timestamp_ms, double score, double probability)
 	};
 }
 
+static inline struct influencer_result
+some_influencer(int64_t timestamp_ms, double score, const char *value)
+{
+	return (struct influencer_result){
+		.timestamp_ms = timestamp_ms,
+		.bucket_span_s = SPAN_MS / 1000,
+		.probability = 0.001,
+		.influencer_score = score,
+		.initial_influencer_score = score,
+		.field_name = "host",
+		.field_value = text(value),
+	};
+}
+
 /* A writer in the directory "j.1" of the current one, made when needed. */
 struct writer {
 	struct results *results;
@@ -74,6 +88,12 @@ static inline void
 writer_record(struct writer *w, const struct record_result *r)
 {
 	cr_assert_eq(w->sink.record(w->sink.arg, r), 0);
+}
+
+static inline void
+writer_influencer(struct writer *w, const struct influencer_result *r)
+{
+	cr_assert_eq(w->sink.influencer(w->sink.arg, r), 0);
 }
 
 static inline void

@@ -153,10 +153,25 @@ same_bucket(const struct bucket_result *a, const struct bucket_result *b)
 	return true;
 }
 
+static bool
+same_influencer(
+    const struct feed_influencer *a, const struct feed_influencer *b)
+{
+	return a->r.timestamp_ms == b->r.timestamp_ms &&
+	    a->r.probability == b->r.probability &&
+	    a->r.influencer_score == b->r.influencer_score &&
+	    strcmp(a->r.field_name, b->r.field_name) == 0 &&
+	    strcmp(a->value, b->value) == 0;
+}
+
 static void
 expect_same_results(const struct feed *a, const struct feed *b)
 {
 	cr_assert_eq(a->nbuckets, b->nbuckets);
+	cr_assert_eq(a->ninfluencers, b->ninfluencers);
+	for (size_t i = 0; i < a->ninfluencers; i++)
+		cr_assert(same_influencer(&a->told[i], &b->told[i]),
+		    "influencer %zu", i);
 	cr_assert_eq(a->nrecords, b->nrecords);
 	for (size_t i = 0; i < a->nbuckets; i++)
 		cr_assert(

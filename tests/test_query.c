@@ -58,6 +58,44 @@ Test(query, records_have_the_fields_of_the_api_in_its_order)
 	expect_text(&r, "{\"count\":1,\"records\":[" RECORD_TEXT "]}");
 }
 
+Test(query, an_explanation_is_shown_as_far_as_there_is_one)
+{
+	struct request r = request_of(QUERY_RECORDS);
+	struct record_result rec = some_record(T0, 50, 1e-10);
+	struct bucket_result b = some_bucket(T0, 50);
+	struct json_object *o, *why;
+	struct writer w;
+
+	rec.why = (struct explanation){ .has = EXPLAINED_ALL,
+		.anomaly_length = 2,
+		.single_bucket_impact = 10,
+		.multi_bucket_impact = 3,
+		.lower_confidence_bound = 90,
+		.typical_value = 100.5,
+		.upper_confidence_bound = 110 };
+	writer_open(&w);
+	writer_record(&w, &rec);
+	rec.why.has = 0;
+	rec.record_score = 40;
+	writer_record(&w, &rec);
+	writer_bucket(&w, &b);
+	writer_commit(&w);
+	writer_close(&w);
+	o = ask_json(&r);
+	why = member(json_object_array_get_idx(member(o, "records"), 0),
+	    "anomaly_score_explanation");
+	cr_expect_str_eq(
+	    json_object_to_json_string_ext(why, JSON_C_TO_STRING_PLAIN),
+	    "{\"anomaly_type\":\"spike\",\"anomaly_length\":2,"
+	    "\"single_bucket_impact\":10,\"multi_bucket_impact\":3,"
+	    "\"lower_confidence_bound\":90.0,\"typical_value\":100.5,"
+	    "\"upper_confidence_bound\":110.0}");
+	cr_expect_not(json_object_object_get_ex(
+	    json_object_array_get_idx(member(o, "records"), 1),
+	    "anomaly_score_explanation", &why));
+	json_object_put(o);
+}
+
 Test(query, buckets_have_the_fields_of_the_api_in_its_order)
 {
 	struct request r = request_of(QUERY_BUCKETS);

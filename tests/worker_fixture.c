@@ -476,7 +476,10 @@ results_dump(void)
 	    "SELECT printf('%lld %.17g %.17g %d', timestamp, anomaly_score,"
 	    " initial_anomaly_score, event_count) AS row FROM bucket"
 	    " UNION ALL SELECT printf('%lld %.17g %.17g %.17g', timestamp,"
-	    " probability, record_score, actual) FROM record ORDER BY 1)";
+	    " probability, record_score, actual) FROM record"
+	    " UNION ALL SELECT printf('%lld %.17g %.17g %s %s', timestamp,"
+	    " probability, influencer_score, influencer_field_name,"
+	    " influencer_field_value) FROM influence ORDER BY 1)";
 	/* Not with SQLite's own means: it would fold a WAL in by itself. */
 	sqlite3 *db = resultsdb_open_reader("results");
 	const unsigned char *text;

@@ -63,9 +63,6 @@ allocate(struct engine *e)
 	const struct jobconf *conf = e->conf;
 	size_t latency =
 	    (size_t)((conf->latency_s + e->span_s - 1) / e->span_s);
-	size_t scopes = conf->ninfluencers < RESULT_MAX_INFLUENCERS
-	    ? conf->ninfluencers
-	    : RESULT_MAX_INFLUENCERS;
 
 	e->nopen = latency + 1;
 	e->open = calloc(e->nopen, sizeof(*e->open));
@@ -80,7 +77,7 @@ allocate(struct engine *e)
 	    (conf->ninfluencers + 1) * sizeof(*e->influencer) +
 	    (conf->nfields + 1) * sizeof(*e->field) +
 	    judge_bytes(conf->ndetectors);
-	return judge_init(&e->judge, conf->ndetectors, scopes, e->span_s);
+	return judge_init(&e->judge, conf);
 }
 
 struct engine *

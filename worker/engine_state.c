@@ -417,7 +417,9 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    save_clock(e, w) == -1 || save_scopes(&e->judge, w) == -1 ||
 	    save_names(&e->names, w) == -1 || save_table(&e->table, w) == -1)
 		return -1;
-	return engine_save_buckets(e, w);
+	if (engine_save_buckets(e, w) == -1)
+		return -1;
+	return judge_save(&e->judge, w);
 }
 
 /*
@@ -508,5 +510,7 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->empty_run = s.empty_run;
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
-	return load_elements(&l, &s);
+	if (load_elements(&l, &s) == -1)
+		return -1;
+	return judge_load(&e->judge, r);
 }

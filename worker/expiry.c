@@ -17,7 +17,7 @@
 #define COMMIT_ROWS 1000   /* in one transaction, and the rest of a bucket */
 #define PAGES_AT_ONCE 4096 /* given back in one request: 16 MB */
 
-enum stmt { ST_OLDEST, ST_RECORDS, ST_BUCKET, ST_RUNS, ST_MAX };
+enum stmt { ST_OLDEST, ST_RECORDS, ST_INFLUENCES, ST_BUCKET, ST_RUNS, ST_MAX };
 
 static const char *const stmt_sql[ST_MAX] = {
 	[ST_OLDEST] = "SELECT timestamp FROM bucket NOT INDEXED"
@@ -25,6 +25,10 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_RECORDS] = "DELETE FROM record WHERE id IN (SELECT id FROM record"
 		       " INDEXED BY record_by_time WHERE timestamp <= ?1"
 		       " ORDER BY timestamp LIMIT ?2)",
+	[ST_INFLUENCES] = "DELETE FROM influence WHERE id IN"
+			  " (SELECT id FROM influence INDEXED BY"
+			  " influence_by_time WHERE timestamp <= ?1"
+			  " ORDER BY timestamp LIMIT ?2)",
 	[ST_BUCKET] = "DELETE FROM bucket WHERE timestamp = ?1",
 	/* The last one stays: it says which ids were given out. */
 	[ST_RUNS] = "DELETE FROM run WHERE last_ms < ?1"
@@ -54,6 +58,7 @@ static int phase_snapshot(struct expiry *);
 static int phase_open(struct expiry *);
 static int phase_bucket(struct expiry *);
 static int phase_records(struct expiry *);
+static int phase_influences(struct expiry *);
 static int phase_orphans(struct expiry *);
 static int phase_runs(struct expiry *);
 static int phase_pages(struct expiry *);
@@ -134,6 +139,7 @@ statements_prepare(struct expiry *x)
 			return -1;
 	}
 	sqlite3_bind_int(x->st[ST_RECORDS], 2, TURN_RECORDS);
+	sqlite3_bind_int(x->st[ST_INFLUENCES], 2, TURN_RECORDS);
 	return 0;
 }
 
@@ -215,6 +221,19 @@ phase_records(struct expiry *x)
 	if (remove_rows(x, ST_RECORDS, x->bucket_ms, &n) == -1)
 		return -1;
 	count_rows(x, n);
+	if (n < TURN_RECORDS)
+		x->phase = phase_influences;
+	return 0;
+}
+
+static int
+phase_influences(struct expiry *x)
+{
+	unsigned n;
+
+	if (remove_rows(x, ST_INFLUENCES, x->bucket_ms, &n) == -1)
+		return -1;
+	count_rows(x, n);
 	if (n == TURN_RECORDS)
 		return 0;
 	if (remove_rows(x, ST_BUCKET, x->bucket_ms, &n) == -1)
@@ -224,16 +243,17 @@ phase_records(struct expiry *x)
 	return 0;
 }
 
-/* Records without a bucket: there should be none. */
+/* What has no bucket: there should be none. */
 static int
 phase_orphans(struct expiry *x)
 {
-	unsigned n;
+	unsigned n, more;
 
-	if (remove_rows(x, ST_RECORDS, x->cutoff_ms - 1, &n) == -1)
+	if (remove_rows(x, ST_RECORDS, x->cutoff_ms - 1, &n) == -1 ||
+	    remove_rows(x, ST_INFLUENCES, x->cutoff_ms - 1, &more) == -1)
 		return -1;
-	count_rows(x, n);
-	if (n < TURN_RECORDS)
+	count_rows(x, n + more);
+	if (n < TURN_RECORDS && more < TURN_RECORDS)
 		x->phase = phase_runs;
 	return 0;
 }

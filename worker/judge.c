@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "worker/engine_int.h"
+#include "worker/explain.h"
 #include "worker/memory.h"
 #include "worker/prune.h"
 #include "worker/report.h"
@@ -36,22 +37,28 @@
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
 #define RECORDS_PER_STEP 16
+/* A series may have been seen with 16 values of each of 32 fields. */
+#define CROWD_PER_STEP 64
 
 #define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
 
 int
-judge_init(
-    struct judge *j, size_t ndetectors, size_t ninfluencers, int64_t span_s)
+judge_init(struct judge *j, const struct jobconf *conf)
 {
+	int64_t span_s = conf->bucket_span_s;
 	double memory =
 	    fmax(MODEL_MEMORY_S / (double)span_s, MODEL_MEMORY_BUCKETS);
 
-	j->nscopes = 1 + ninfluencers;
+	j->nscopes = 1 +
+	    (conf->ninfluencers < RESULT_MAX_INFLUENCERS
+		    ? conf->ninfluencers
+		    : RESULT_MAX_INFLUENCERS);
+	renewal_init(&j->renewal, conf);
 	model_params_init(&j->model, span_s, memory);
 	j->keep_peak = exp(-1 / (memory * SCORE_MEMORY));
 	normalise_params_init(&j->normalise, span_s, memory * SCORE_MEMORY);
 	j->finding = calloc(FINDINGS_MOST, sizeof(*j->finding));
-	j->detector = calloc(ndetectors, sizeof(*j->detector));
+	j->detector = calloc(conf->ndetectors, sizeof(*j->detector));
 	j->record = calloc(1, sizeof(*j->record));
 	if (j->finding == NULL || j->detector == NULL || j->record == NULL)
 		return -1;
@@ -73,6 +80,8 @@ judge_clear(struct judge *j)
 	free(j->detector);
 	free(j->record);
 	free(j->touched);
+	free(j->judged);
+	culprits_free(&j->culprits);
 	memset(j, 0, sizeof(*j));
 }
 
@@ -93,8 +102,13 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 	j->nleaves = 0;
 	for (size_t i = 0; i < e->conf->ndetectors; i++)
 		aggregate_clear(&j->detector[i]);
-	for (size_t i = 0; i < j->nscopes; i++)
+	if (j->judged_words > 0)
+		memset(j->judged, 0, j->judged_words * sizeof(*j->judged));
+	culprits_clear(&j->culprits);
+	for (size_t i = 0; i < j->nscopes; i++) {
 		aggregate_clear(&j->scope[i].named);
+		j->scope[i].value_raw = 0;
+	}
 }
 
 /* Most unlikely first; the rest only makes the order complete. */
@@ -183,6 +197,25 @@ touch_partition(struct judge *j, struct partition *p, uint32_t index)
 	p->loudest = 0;
 }
 
+/* For whoever asks in how many series a value was looked for. */
+static int
+reserve_judged(struct judge *j, uint32_t nseries)
+{
+	uint32_t words = (nseries + 63) / 64;
+	uint64_t *grown;
+
+	if (words <= j->judged_words)
+		return 0;
+	grown = reallocarray(j->judged, words, sizeof(*j->judged));
+	if (grown == NULL)
+		return -1;
+	memset(&grown[j->judged_words], 0,
+	    (words - j->judged_words) * sizeof(*grown));
+	j->judged = grown;
+	j->judged_words = words;
+	return 0;
+}
+
 /* Time has passed since the series was last seen to. */
 static void
 fade(struct engine *e, struct series *s)
@@ -269,8 +302,10 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 		f->ln_p = ln_p;
 		f->actual = actual;
 		f->typical = o.expected;
-		if (ln_p < LN_RECORD)
+		if (ln_p < LN_RECORD) {
 			f->impact = model_impact(m, &o, side);
+			explain(m, &o, side, ln_p, &f->why);
+		}
 	}
 	return j->interim ? 0 : learn_value(e, m, &o);
 }
@@ -307,6 +342,8 @@ judge_series(struct engine *e, uint32_t index)
 		return 0;
 	if (reserve_touched(j) == -1)
 		return -1;
+	if (j->nscopes > 1 && reserve_judged(j, e->table.numbers.n) == -1)
+		return -1;
 	if (!j->interim) {
 		fade(e, s);
 		s->buckets += f.leaf != NULL;
@@ -322,6 +359,8 @@ judge_series(struct engine *e, uint32_t index)
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	j->nleaves++;
+	if (j->nscopes > 1)
+		j->judged[index / 64] |= UINT64_C(1) << index % 64;
 	if (f.ln_p < LN_RECORD)
 		add_finding(j, &f);
 	if (!j->interim)
@@ -343,7 +382,6 @@ score_findings(struct engine *e)
 		f->score = normalise_score(
 		    &e->table.partition[s->partition]->scores, f->raw);
 	}
-	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
 }
 
 static int
@@ -362,6 +400,45 @@ step_series(struct engine *e)
 	if (j->cursor < n)
 		return 1;
 	score_findings(e);
+	j->cursor = 0;
+	j->phase = JUDGE_CULPRITS;
+	return 1;
+}
+
+/* The most unlikely findings first: culprits.h relies on it. */
+static int
+step_culprits(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + RECORDS_PER_STEP;
+
+	for (; j->nscopes > 1 && j->cursor < j->nfindings && j->cursor < stop;
+	     j->cursor++) {
+		if (culprits_add(e, &j->finding[j->cursor]) == -1)
+			return -1;
+	}
+	if (j->nscopes > 1 && j->cursor < j->nfindings)
+		return 1;
+	qsort(j->finding, j->nfindings, sizeof(*j->finding), by_detector);
+	j->cursor = 0;
+	j->phase = JUDGE_CROWD;
+	return 1;
+}
+
+static int
+step_crowd(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t n = e->table.numbers.n, stop = j->cursor + CROWD_PER_STEP;
+
+	for (; j->culprits.n > 0 && j->cursor < n && j->cursor < stop;
+	     j->cursor++) {
+		if (j->judged[j->cursor / 64] >> j->cursor % 64 & 1)
+			culprits_look(e, j->cursor);
+	}
+	if (j->culprits.n > 0 && j->cursor < n)
+		return 1;
+	culprits_judge(&j->culprits);
 	j->cursor = 0;
 	j->phase = JUDGE_PARTITIONS;
 	return 1;
@@ -399,7 +476,28 @@ step_records(struct engine *e)
 		if (report_record(e, &j->finding[j->cursor]) == -1)
 			return -1;
 	}
-	if (j->cursor == j->nfindings)
+	if (j->cursor < j->nfindings)
+		return 1;
+	j->cursor = 0;
+	j->phase = JUDGE_INFLUENCERS;
+	return 1;
+}
+
+static int
+step_influencers(struct engine *e)
+{
+	struct judge *j = &e->judge;
+	uint32_t stop = j->cursor + RECORDS_PER_STEP;
+
+	for (; j->cursor < j->culprits.n && j->cursor < stop; j->cursor++) {
+		const struct culprit *c = &j->culprits.list[j->cursor];
+		struct judge_scope *sc = &j->scope[1 + c->field];
+
+		if (e->sink.influencer != NULL && report_influencer(e, c) == -1)
+			return -1;
+		sc->value_raw = fmax(sc->value_raw, c->raw);
+	}
+	if (j->cursor == j->culprits.n)
 		j->phase = JUDGE_BUCKET;
 	return 1;
 }
@@ -427,8 +525,14 @@ remember_scopes(struct judge *j)
 	for (size_t i = 0; i < j->nscopes; i++) {
 		struct judge_scope *sc = &j->scope[i];
 
+		renewal_note(&j->renewal, sc->raw, sc->peak * j->keep_peak);
 		sc->peak = fmax(sc->peak * j->keep_peak, sc->raw);
 		normalise_add(&sc->scores, &j->normalise, sc->raw);
+		if (i == 0)
+			continue;
+		sc->value_peak =
+		    fmax(sc->value_peak * j->keep_peak, sc->value_raw);
+		normalise_add(&sc->values, &j->normalise, sc->value_raw);
 	}
 }
 
@@ -456,10 +560,25 @@ step_bucket(struct engine *e)
 	}
 	if (report_bucket(e) == -1)
 		return -1;
-	if (!j->interim && !j->quiet)
-		remember_scopes(j);
 	j->phase = JUDGE_IDLE;
-	return 0;
+	if (j->interim || j->quiet)
+		return 0;
+	remember_scopes(j);
+	if (!renewal_is_due(&j->renewal, j->bucket->start_s,
+		j->nfindings + j->culprits.n + (j->nfindings > 0)))
+		return 0;
+	j->phase = JUDGE_RENEWAL;
+	return 1;
+}
+
+static int
+step_renewal(struct engine *e)
+{
+	int rc = renewal_step(e);
+
+	if (rc == 0)
+		e->judge.phase = JUDGE_IDLE;
+	return rc;
 }
 
 int
@@ -467,9 +586,13 @@ judge_step(struct engine *e)
 {
 	static int (*const step[])(struct engine *) = {
 		[JUDGE_SERIES] = step_series,
+		[JUDGE_CULPRITS] = step_culprits,
+		[JUDGE_CROWD] = step_crowd,
 		[JUDGE_PARTITIONS] = step_partitions,
 		[JUDGE_RECORDS] = step_records,
+		[JUDGE_INFLUENCERS] = step_influencers,
 		[JUDGE_BUCKET] = step_bucket,
+		[JUDGE_RENEWAL] = step_renewal,
 	};
 	int64_t began = clock_mono_us();
 	int ret;

@@ -13,8 +13,10 @@
 #include "common/compat.h"
 #include "common/results.h"
 #include "worker/aggregate.h"
+#include "worker/culprits.h"
 #include "worker/model.h"
 #include "worker/normalise.h"
+#include "worker/renewal.h"
 
 struct bucket;
 struct engine;
@@ -33,22 +35,30 @@ struct finding {
 	double actual;
 	const struct feature *feature; /* of the function: what was odd */
 	const struct leaf *leaf; /* NULL: nothing came for this series */
+	struct explanation why;
 };
 
 enum judge_phase {
 	JUDGE_IDLE,
 	JUDGE_SERIES,
+	JUDGE_CULPRITS, /* whom records name */
+	JUDGE_CROWD,	/* where else they were */
 	JUDGE_PARTITIONS,
 	JUDGE_RECORDS,
+	JUDGE_INFLUENCERS,
 	JUDGE_BUCKET,
+	JUDGE_RENEWAL, /* of earlier scores */
 };
 
 /* The scope of a bucket influencer: bucket_time, or an influencer field. */
 struct judge_scope {
 	struct normaliser scores;
 	double peak;
+	struct normaliser values; /* the same of the field's single values */
+	double value_peak;
 	/* Of the bucket at hand: */
-	struct aggregate named; /* records that name the field */
+	double value_raw;	/* of its loudest value */
+	struct aggregate named; /* records that name the field, culprits.h */
 	double ln_p;
 	double raw;
 };
@@ -57,6 +67,7 @@ struct judge {
 	/* Remembered over buckets: [0] is bucket_time. */
 	struct judge_scope scope[RESULT_MAX_INFLUENCERS + 1];
 	size_t nscopes;
+	struct renewal renewal;
 
 	/* The same for the whole job. */
 	struct normalise_params normalise;
@@ -76,14 +87,16 @@ struct judge {
 	uint32_t *touched; /* owned; partitions with members */
 	uint32_t ntouched;
 	uint32_t touched_cap;
-	uint64_t nleaves;	      /* series with a result */
+	uint64_t *judged; /* owned; a bit for each series that had its say */
+	uint32_t judged_words;
+	uint64_t nleaves; /* series with a result */
+	struct culprits culprits;
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */
 };
 
 /* 0, or -1 with ENOMEM. */
-int judge_init(struct judge *, size_t ndetectors, size_t ninfluencers,
-    int64_t span_s) MUST_CHECK;
+int judge_init(struct judge *, const struct jobconf *) MUST_CHECK;
 void judge_clear(struct judge *);
 /* What judge_init allocates. */
 size_t judge_bytes(size_t ndetectors);
@@ -97,6 +110,10 @@ void judge_begin(struct engine *, struct bucket *, bool interim, bool quiet);
  * same step may be tried again.
  */
 int judge_step(struct engine *) MUST_CHECK;
+
+/* 0, or -1 with errno. load wants a new judge of the same configuration. */
+int judge_save(const struct judge *, struct snapshot_writer *) MUST_CHECK;
+int judge_load(struct judge *, struct snapshot_reader *) MUST_CHECK;
 
 /* Leave the bucket as it is. Series that were judged have learnt it. */
 void judge_abandon(struct engine *);

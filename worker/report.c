@@ -2,56 +2,11 @@
 #include "common/compat.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "worker/engine_int.h"
+#include "worker/influence.h"
 #include "worker/report.h"
 #include "worker/score.h"
-
-/* Values that account for less are not named (4.4). */
-#define INFLUENCE_LEAST 0.4
-
-struct candidate {
-	double influence;
-	uint32_t order;
-	uint32_t value;
-};
-
-static int
-by_influence(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	if (x->influence != y->influence)
-		return x->influence > y->influence ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-static void
-name_values(struct engine *e, const struct finding *f, uint32_t influencer,
-    struct record_influencer *out)
-{
-	struct candidate found[BUCKET_INFLUENCES] = { { .value = 0 } };
-	size_t n = 0;
-
-	for (uint32_t i = 0; f->leaf != NULL && i < f->leaf->nseen; i++) {
-		const struct influence *in = &f->leaf->seen[i];
-		struct candidate c = { .order = i, .value = in->value };
-
-		if (in->field != influencer)
-			continue;
-		c.influence = feature_influence(f->feature, &f->leaf->stat,
-		    &in->stat, f->typical, f->actual);
-		if (c.influence >= INFLUENCE_LEAST && n < NELEM(found))
-			found[n++] = c;
-	}
-	qsort(found, n, sizeof(found[0]), by_influence);
-	for (size_t i = 0; i < n; i++)
-		out->value[i] =
-		    names_get(&e->judge.bucket->values, found[i].value);
-	out->nvalues = n;
-}
 
 static struct span
 split_value(const struct engine *e, uint32_t name)
@@ -64,40 +19,17 @@ static void
 name_influencers(
     struct engine *e, const struct finding *f, struct record_result *r)
 {
-	const struct engine_detector *d = &e->detector[f->detector];
+	struct blame list[BUCKET_INFLUENCES];
 
 	r->ninfluencers = 0;
 	for (uint32_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		struct record_influencer *in = &r->influencer[r->ninfluencers];
-		uint32_t field = e->influencer[i];
 
 		in->field_name = e->conf->influencer[i];
-		in->nvalues = 1;
-		if (field == d->by)
-			in->value[0] = r->by_field_value;
-		else if (field == d->partition)
-			in->value[0] = r->partition_field_value;
-		else
-			name_values(e, f, i, in);
-		/* an empty value is a missing one, and explains nothing */
-		if (in->nvalues > 0 && in->value[0].len > 0)
-			r->ninfluencers++;
-	}
-}
-
-static void
-note_scopes(
-    struct engine *e, const struct finding *f, const struct record_result *r)
-{
-	size_t named = 0;
-
-	for (size_t i = 1; i < e->judge.nscopes; i++) {
-		if (named < r->ninfluencers &&
-		    r->influencer[named].field_name ==
-			e->conf->influencer[i - 1]) {
-			named++;
-			aggregate_add(&e->judge.scope[i].named, f->ln_p);
-		}
+		in->nvalues = influence_find(e, f, i, list);
+		for (size_t k = 0; k < in->nvalues; k++)
+			in->value[k] = list[k].value;
+		r->ninfluencers += in->nvalues > 0;
 	}
 }
 
@@ -127,11 +59,27 @@ report_record(struct engine *e, const struct finding *f)
 	r->nvalues = 1;
 	r->typical[0] = f->typical;
 	r->actual[0] = f->actual;
+	r->why = f->why;
 	name_influencers(e, f, r);
-	if (e->sink.record(e->sink.arg, r) == -1)
-		return -1;
-	note_scopes(e, f, r);
-	return 0;
+	return e->sink.record(e->sink.arg, r);
+}
+
+int
+report_influencer(struct engine *e, const struct culprit *c)
+{
+	const struct judge_scope *sc = &e->judge.scope[1 + c->field];
+	struct influencer_result r = {
+		.timestamp_ms = e->judge.bucket->start_s * 1000,
+		.bucket_span_s = e->span_s,
+		.is_interim = e->judge.interim,
+		.probability = score_probability(c->ln_p),
+		.influencer_score = normalise_score(&sc->values, c->raw),
+		.field_name = e->conf->influencer[c->field],
+		.field_value = c->value,
+	};
+
+	r.initial_influencer_score = r.influencer_score;
+	return e->sink.influencer(e->sink.arg, &r);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
+#include "worker/rescore.h"
 #include "worker/resultnames.h"
 #include "worker/results.h"
 #include "worker/salvage.h"
@@ -30,9 +31,12 @@ enum stmt {
 	ST_BEGIN,
 	ST_COMMIT,
 	ST_RECORD,
+	ST_INFLUENCE,
 	ST_BUCKET,
 	ST_FORGET_RECORDS,
+	ST_FORGET_INFLUENCES,
 	ST_DROP_RECORDS,
+	ST_DROP_INFLUENCES,
 	ST_DROP_BUCKETS,
 	ST_MAX
 };
@@ -41,10 +45,14 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
 	[ST_COMMIT] = "COMMIT",
 	[ST_RECORD] = resultrow_insert_record,
+	[ST_INFLUENCE] = resultrow_insert_influence,
 	[ST_BUCKET] = resultrow_insert_bucket,
 	[ST_FORGET_RECORDS] = "DELETE FROM record WHERE timestamp = ?1",
+	[ST_FORGET_INFLUENCES] = "DELETE FROM influence WHERE timestamp = ?1",
 	[ST_DROP_RECORDS] =
 	    "DELETE FROM record WHERE is_interim = 1 AND timestamp >= ?1",
+	[ST_DROP_INFLUENCES] =
+	    "DELETE FROM influence WHERE is_interim = 1 AND timestamp >= ?1",
 	[ST_DROP_BUCKETS] =
 	    "DELETE FROM bucket WHERE is_interim = 1 AND timestamp >= ?1",
 };
@@ -54,24 +62,27 @@ struct results {
 	sqlite3_stmt *st[ST_MAX];
 	struct resultnames *names;
 	struct answers *answers; /* NULL: not asked for yet */
+	struct rescore *rescore; /* under way; or NULL */
 	struct wbuf scratch;
 	bool muted;
-	bool drop_owed;	  /* asked for while muted: the next rows begin so */
-	int64_t owed_ms;  /* from this time on */
-	bool inherited;	  /* commits of an earlier process may lack a sync */
-	bool under_way;	  /* a transaction is open */
-	bool has_rows;	  /* there are results in it, not only answers */
-	bool was_open;	  /* before it was borrowed */
-	int error;	  /* errno that spoilt what is under way; 0: none */
-	uint64_t seq;	  /* last one handed to results_commit */
-	uint64_t seq_in;  /* the one in the file */
-	int64_t next_id;  /* of the next record */
+	bool drop_owed;	 /* asked for while muted: the next rows begin so */
+	int64_t owed_ms; /* from this time on */
+	bool inherited;	 /* commits of an earlier process may lack a sync */
+	bool under_way;	 /* a transaction is open */
+	bool has_rows;	 /* there are results in it, not only answers */
+	bool was_open;	 /* before it was borrowed */
+	int error;	 /* errno that spoilt what is under way; 0: none */
+	uint64_t seq;	 /* last one handed to results_commit */
+	uint64_t seq_in; /* the one in the file */
+	int64_t next_id; /* of the next record */
+	int64_t next_influence;
 	int64_t tail;	  /* first id that is in no run */
 	int64_t newest;	  /* greatest timestamp that a row may have, ms */
 	int64_t now;	  /* bucket whose records are coming, ms */
 	unsigned records; /* of that bucket so far */
-	int wal_pages;	  /* after the last commit */
-	int wal_fold_at;  /* pages at which to fold the next time */
+	unsigned influences;
+	int wal_pages;	 /* after the last commit */
+	int wal_fold_at; /* pages at which to fold the next time */
 };
 
 struct results *
@@ -93,6 +104,8 @@ file_close(struct results *r)
 		sqlite3_finalize(r->st[i]);
 		r->st[i] = NULL;
 	}
+	rescore_free(r->rescore);
+	r->rescore = NULL;
 	resultnames_free(r->names);
 	r->names = NULL;
 	answers_free(r->answers);
@@ -119,6 +132,8 @@ positions_read(struct results *r)
 	if (resultsdb_tail(r->db, &r->tail) == -1 ||
 	    sqlx_number(r->db, "SELECT coalesce(max(id) + 1, 0) FROM record",
 		&r->next_id) == -1 ||
+	    sqlx_number(r->db, "SELECT coalesce(max(id) + 1, 0) FROM influence",
+		&r->next_influence) == -1 ||
 	    sqlx_number(r->db,
 		"SELECT max((SELECT coalesce(max(timestamp), "
 		"~0x7fffffffffffffff)"
@@ -219,14 +234,19 @@ spoil(struct results *r)
 }
 
 static int
+run_of_time(struct results *r, enum stmt st, int64_t ms)
+{
+	sqlite3_bind_int64(r->st[st], 1, ms);
+	return sqlx_run(r->st[st]) == -1 ? spoil(r) : 0;
+}
+
+static int
 interim_delete(struct results *r, int64_t from_ms)
 {
-	sqlite3_bind_int64(r->st[ST_DROP_RECORDS], 1, from_ms);
-	sqlite3_bind_int64(r->st[ST_DROP_BUCKETS], 1, from_ms);
-	if (sqlx_run(r->st[ST_DROP_RECORDS]) == -1 ||
-	    sqlx_run(r->st[ST_DROP_BUCKETS]) == -1)
-		return spoil(r);
-	return 0;
+	if (run_of_time(r, ST_DROP_RECORDS, from_ms) == -1 ||
+	    run_of_time(r, ST_DROP_INFLUENCES, from_ms) == -1)
+		return -1;
+	return run_of_time(r, ST_DROP_BUCKETS, from_ms);
 }
 
 static int
@@ -268,13 +288,14 @@ bucket_enter(struct results *r, int64_t timestamp_ms)
 	if (r->now == timestamp_ms)
 		return 0;
 	r->now = timestamp_ms;
-	r->records = 0;
+	r->records = r->influences = 0;
 	if (timestamp_ms > r->newest) {
 		r->newest = timestamp_ms;
 		return 0;
 	}
-	sqlite3_bind_int64(r->st[ST_FORGET_RECORDS], 1, timestamp_ms);
-	return sqlx_run(r->st[ST_FORGET_RECORDS]) == -1 ? spoil(r) : 0;
+	if (run_of_time(r, ST_FORGET_RECORDS, timestamp_ms) == -1)
+		return -1;
+	return run_of_time(r, ST_FORGET_INFLUENCES, timestamp_ms);
 }
 
 static int
@@ -310,6 +331,24 @@ sink_record(void *arg, const struct record_result *rec)
 }
 
 static int
+sink_influencer(void *arg, const struct influencer_result *in)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (bucket_enter(r, in->timestamp_ms) == -1)
+		return -1;
+	if (resultrow_bind_influence(
+		r->st[ST_INFLUENCE], r->next_influence, in) == -1 ||
+	    sqlx_run(r->st[ST_INFLUENCE]) == -1)
+		return spoil(r);
+	r->next_influence++;
+	r->influences++;
+	return 0;
+}
+
+static int
 sink_bucket(void *arg, const struct bucket_result *b)
 {
 	struct results *r = arg;
@@ -318,12 +357,38 @@ sink_bucket(void *arg, const struct bucket_result *b)
 		return 0;
 	if (bucket_enter(r, b->timestamp_ms) == -1)
 		return -1;
-	if (resultrow_bind_bucket(
-		r->st[ST_BUCKET], b, r->records, &r->scratch) == -1 ||
+	if (resultrow_bind_bucket(r->st[ST_BUCKET], b, r->records,
+		r->influences, &r->scratch) == -1 ||
 	    sqlx_run(r->st[ST_BUCKET]) == -1)
 		return spoil(r);
 	r->now = TIME_UNSET;
 	return 0;
+}
+
+/* In the transaction of the entry that has called for it. */
+static int
+sink_rescore(void *arg, const struct rescorer *how)
+{
+	struct results *r = arg;
+	int rc;
+
+	if (r->muted)
+		return 0;
+	if (how->anew) {
+		rescore_free(r->rescore);
+		r->rescore = NULL;
+	}
+	if (rows_begin(r) == -1)
+		return -1;
+	if (r->rescore == NULL &&
+	    (r->rescore = rescore_new(r->db, how)) == NULL)
+		return spoil(r);
+	rc = rescore_step(r->rescore);
+	if (rc == 1)
+		return 1;
+	rescore_free(r->rescore);
+	r->rescore = NULL;
+	return rc == -1 ? spoil(r) : 0;
 }
 
 /*
@@ -359,6 +424,8 @@ void
 results_sink(struct results *r, struct result_sink *sink)
 {
 	sink->record = sink_record;
+	sink->influencer = sink_influencer;
+	sink->rescore = sink_rescore;
 	sink->bucket = sink_bucket;
 	sink->drop_interim = sink_drop_interim;
 	sink->arg = r;

@@ -27,7 +27,7 @@
  */
 #define BATCH_ROWS 65536
 
-enum table { ANSWER, BUCKET, DETECTOR, RECORD, TABLES };
+enum table { ANSWER, BUCKET, DETECTOR, RECORD, INFLUENCE, TABLES };
 
 /* Rows are read up to the first page that cannot be, from either end. */
 static const char *const select_sql[TABLES][2] = {
@@ -39,21 +39,25 @@ static const char *const select_sql[TABLES][2] = {
 	    "SELECT " DETECTOR_COLUMNS " FROM detector ORDER BY id DESC" },
 	{ "SELECT " RECORD_COLUMNS " FROM record r ORDER BY r.id",
 	    "SELECT " RECORD_COLUMNS " FROM record r ORDER BY r.id DESC" },
+	{ "SELECT " INFLUENCE_COLUMNS " FROM influence ORDER BY id",
+	    "SELECT " INFLUENCE_COLUMNS " FROM influence ORDER BY id DESC" },
 };
 
 static const char *const insert_sql[TABLES] = {
 	"INSERT OR IGNORE INTO answer (" ANSWER_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	"INSERT OR IGNORE INTO bucket (" BUCKET_COLUMNS
-	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	"INSERT OR IGNORE INTO detector (" DETECTOR_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	"INSERT OR IGNORE INTO record (id, timestamp, bucket_span, detector,"
 	" is_interim, probability, multi_bucket_impact, record_score,"
 	" initial_record_score, by_field_value, over_field_value,"
 	" partition_field_value, typical, actual, typical_2, actual_2,"
-	" influencers, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-	" ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+	" influencers, explanation, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	"INSERT OR IGNORE INTO influence (" INFLUENCE_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 };
 
 struct salvage {
@@ -104,6 +108,7 @@ static int
 row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 {
 	struct detector_row d = { 0 };
+	struct influencer_result in;
 	struct record_result r;
 	struct bucket_result b;
 	struct kept_answer a;
@@ -120,6 +125,8 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 		if (resultrow_read_record(st, &d, &r) == -1)
 			return -1;
 		return influencers_add(s, &r);
+	case INFLUENCE:
+		return resultrow_read_influence(st, &in);
 	case TABLES:
 		break;
 	}

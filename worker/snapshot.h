@@ -31,6 +31,7 @@
 #define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', '3')
 #define SNAPSHOT_ENGINE_2 SNAPSHOT_TAG('E', 'N', 'G', '2') /* format 3 */
 #define SNAPSHOT_ENGINE_1 SNAPSHOT_TAG('E', 'N', 'G', 'N') /* format 2 */
+#define SNAPSHOT_SCORES SNAPSHOT_TAG('S', 'C', 'O', 'R')   /* may be missing */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
 
@@ -68,6 +69,8 @@ struct snapshot_writer *snapshot_writer_file(
  * EBADMSG (not there, broken).
  */
 int snapshot_enter(struct snapshot_reader *, uint32_t tag) MUST_CHECK;
+/* The same of a section that may be missing: 1, 0: it is, -1 as above. */
+int snapshot_enter_if(struct snapshot_reader *, uint32_t tag) MUST_CHECK;
 /*
  * Read the next object of the section; spans point into the reader's memory
  * and live until the next call. Returns 0, or -1 with EBADMSG, ENOMEM.

@@ -202,7 +202,7 @@ section_begin(struct snapshot_reader *r, uint32_t tag, const struct rbuf *rb,
 }
 
 int
-snapshot_enter(struct snapshot_reader *r, uint32_t tag)
+snapshot_enter_if(struct snapshot_reader *r, uint32_t tag)
 {
 	struct rbuf rb, start;
 	struct block end = { .total = 0 };
@@ -210,16 +210,28 @@ snapshot_enter(struct snapshot_reader *r, uint32_t tag)
 
 	section_begin(r, 0, &r->block, &end);
 	rbuf_init(&rb, r->data + r->body_at, r->len - r->body_at);
-	while (wire_get_u32(&rb, &found) == 0 && found != SNAPSHOT_END) {
+	while (wire_get_u32(&rb, &found) == 0) {
+		if (found == SNAPSHOT_END)
+			return 0;
 		start = rb;
 		if (section_walk(&rb, found, &end) == -1)
 			break;
 		if (found == tag) {
 			section_begin(r, tag, &start, &end);
-			return 0;
+			return 1;
 		}
 	}
 	return bad();
+}
+
+int
+snapshot_enter(struct snapshot_reader *r, uint32_t tag)
+{
+	int rc = snapshot_enter_if(r, tag);
+
+	if (rc == 0)
+		return bad();
+	return rc == 1 ? 0 : -1;
 }
 
 /* Memory for a block, and what unpacks it. Returns 0, or -1 with ENOMEM. */

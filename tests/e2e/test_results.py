@@ -112,6 +112,12 @@ def test_spike_is_first_by_score_in_both(d):
     assert record["function"] == record["function_description"] == "mean"
     assert record["actual"][0] > 10 * record["typical"][0], record
     assert 0 < record["probability"] < 1e-4, record
+    why = record["anomaly_score_explanation"]
+    assert why["anomaly_type"] == "spike" and why["anomaly_length"] == 1, why
+    assert why["single_bucket_impact"] >= 3, why
+    assert (why["lower_confidence_bound"] < why["typical_value"]
+        < why["upper_confidence_bound"] < record["actual"][0]), why
+    assert why["typical_value"] == record["typical"][0], why
     assert record["influencers"] == [{"influencer_field_name": "k",
         "influencer_field_values": ["b"]}], record
 

@@ -150,7 +150,9 @@ go_on(struct engine *engine)
 static void
 load(struct snapshot_reader *r)
 {
-	struct result_sink sink = { take_record, take_bucket, take_drop, NULL };
+	struct result_sink sink = { .record = take_record,
+		.bucket = take_bucket,
+		.drop_interim = take_drop };
 	struct engine *engine = engine_new(conf, &sink);
 	struct intake *intake = intake_new(conf);
 	struct data_counts counts;

@@ -16,7 +16,7 @@ from harness import ML
 WALL_COLUMNS = {"processing_time_ms", "crc"}
 WALL_FIELDS = {"processing_time_ms", "log_time", "last_data_time",
     "create_time"}
-TABLES = ("bucket", "record", "detector", "influencer")
+TABLES = ("bucket", "record", "detector", "influencer", "influence")
 PAGE = 5000
 
 
@@ -41,7 +41,7 @@ def result_pages(daemon, job_id, kind):
     found = []
     while True:
         answer = daemon.results(job_id, kind, "?sort=timestamp&from=%d&size=%d"
-            % (len(found), PAGE) if kind == "records" else
+            % (len(found), PAGE) if kind != "buckets" else
             "?from=%d&size=%d" % (len(found), PAGE))
         found += answer[kind]
         if len(found) >= answer["count"] or not answer[kind]:
@@ -73,7 +73,7 @@ def take(daemon, job_id):
         "counts": ["%s=%r" % item for item in
             sorted(without_wall(stats["data_counts"]).items())],
     }
-    for kind in ("buckets", "records"):
+    for kind in ("buckets", "records", "influencers"):
         state["api " + kind] = sorted(json.dumps(without_wall(r),
             sort_keys=True) for r in result_pages(daemon, job_id, kind))
     path = os.path.join(job_dir(daemon, job_id), "results", "results.db")

@@ -1,0 +1,173 @@
+/* Why a record has its score: what is found, stored and shown. */
+#include "common/compat.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <float.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/explanation.h"
+#include "tests/engine_cases.h"
+#include "tests/random.h"
+
+static const struct explanation all = {
+	.has = EXPLAINED_ALL,
+	.dip = true,
+	.anomaly_length = 3,
+	.single_bucket_impact = 41,
+	.multi_bucket_impact = 307,
+	.lower_confidence_bound = -1.5,
+	.typical_value = 0.1,
+	.upper_confidence_bound = DBL_MAX,
+};
+
+static struct wbuf
+stored(const struct explanation *x)
+{
+	struct wbuf wb;
+
+	wbuf_init(&wb, 0);
+	cr_assert_eq(explanation_put(&wb, x), 0);
+	return wb;
+}
+
+Test(explain, what_is_stored_comes_back)
+{
+	for (unsigned has = 0; has <= EXPLAINED_ALL; has++) {
+		struct explanation x = all, got;
+		struct wbuf wb;
+
+		x.has = has;
+		wb = stored(&x);
+		cr_assert_eq(explanation_get(wb.data, wb.len, &got), 0);
+		cr_expect_eq(got.has, has);
+		cr_expect_eq(got.dip, (has & EXPLAINED_TYPE) != 0);
+		cr_expect_eq(got.anomaly_length,
+		    has & EXPLAINED_LENGTH ? all.anomaly_length : 0);
+		cr_expect_eq(got.single_bucket_impact,
+		    has & EXPLAINED_SINGLE ? all.single_bucket_impact : 0);
+		cr_expect_eq(got.multi_bucket_impact,
+		    has & EXPLAINED_MULTI ? all.multi_bucket_impact : 0);
+		cr_expect_eq(got.upper_confidence_bound,
+		    has & EXPLAINED_BOUNDS ? DBL_MAX : 0);
+		wbuf_clear(&wb);
+	}
+}
+
+Test(explain, what_is_cut_or_too_long_or_unknown_is_damaged)
+{
+	struct wbuf wb = stored(&all);
+	struct explanation got;
+
+	for (size_t len = 0; len < wb.len; len++) {
+		errno = 0;
+		cr_expect_eq(explanation_get(wb.data, len, &got), -1);
+		cr_expect_eq(errno, EBADMSG);
+	}
+	cr_assert_eq(wire_put_u8(&wb, 0), 0);
+	cr_expect_eq(explanation_get(wb.data, wb.len, &got), -1);
+	wb.data[0] = EXPLAINED_ALL + 1;
+	cr_expect_eq(explanation_get(wb.data, wb.len - 1, &got), -1);
+	wb.data[0] = EXPLAINED_ALL;
+	wb.data[1] = 2; /* neither a dip nor none */
+	cr_expect_eq(explanation_get(wb.data, wb.len - 1, &got), -1);
+	wbuf_clear(&wb);
+}
+
+Test(explain, bounds_that_are_no_numbers_are_not_stored)
+{
+	struct explanation x = all;
+	struct wbuf wb;
+
+	wbuf_init(&wb, 0);
+	x.upper_confidence_bound = INFINITY;
+	errno = 0;
+	cr_expect_eq(explanation_put(&wb, &x), -1);
+	cr_expect_eq(errno, EINVAL);
+	wbuf_clear(&wb);
+}
+
+/* Around 100 with a deviation of 2; a stretch of buckets is off. */
+static void
+feed_stretch(struct feed *f, const char *function, int from, int to, double off)
+{
+	const struct feed_detector d[] = {
+		{ .function = function, .field = "v" },
+		{ .function = NULL },
+	};
+	struct random r = random_seed(12);
+
+	feed_init(f, SPAN, d, NULL);
+	feed_start(f);
+	for (int b = 0; b < 420; b++)
+		add_value(f, T0 + b * SPAN, "v",
+		    100 + 2 * random_normal(&r) +
+			(b >= from && b < to ? off : 0));
+	cr_assert_eq(feed_advance(f, T0 + 420 * SPAN), 0);
+}
+
+static const struct record_result *
+record_at(const struct feed *f, int bucket)
+{
+	for (size_t i = 0; i < f->nrecords; i++)
+		if (f->record[i].r.timestamp_ms ==
+		    (T0 + bucket * (int64_t)SPAN) * 1000)
+			return &f->record[i].r;
+	cr_assert_fail("no record in bucket %d", bucket);
+	return NULL;
+}
+
+Test(explain, a_spike_is_above_its_bounds)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_stretch(&f, "mean", 400, 401, 40);
+	r = record_at(&f, 400);
+	cr_assert_eq(r->why.has & (EXPLAINED_ALL - EXPLAINED_MULTI),
+	    EXPLAINED_ALL - EXPLAINED_MULTI);
+	cr_expect_not(r->why.dip);
+	cr_expect_eq(r->why.anomaly_length, 1);
+	cr_expect_geq(r->why.single_bucket_impact, 3);
+	cr_expect_leq(fabs(r->why.single_bucket_impact + log10(r->probability)),
+	    2, "%u %g", r->why.single_bucket_impact, r->probability);
+	cr_expect_eq(r->why.typical_value, r->typical[0]);
+	/* 95 % of a normal distribution are within 3.92 deviations */
+	cr_expect_float_eq(
+	    r->why.upper_confidence_bound - r->why.lower_confidence_bound,
+	    2 * 1.96 * 2, 2);
+	cr_expect_lt(r->why.lower_confidence_bound, r->why.typical_value);
+	cr_expect_lt(r->why.typical_value, r->why.upper_confidence_bound);
+	cr_expect_gt(r->actual[0], r->why.upper_confidence_bound);
+	feed_clear(&f);
+}
+
+Test(explain, a_dip_is_below_them)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_stretch(&f, "low_mean", 400, 401, -40);
+	r = record_at(&f, 400);
+	cr_expect(r->why.dip);
+	cr_expect_lt(r->actual[0], r->why.lower_confidence_bound);
+	feed_clear(&f);
+}
+
+Test(explain, a_stretch_is_counted)
+{
+	struct feed f;
+	uint32_t most = 0;
+
+	feed_stretch(&f, "high_mean", 400, 405, 60);
+	cr_expect_eq(record_at(&f, 400)->why.anomaly_length, 1);
+	for (size_t i = 0; i < f.nrecords; i++)
+		if (f.record[i].r.timestamp_ms > (T0 + 400LL * SPAN) * 1000 &&
+		    f.record[i].r.why.anomaly_length > most)
+			most = f.record[i].r.why.anomaly_length;
+	cr_expect_geq(most, 2);
+	cr_expect_leq(most, 6);
+	feed_clear(&f);
+}

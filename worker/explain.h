@@ -1,0 +1,21 @@
+/* Why a value is told as a record: what the outlook on it was. */
+#ifndef WORKER_EXPLAIN_H
+#define WORKER_EXPLAIN_H
+
+#include "common/compat.h"
+#include "common/explanation.h"
+#include "worker/model.h"
+
+/*
+ * Of a value that is not learnt yet. Impacts are digits of a probability and
+ * are given from 0.05 downwards; the bounds are of 95 % of values, as if
+ * errors were normal on the scale of the model. What this engine has no idea
+ * of (a variance that varies with the time, half-filled buckets, the shape of
+ * an episode) is not said.
+ *
+ * ln_p  what model_ln_p made of it
+ */
+void explain(const struct model *, const struct outlook *, enum function_side,
+    double ln_p, struct explanation *);
+
+#endif
