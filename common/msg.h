@@ -289,7 +289,7 @@ enum query_kind {
 };
 
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_INFLUENCERS)                                    \
+	F(S, U8, kind, 0, QUERY_INFLUENCERS)                                   \
 	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
 	F(S, STR, directory, 1, 256) /* below "jobs" */                        \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \

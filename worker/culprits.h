@@ -6,8 +6,8 @@
  * of the same records, each with its greatest influence.
  *
  * Bounded: findings come in with the most unlikely first, and when there are
- * CULPRITS_MOST values no further one is taken; those that are left are less
- * likely to be written than any of the 500 that may be.
+ * CULPRITS_MOST values no further one is taken: it would rest on findings that
+ * are more likely than those of four times as many as may be written.
  */
 #ifndef WORKER_CULPRITS_H
 #define WORKER_CULPRITS_H

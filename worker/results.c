@@ -15,17 +15,9 @@
 #include "worker/resultnames.h"
 #include "worker/results.h"
 #include "worker/salvage.h"
+#include "worker/walfold.h"
 
 #define RESULTS_DIR "results"
-
-/*
- * Pages of WAL that are folded into the database at a time: 16 MB, two syncs.
- * While readers come and go without a gap the WAL cannot begin anew and grows;
- * from 64 MB on the writer waits a little for one that it can begin in.
- */
-#define WAL_FOLD_PAGES 4000
-#define WAL_RESTART_PAGES 16000
-#define WAL_RESTART_WAIT_MS 100
 
 enum stmt {
 	ST_BEGIN,
@@ -81,8 +73,7 @@ struct results {
 	int64_t now;	  /* bucket whose records are coming, ms */
 	unsigned records; /* of that bucket so far */
 	unsigned influences;
-	int wal_pages;	 /* after the last commit */
-	int wal_fold_at; /* pages at which to fold the next time */
+	struct walfold fold;
 };
 
 struct results *
@@ -146,33 +137,6 @@ positions_read(struct results *r)
 	return 0;
 }
 
-/*
- * In place of SQLite's own hook, which past its limit tries, and syncs, after
- * each commit: with a reader there all the time that was a fifth of the speed.
- */
-static int
-wal_cb(void *arg, sqlite3 *db, const char *name, int pages)
-{
-	struct results *r = arg;
-	bool restart = pages >= WAL_RESTART_PAGES;
-
-	if (pages < r->wal_pages) /* it has begun anew */
-		r->wal_fold_at = WAL_FOLD_PAGES;
-	r->wal_pages = pages;
-	if (pages < r->wal_fold_at)
-		return SQLITE_OK;
-	r->wal_fold_at = pages + WAL_FOLD_PAGES;
-	if (restart)
-		sqlite3_busy_timeout(db, WAL_RESTART_WAIT_MS);
-	/* What could not be done now is tried again some pages later. */
-	sqlite3_wal_checkpoint_v2(db, name,
-	    restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE,
-	    NULL, NULL);
-	if (restart)
-		sqlite3_busy_timeout(db, RESULTSDB_BUSY_TIMEOUT_MS);
-	return SQLITE_OK;
-}
-
 static int
 statements_prepare(struct results *r)
 {
@@ -205,9 +169,7 @@ file_open(struct results *r, bool create)
 		note_damage();
 		return -1;
 	}
-	r->wal_pages = 0;
-	r->wal_fold_at = WAL_FOLD_PAGES;
-	sqlite3_wal_hook(r->db, wal_cb, r);
+	walfold_begin(&r->fold, r->db);
 	r->names = resultnames_new(r->db);
 	if (r->names == NULL || statements_prepare(r) == -1 ||
 	    positions_read(r) == -1 ||
