@@ -76,6 +76,7 @@ struct judge {
 	uint32_t ntouched;
 	uint32_t touched_cap;
 	uint64_t nleaves;	      /* series with a result */
+	uint32_t ngrown;	      /* models that got a table */
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */
 };
