@@ -40,7 +40,8 @@
 
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
-#define RECORDS_PER_STEP 16
+/* Each may ask for the influence of hundreds of values. */
+#define RECORDS_PER_STEP 4
 
 #define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
 
