@@ -398,6 +398,30 @@ Test(memory, models_get_no_seasons_while_memory_is_short)
 	feed_clear(&f);
 }
 
+/* All began together; the tables of an hour's sixth come in each bucket. */
+Test(memory, tables_of_series_that_began_together_come_one_after_the_other)
+{
+	uint64_t most = 0, was, grown = 0;
+	struct feed f;
+
+	feed_init(&f, SPAN, count_by_host, NULL);
+	f.keep_nothing = true;
+	feed_start(&f);
+	for (int b = 0; b < 14; b++) {
+		was = b == 0 ? 0 : size_of(&f).model_bytes;
+		for (int i = 0; i < 600; i++)
+			add_host(&f, b, "a", i);
+		if (b < 2)
+			continue;
+		grown += size_of(&f).model_bytes - was;
+		if (size_of(&f).model_bytes - was > most)
+			most = size_of(&f).model_bytes - was;
+	}
+	cr_expect_gt(grown, 600 * 1000, "they have got them");
+	cr_expect_leq(most, grown / 5);
+	feed_clear(&f);
+}
+
 /* Results for what is there in less than a tenth of buckets only */
 Test(memory, frequent_by_values_have_no_results_where_these_are_excluded)
 {

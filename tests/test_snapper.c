@@ -583,20 +583,33 @@ Test(snapshots, compressed_journal_of_format_2_is_read)
  * Written by the first version that had the format: 600 records of the job of
  * these tests, then a close. Every later version has to read it.
  */
+static void
+read_snapshot(const char *fixture)
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct worker *w;
+
+	take_fixture(fixture, snapfile_path(path, NULL, 3, SNAPFILE_SNAP));
+	w = worker_open();
+	cr_expect_eq(w->totals.counts.processed_record_count, 600);
+	cr_expect_eq(tmpdir_count("quarantine"), 0);
+	cr_expect_eq(w->totals.size.total_by_field_count, 1);
+	post(w, 1, 600, 600);
+	cr_expect_eq(w->totals.counts.processed_record_count, 1200);
+	worker_close(w, true);
+}
+
+Test(snapshots, file_of_format_3_is_read)
+{
+	read_snapshot("snapshot-format-3");
+}
+
 Test(snapshots, file_of_format_2_is_read)
 {
 	char path[SNAPFILE_PATH_BYTES];
 	struct snapmeta_file m;
-	struct worker *w;
 
-	take_fixture(
-	    "snapshot-format-2", snapfile_path(path, NULL, 3, SNAPFILE_SNAP));
-	w = worker_open();
-	cr_expect_eq(w->totals.counts.processed_record_count, 600);
-	cr_expect_eq(tmpdir_count("quarantine"), 0);
-	post(w, 1, 600, 600);
-	cr_expect_eq(w->totals.counts.processed_record_count, 1200);
-	worker_close(w, true);
+	read_snapshot("snapshot-format-2");
 	take_fixture(
 	    "snapmeta-format-1", snapfile_path(path, NULL, 3, SNAPFILE_META));
 	cr_assert_eq(snapmeta_read(NULL, 3, &m), 1);

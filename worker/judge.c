@@ -31,12 +31,18 @@
 /* Only results that are less likely than this are written (4.5). */
 #define LN_RECORD (-3.3524072174927233) /* ln 0.035 */
 
+/* Tables of seasons are made for all series within this time, */
+#define GROWN_WITHIN_S 3600
+/* and for so many at least in each bucket. */
+#define GROWN_LEAST 16
+
 /* Share of buckets above which a by value is frequent. */
 #define FREQUENT 0.1
 
 #define SERIES_PER_STEP 64
 #define PARTITIONS_PER_STEP 64
-#define RECORDS_PER_STEP 16
+/* Each may ask for the influence of hundreds of values. */
+#define RECORDS_PER_STEP 4
 /* A series may have been seen with 16 values of each of 32 fields. */
 #define CROWD_PER_STEP 64
 
@@ -100,6 +106,7 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 	j->nfindings = 0;
 	j->ntouched = 0;
 	j->nleaves = 0;
+	j->ngrown = 0;
 	for (size_t i = 0; i < e->conf->ndetectors; i++)
 		aggregate_clear(&j->detector[i]);
 	if (j->judged_words > 0)
@@ -259,15 +266,36 @@ actual_value(const struct feature *feature, const struct leaf *leaf)
 	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
-/* A series that grows in memory does so while there is plenty. */
+/*
+ * Series that began together would all get their tables in the same bucket,
+ * which would take many times as long as others: an hour has room for all, and
+ * each of its buckets for its part of them.
+ */
+static bool
+may_grow(const struct engine *e)
+{
+	int64_t parts = GROWN_WITHIN_S / e->span_s;
+	uint32_t most = GROWN_LEAST;
+
+	if (!memory_is_ample(e))
+		return false;
+	if (parts < 1)
+		return true;
+	if (e->table.numbers.n / parts > most)
+		most = (uint32_t)(e->table.numbers.n / parts);
+	return e->judge.ngrown < most;
+}
+
+/* A series grows in memory while there is plenty. */
 static int
 learn_value(struct engine *e, struct model *m, const struct outlook *o)
 {
 	size_t before = model_bytes(m), after;
-	int ret = model_learn(m, &e->judge.model, o, memory_is_ample(e));
+	int ret = model_learn(m, &e->judge.model, o, may_grow(e));
 
 	after = model_bytes(m);
 	if (after != before) {
+		e->judge.ngrown++;
 		e->table.bytes += after - before;
 		engine_note_bytes(e);
 	}

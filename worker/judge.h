@@ -34,7 +34,7 @@ struct finding {
 	double impact; /* of the buckets before */
 	double actual;
 	const struct feature *feature; /* of the function: what was odd */
-	const struct leaf *leaf; /* NULL: nothing came for this series */
+	const struct leaf *leaf;       /* NULL: nothing came for this series */
 	struct explanation why;
 };
 
@@ -90,6 +90,7 @@ struct judge {
 	uint64_t *judged; /* owned; a bit for each series that had its say */
 	uint32_t judged_words;
 	uint64_t nleaves; /* series with a result */
+	uint32_t ngrown;  /* models that got a table */
 	struct culprits culprits;
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */

@@ -58,10 +58,10 @@ prune_series(struct engine *e, uint32_t number)
 {
 	const struct series *s = e->table.series[number];
 	const struct partition *p = e->table.partition[s->partition];
-	int64_t silent_s = e->judge.bucket->start_s - s->data_s;
+	double silent_s = (double)(e->judge.bucket->start_s - s->data_s);
 
 	if (silent_s < LEAST_SPANS * (double)e->span_s ||
-	    (double)silent_s < window(e) ||
+	    silent_s < window(e) ||
 	    (s->by == NAMES_NONE && p->name == NAMES_NONE))
 		return false;
 	give_up(e, number);
