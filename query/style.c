@@ -17,6 +17,7 @@ static const char *const rows_name[] = {
 	[QUERY_RECORDS] = "records",
 	[QUERY_QUARANTINE] = "entries",
 	[QUERY_SNAPSHOTS] = "model_snapshots",
+	[QUERY_OVERALL] = "overall_buckets",
 };
 
 void
