@@ -110,8 +110,8 @@ check_span(const struct overall_options *opts, const struct jobconf *max,
 
 /*
  * The length of the windows in which scores meet, and of the buckets that
- * windows are put together to. With the greatest score alone, or one job, both
- * are the same to the result, and the second step is saved.
+ * windows are put together to. With the greatest score alone, or one job, the
+ * API has them the same, which saves the second step.
  */
 static int
 spans_choose(const struct overall_options *opts, struct job *const *list,

@@ -23,13 +23,13 @@
 #define WAITING_MAX 1000	  /* queries in the line; more get 429 */
 #define QUERY_TIMEOUT_US 60000000 /* without a sign of life: it hangs */
 #define FAILURES_MAX 3		  /* starts in a row before queries fail */
+/* In the line: queries may name many jobs each. More get 429, too. */
+#define WAITING_BYTES_MAX (16 * 1024 * 1024)
 /*
  * After a start that failed: every request could try one, and log that it
  * failed.
  */
 #define START_REST_US 500000
-#define WAITING_BYTES_MAX (16 * 1024 * 1024) /* that name many jobs: 429 too   \
-					      */
 #define TRIES_MAX 2	     /* a query that ends two processes is at fault */
 #define STALL_MAX_US 5000000 /* a client may hold up others who wait */
 

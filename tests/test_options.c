@@ -267,7 +267,7 @@ expect_overall(const struct msg_query *m, uint32_t top_n, int64_t span_ms,
 	cr_expect_arr_eq(m->jobs.p, jobs, sizeof(jobs) - 1);
 }
 
-/* Windows are as long as the buckets wherever that comes to the same. */
+/* Windows are as long as the buckets for one job or score. */
 Test(options, overall_buckets_are_asked_of_all_jobs_in_one_query)
 {
 	struct msg_query m;
