@@ -245,13 +245,17 @@ next_time(const struct overall *o)
 	return ms;
 }
 
-/* Stretches begin where there is something: time without is skipped. */
+/*
+ * Stretches begin where there is something: time without is skipped. Where the
+ * first begins is asked for, or it is looked for.
+ */
 static int
 read_all(struct overall *o)
 {
+	bool known = o->req->start_ms != INT64_MIN;
 	int64_t ms;
 
-	for (size_t i = 0; i < o->req->njobs; i++)
+	for (size_t i = 0; i < o->req->njobs && !known; i++)
 		if (source_read(o, &o->source[i], INT64_MIN) == -1)
 			return -1;
 	while ((ms = next_time(o)) != NO_MORE) {

@@ -265,6 +265,15 @@ Test(overall, time_is_gone_through_in_stretches_and_gaps_are_skipped)
 	cr_expect_eq(got.n, want.n, "%jd", (intmax_t)got.n);
 	cr_expect_eq(got.overall, want.overall);
 	cr_expect_eq(got.scores, want.scores);
+	/* The same with a start long before, and from the middle of it. */
+	r.start_ms = -10000000000;
+	got = sum_of(&r);
+	cr_expect_eq(got.n, want.n);
+	cr_expect_eq(got.overall, want.overall);
+	cr_expect_eq(got.scores, want.scores);
+	r.start_ms = T0 + (3 * WINDOWS_MAX - 1000) * 1000;
+	got = sum_of(&r);
+	cr_expect_eq(got.n, 12, "%jd", (intmax_t)got.n);
 }
 
 static void
