@@ -394,7 +394,9 @@ def test_a_client_that_does_not_read_holds_nothing_up():
                 "_all")).encode())
             for _ in range(10):
                 assert overall(d)["count"] == 9000
-            assert d.resident_kb() - idle < 20000, d.resident_kb()
+            # Sanitizers keep what is freed for a while.
+            grown = d.resident_kb() - idle
+            assert grown < 20000 * SCALE, grown
             # It is all there for whoever reads it in the end.
             head = b""
             while b"\r\n\r\n" not in head:
