@@ -15,7 +15,7 @@
 #include "common/schema.h"
 
 /* Raised with every change of a message. Sent in HELLO, answered in READY. */
-#define MSG_VERSION 3
+#define MSG_VERSION 4
 
 #define MSG_DATA_MAX (256 * 1024)
 #define MSG_JSON_MAX (1024 * 1024)
@@ -285,13 +285,17 @@ enum query_kind {
 	QUERY_RECORDS,
 	QUERY_QUARANTINE,
 	QUERY_SNAPSHOTS,
-	QUERY_INFLUENCERS
+	QUERY_INFLUENCERS,
+	QUERY_OVERALL
 };
 
+#define MSG_SPAN_MS_MAX (INT64_MAX / 1000000) /* as durations are read: ns */
+#define MSG_JOBS_MAX (MSG_JSON_MAX - 32768)
+
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_INFLUENCERS)                                   \
-	F(S, STR, job_id, 1, MSG_ID_MAX)                                       \
-	F(S, STR, directory, 1, 256) /* below "jobs" */                        \
+	F(S, U8, kind, 0, QUERY_OVERALL)                                       \
+	F(S, STR, job_id, 0, MSG_ID_MAX) /* empty: see jobs */                 \
+	F(S, STR, directory, 0, 256)	 /* below "jobs" */                    \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \
 	    INFINITY) /* one bucket, or unset */                               \
 	F(S, I64, start_ms, -INFINITY, INFINITY)                               \
@@ -307,7 +311,13 @@ enum query_kind {
 	F(S, BOOL, human, 0, 1)                                                \
 	F(S, BOOL, yaml, 0, 1)                                                 \
 	F(S, STR, filter_path, 0, 8192)                                        \
-	F(S, STR, ids, 0, 1024) /* of snapshots, a list; empty: all */
+	F(S, STR, ids, 0, 1024) /* of snapshots, a list; empty: all */         \
+	/* Overall buckets: scores of which the mean is taken; length of the   \
+	 * windows, and of the buckets that they are put together to. */       \
+	F(S, U32, top_n, 0, INT32_MAX)                                         \
+	F(S, I64, span_ms, 0, MSG_SPAN_MS_MAX)                                 \
+	F(S, I64, bucket_span_ms, 0, MSG_SPAN_MS_MAX)                          \
+	F(S, BYTES, jobs, 0, MSG_JOBS_MAX) /* joblist.h */
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 
 /* QUERY_PART* then QUERY_END, or FAILED before the first part. */
@@ -315,7 +325,8 @@ SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 SCHEMA_STRUCT(msg_query_end, MSG_QUERY_END_FIELDS);
 
 /* Before FAILED: results.db of the job is damaged. */
-#define MSG_QUERY_DAMAGED_FIELDS(F, S) F(S, U8, what, 0, 0)
+#define MSG_QUERY_DAMAGED_FIELDS(F, S)                                         \
+	F(S, U32, job, 0, UINT32_MAX) /* which of QUERY's jobs; else 0 */
 SCHEMA_STRUCT(msg_query_damaged, MSG_QUERY_DAMAGED_FIELDS);
 
 /* ---- keeper ---- */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/detectorlist.h"
 #include "common/log.h"
 #include "common/resultrow.h"
@@ -17,18 +16,14 @@
 #include "common/sqlx.h"
 #include "query/answer.h"
 #include "query/cutoff.h"
+#include "query/fault.h"
 #include "query/plan.h"
 #include "query/print.h"
 #include "query/style.h"
 
-/* Instructions of SQLite between two looks at the clock: about 1 ms. */
-#define TICK_INSTRUCTIONS 20000
-/* The supervisor is told, and tells the next worker. */
-#define CURE "close and open the job: rows that can be read are kept"
-
 struct answer {
 	const struct request *req; /* borrowed */
-	const char *dir;	   /* of the results, for the log */
+	const char *dir;	   /* of the results */
 	sqlite3 *db;		   /* NULL: there are no results yet */
 	struct detectorlist detectors;
 	sqlite3_stmt *page;
@@ -38,36 +33,10 @@ struct answer {
 	struct plan plan;
 	struct style style;
 	struct out *out; /* borrowed */
-	answer_tick *tick;
-	void *tick_arg;
-	int64_t give_up_us; /* monotonic */
-	bool given_up;	    /* by tick, not for its time */
+	struct patience patience;
 	bool damaged;	    /* results.db is */
 	struct apierr *err; /* borrowed */
 };
-
-static int
-progress_cb(void *arg)
-{
-	struct answer *a = arg;
-
-	if (a->tick != NULL && a->tick(a->tick_arg)) {
-		a->given_up = true;
-		return 1;
-	}
-	return !a->out->streaming && clock_mono_us() > a->give_up_us;
-}
-
-/* Which of its files; a client is told no path of the machine. */
-static const char *
-damaged_file(void)
-{
-	size_t len = strlen(sqlvfs_damage()->path);
-
-	return len > 4 && strcmp(sqlvfs_damage()->path + len - 4, "-wal") == 0
-	    ? RESULTSDB_FILE "-wal"
-	    : RESULTSDB_FILE;
-}
 
 /*
  * Turn errno into the client's error. A row that was reported already by
@@ -76,33 +45,11 @@ damaged_file(void)
 static int
 fail(struct answer *a)
 {
-	const char *job = a->req->job_id;
-	int e = errno;
-
-	if (a->given_up)
+	if (a->patience.given_up)
 		return -1;
-	if (e == EBADMSG)
+	if (errno == EBADMSG)
 		a->damaged = true;
-	if (e == EINTR)
-		return apierr_set(a->err, 503, E_STATUS,
-		    "the results of job [%s] took longer than [%ds] to read; "
-		    "ask for less with [start], [end] or a score",
-		    job, ANSWER_MAX_MS / 1000);
-	if (e == EBUSY)
-		return apierr_set(a->err, 503, E_STATUS,
-		    "the results of job [%s] are busy", job);
-	if (e == EBADMSG && sqlvfs_damage()->path[0] != '\0')
-		return apierr_set(a->err, 500, E_EXCEPTION,
-		    "the results of job [%s] are damaged: %s/%s, byte "
-		    "%ju; " CURE,
-		    job, a->req->directory, damaged_file(),
-		    (uintmax_t)sqlvfs_damage()->offset);
-	if (e == EBADMSG)
-		return apierr_set(a->err, 500, E_EXCEPTION,
-		    "the results of job [%s] are damaged: %s/%s; " CURE, job,
-		    a->req->directory, RESULTSDB_FILE);
-	return apierr_set(a->err, 500, E_EXCEPTION,
-	    "the results of job [%s] cannot be read: %s", job, strerror(e));
+	return fault_set(a->err, a->req->job_id, a->req->directory);
 }
 
 static int
@@ -111,13 +58,8 @@ fail_row(struct answer *a, const char *table, int64_t id)
 	if (errno != EBADMSG)
 		return fail(a);
 	a->damaged = true;
-	log_warnx("job %s: %s/%s: row %jd of %s is damaged", a->req->job_id,
-	    a->dir, RESULTSDB_FILE, (intmax_t)id, table);
-	return apierr_set(a->err, 500, E_EXCEPTION,
-	    "the results of job [%s] are damaged: row [%jd] of [%s] in "
-	    "[%s/results/%s] does not match its checksum; " CURE,
-	    a->req->job_id, (intmax_t)id, table, a->req->directory,
-	    RESULTSDB_FILE);
+	return fault_set_row(
+	    a->err, a->req->job_id, a->req->directory, table, id);
 }
 
 static int
@@ -378,7 +320,7 @@ open_results(struct answer *a)
 	a->db = resultsdb_open_reader(a->dir);
 	if (a->db == NULL)
 		return errno == ENOENT ? 0 : fail(a);
-	sqlite3_progress_handler(a->db, TICK_INSTRUCTIONS, progress_cb, a);
+	patience_watch(&a->patience, a->db);
 	return 0;
 }
 
@@ -395,16 +337,14 @@ int
 answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
     void *arg, struct out *o, struct apierr *e)
 {
-	struct answer a = {
-		.req = req, .tick = tick, .tick_arg = arg, .out = o, .err = e
-	};
+	struct answer a = { .req = req, .out = o, .err = e };
 	char dir[PATH_MAX];
 	int rc = -1;
 
 	e->status = 0;
 	sqlvfs_forget_damage(); /* of an earlier answer, of another job */
 	a.dir = dir;
-	a.give_up_us = clock_mono_us() + ANSWER_MAX_MS * (int64_t)1000;
+	patience_init(&a.patience, tick, arg, o);
 	if (snprintf(dir, sizeof(dir), "%s/%s/results", jobs_dir,
 		req->directory) >= (int)sizeof(dir))
 		return apierr_set(

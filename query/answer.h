@@ -2,22 +2,11 @@
 #ifndef QUERY_ANSWER_H
 #define QUERY_ANSWER_H
 
-#include <stdbool.h>
-
 #include "common/apierr.h"
 #include "common/compat.h"
 #include "query/out.h"
+#include "query/patience.h"
 #include "query/request.h"
-
-/*
- * A query that has not found its page after this time is given up with 503: a
- * page takes milliseconds, and while one is being read the writer's WAL cannot
- * be emptied.
- */
-#define ANSWER_MAX_MS 30000
-
-/* Called every few milliseconds while SQLite works. True: give up. */
-typedef bool answer_tick(void *arg);
 
 /*
  * Answer a query.

@@ -19,7 +19,7 @@ struct echo {
 	} part[ECHO_MAX];
 };
 
-static void
+void
 print_time(struct jsonw *w, const struct print_context *c, int64_t ms)
 {
 	if (c->human) {

@@ -13,6 +13,9 @@ struct print_context {
 	bool human; /* times have a twin "<name>_string" before them */
 };
 
+void print_time(
+    struct jsonw *, const struct print_context *, int64_t timestamp_ms);
+
 void print_record(
     struct jsonw *, const struct print_context *, const struct record_result *);
 void print_influencer(struct jsonw *, const struct print_context *,

@@ -8,6 +8,7 @@
 #include "common/sandbox.h"
 #include "common/serve.h"
 #include "query/answer.h"
+#include "query/overall.h"
 #include "query/quarantine.h"
 #include "query/query.h"
 #include "query/snapshots.h"
@@ -51,9 +52,9 @@ query_send(void *arg, const void *data, size_t len)
 
 /* The supervisor has the next worker of the job see to it. */
 static int
-query_damaged(struct query *q)
+query_damaged(struct query *q, uint32_t job)
 {
-	struct msg_query_damaged m = { 0 };
+	struct msg_query_damaged m = { .job = job };
 
 	return serve_send(q->serve, MSG_QUERY_DAMAGED, q->request, &m);
 }
@@ -62,7 +63,24 @@ static bool
 is_of_results(const struct request *req)
 {
 	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS ||
-	    req->kind == QUERY_INFLUENCERS;
+	    req->kind == QUERY_INFLUENCERS ||
+	    req->kind == QUERY_OVERALL;
+}
+
+/* *job: which of several is damaged. */
+static int
+query_make(struct query *q, const struct request *req, struct out *o,
+    struct apierr *e, uint32_t *job)
+{
+	*job = 0;
+	if (req->kind == QUERY_QUARANTINE)
+		return quarantine_answer(req, q->jobs_dir, o, e);
+	if (req->kind == QUERY_SNAPSHOTS)
+		return snapshots_answer(req, q->jobs_dir, o, e);
+	if (req->kind == QUERY_OVERALL)
+		return overall_answer(
+		    req, q->jobs_dir, query_tick, q, o, e, job);
+	return answer_make(req, q->jobs_dir, query_tick, q, o, e);
 }
 
 /* -1: nothing more can be said on this channel. */
@@ -70,23 +88,20 @@ static int
 query_answer(struct query *q, const struct request *req)
 {
 	struct apierr e;
+	uint32_t job;
 	bool damaged;
 	struct out o;
 	int rc;
 
 	out_init(&o, OUT_HOLD_MAX, query_send, q);
-	rc = req->kind == QUERY_QUARANTINE
-	    ? quarantine_answer(req, q->jobs_dir, &o, &e)
-	    : req->kind == QUERY_SNAPSHOTS
-	    ? snapshots_answer(req, q->jobs_dir, &o, &e)
-	    : answer_make(req, q->jobs_dir, query_tick, q, &o, &e);
+	rc = query_make(q, req, &o, &e, &job);
 	damaged = rc == -1 && errno == EBADMSG && is_of_results(req);
 	if (rc == 0) {
 		struct msg_query_end end = { .bytes = o.bytes };
 
 		rc = serve_send(q->serve, MSG_QUERY_END, q->request, &end);
 	} else if (e.status != 0) {
-		rc = damaged ? query_damaged(q) : 0;
+		rc = damaged ? query_damaged(q, job) : 0;
 		if (rc == 0)
 			rc = serve_fail(q->serve, q->request, &e);
 	}

@@ -18,8 +18,30 @@ copy(char *dst, struct span s)
 static bool
 is_plain_name(const char *name)
 {
-	return strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0;
+	return name[0] != '\0' && strchr(name, '/') == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* What overall buckets need. 0, or -1 with errno. */
+static int
+take_overall(struct request *r, const struct msg_query *m)
+{
+	if (r->top_n == 0 || r->span_ms == 0 || r->bucket_span_ms == 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	r->jobs = joblist_parse(m->jobs.p, m->jobs.len, &r->njobs);
+	return r->jobs == NULL ? -1 : 0;
+}
+
+static int
+take_directory(struct request *r, const struct msg_query *m)
+{
+	copy(r->directory, m->directory);
+	if (is_plain_name(r->directory))
+		return 0;
+	errno = EBADMSG;
+	return -1;
 }
 
 static const char *const default_sort[] = {
@@ -28,6 +50,7 @@ static const char *const default_sort[] = {
 	[QUERY_QUARANTINE] = "entry",
 	[QUERY_SNAPSHOTS] = "timestamp",
 	[QUERY_INFLUENCERS] = "influencer_score",
+	[QUERY_OVERALL] = "timestamp",
 };
 
 int
@@ -47,14 +70,15 @@ request_init(struct request *r, const struct msg_query *m)
 		.yaml = m->yaml,
 		.from = m->from,
 		.size = m->size,
+		.top_n = m->top_n,
+		.span_ms = m->span_ms,
+		.bucket_span_ms = m->bucket_span_ms,
 	};
 	copy(r->job_id, m->job_id);
-	copy(r->directory, m->directory);
 	copy(r->ids, m->ids);
-	if (!is_plain_name(r->directory)) {
-		errno = EBADMSG;
+	if ((r->kind == QUERY_OVERALL ? take_overall(r, m)
+				      : take_directory(r, m)) == -1)
 		return -1;
-	}
 	if (m->sort.len > 0)
 		copy(r->sort, m->sort);
 	else
@@ -62,7 +86,10 @@ request_init(struct request *r, const struct msg_query *m)
 	if (m->filter_path.len == 0)
 		return 0;
 	r->filter_path = span_dup(m->filter_path);
-	return r->filter_path == NULL ? -1 : 0;
+	if (r->filter_path != NULL)
+		return 0;
+	request_clear(r);
+	return -1;
 }
 
 void
@@ -70,4 +97,6 @@ request_clear(struct request *r)
 {
 	free(r->filter_path);
 	r->filter_path = NULL;
+	free(r->jobs);
+	r->jobs = NULL;
 }

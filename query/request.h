@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/joblist.h"
 #include "common/msg.h"
 
 struct request {
@@ -27,9 +28,18 @@ struct request {
 	bool yaml;
 	uint32_t from;
 	uint32_t size;
+	/* Of overall buckets, which name no job and directory: */
+	uint32_t top_n;		/* at least 1 */
+	int64_t span_ms;	/* of the windows, more than 0 */
+	int64_t bucket_span_ms; /* of the overall buckets */
+	size_t njobs;
+	struct joblist_entry *jobs; /* owned */
 };
 
-/* 0, or -1 with EBADMSG (directory is not a plain name) or ENOMEM. */
+/*
+ * 0, or -1 with EBADMSG (directory is not a plain name, or overall buckets lack
+ * what they need) or ENOMEM.
+ */
 int request_init(struct request *, const struct msg_query *) MUST_CHECK;
 void request_clear(struct request *);
 

@@ -18,6 +18,7 @@ static const char *const rows_name[] = {
 	[QUERY_QUARANTINE] = "entries",
 	[QUERY_SNAPSHOTS] = "model_snapshots",
 	[QUERY_INFLUENCERS] = "influencers",
+	[QUERY_OVERALL] = "overall_buckets",
 };
 
 void

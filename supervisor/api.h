@@ -78,6 +78,9 @@ void api_snapshot_revert(struct call *);
 void api_snapshot_upgrade(struct call *);
 void api_snapshot_upgrade_stats(struct call *);
 
+/* api_overall.c */
+void api_overall_buckets(struct call *);
+
 /* api_results.c */
 void api_buckets(struct call *);
 void api_records(struct call *);

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/frame.h"
+#include "common/joblist.h"
 #include "common/log.h"
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
@@ -22,6 +23,8 @@
 #define WAITING_MAX 1000	  /* queries in the line; more get 429 */
 #define QUERY_TIMEOUT_US 60000000 /* without a sign of life: it hangs */
 #define FAILURES_MAX 3		  /* starts in a row before queries fail */
+/* In the line: queries may name many jobs each. More get 429, too. */
+#define WAITING_BYTES_MAX (16 * 1024 * 1024)
 /*
  * After a start that failed: every request could try one, and log that it
  * failed.
@@ -44,7 +47,7 @@ struct query {
 	bool begun;	      /* the answer is under way */
 	unsigned tries;	      /* processes that it was given to */
 	int64_t asked_us;     /* when the last one of them was, monotonic */
-	char *job_id;	      /* owned */
+	char *job_id;	      /* owned; "": its jobs are in the frame */
 	uint64_t incarnation; /* of the job */
 };
 
@@ -65,6 +68,7 @@ struct querypool {
 	int64_t failed_us; /* the last of them; 0: it goes well */
 	TAILQ_HEAD(, query) waiting;
 	size_t nwaiting;
+	size_t waiting_bytes; /* of their frames */
 	size_t nreaders;
 	struct reader *readers; /* owned */
 };
@@ -100,6 +104,14 @@ query_unqueue(struct query *q)
 {
 	TAILQ_REMOVE(&q->pool->waiting, q, entry);
 	q->pool->nwaiting--;
+	q->pool->waiting_bytes -= q->frame.len;
+}
+
+static void
+query_queued(struct query *q)
+{
+	q->pool->nwaiting++;
+	q->pool->waiting_bytes += q->frame.len;
 }
 
 /* Its process may have closed the channel and not be reaped yet. */
@@ -136,7 +148,7 @@ query_again(struct query *q)
 	q->bytes = 0;
 	q->reader = NULL;
 	TAILQ_INSERT_HEAD(&q->pool->waiting, q, entry);
-	q->pool->nwaiting++;
+	query_queued(q);
 }
 
 static void
@@ -271,14 +283,43 @@ on_failed(struct reader *r, const struct msg_failed *m)
 	pool_feed(r->pool);
 }
 
+/* Which job a query was asked about, as it was then. 0, or -1: none. */
+static int
+query_job(const struct query *q, uint32_t n, struct joblist_entry *e)
+{
+	struct msg_query m;
+	struct rbuf rb;
+	int rc;
+
+	if (q->job_id[0] != '\0') {
+		strlcpy(e->id, q->job_id, sizeof(e->id));
+		e->incarnation = q->incarnation;
+		return n == 0 ? 0 : -1;
+	}
+	if (msg_decode(MSG_QUERY, q->frame.data + FRAME_HEADER_BYTES,
+		q->frame.len - FRAME_HEADER_BYTES, &m, NULL) == -1)
+		return -1;
+	rbuf_init(&rb, m.jobs.p, m.jobs.len);
+	do
+		rc = joblist_next(&rb, e);
+	while (rc == 1 && n-- > 0);
+	return rc == 1 ? 0 : -1;
+}
+
 /* Its answer follows. The job may have gone or begun anew meanwhile. */
 static void
-on_damaged(struct reader *r)
+on_damaged(struct reader *r, const struct msg_query_damaged *m)
 {
 	const struct query *q = r->query;
-	struct job *job = jobs_find(r->pool->srv->jobs, q->job_id);
+	struct joblist_entry e;
+	struct job *job;
 
-	if (job != NULL && job->incarnation == q->incarnation)
+	if (query_job(q, m->job, &e) == -1) {
+		reader_down(r, "named a job that was not asked for");
+		return;
+	}
+	job = jobs_find(r->pool->srv->jobs, e.id);
+	if (job != NULL && job->incarnation == e.incarnation)
 		recovery_damaged(job, q->asked_us);
 }
 
@@ -335,7 +376,7 @@ reader_frame(
 	else if (type == MSG_QUERY_END)
 		on_end(r, &m.end);
 	else if (type == MSG_QUERY_DAMAGED)
-		on_damaged(r);
+		on_damaged(r, &m.damaged);
 	else if (type != MSG_PONG)
 		reader_down(r, "sent what it may not");
 }
@@ -577,11 +618,12 @@ querypool_ask(
 {
 	struct query *q;
 
-	if (pool->nwaiting >= WAITING_MAX) {
+	if (pool->nwaiting >= WAITING_MAX ||
+	    pool->waiting_bytes >= WAITING_BYTES_MAX) {
 		struct apierr e;
 
 		apierr_set(&e, 429, E_REJECTED,
-		    "%d queries for results wait already", WAITING_MAX);
+		    "%zu queries for results wait already", pool->nwaiting);
 		e.retry_after_s = 1;
 		call_error(call, &e);
 		return;
@@ -605,7 +647,7 @@ querypool_ask(
 	}
 	q->call = call;
 	TAILQ_INSERT_TAIL(&pool->waiting, q, entry);
-	pool->nwaiting++;
+	query_queued(q);
 	call_wait(call, query_gone, q);
 	pool_feed(pool);
 }

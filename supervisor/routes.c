@@ -27,6 +27,7 @@
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
 #define INFLUENCER_PARAMS "influencer_score,start,end,exclude_interim,from,size,sort,desc"
+#define OVERALL_PARAMS "top_n,bucket_span,overall_score,exclude_interim,start,end," LIST_PARAMS
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
 /*
@@ -61,6 +62,7 @@ static const struct route routes[] = {
 	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data/{job_id}", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
+	{ "ml.get_overall_buckets", READ | HTTP_POST, JOB "/results/overall_buckets", OVERALL_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/overall_buckets/get", ROUTE_JSON, api_overall_buckets },
 	/* Ours. */
 	{ "anomd.get_quarantine", READ, "/_ml/anomaly_detectors/{job_id}/_quarantine", "", PRIV_MONITOR_ML, MONITOR "job/quarantine/get", ROUTE_NO_BODY, api_quarantine_get },
 	{ "anomd.drop_quarantined", HTTP_DELETE, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/drop", ROUTE_NO_BODY, api_quarantine_drop },

@@ -249,6 +249,96 @@ Test(options, query_and_body_say_the_same)
 	sv_end();
 }
 
+#define OVERALL "/_ml/anomaly_detectors/_all/results/overall_buckets"
+
+static void
+expect_overall(const struct msg_query *m, uint32_t top_n, int64_t span_ms,
+    int64_t bucket_span_ms)
+{
+	static const uint8_t jobs[] = "\001j\0\0\0\0\0\0\0\1"
+				      "\001k\0\0\0\0\0\0\0\1";
+
+	cr_expect_eq(m->kind, QUERY_OVERALL);
+	cr_expect_eq(m->job_id.len, 0);
+	cr_expect_eq(m->top_n, top_n);
+	cr_expect_eq(m->span_ms, span_ms);
+	cr_expect_eq(m->bucket_span_ms, bucket_span_ms);
+	cr_assert_eq(m->jobs.len, sizeof(jobs) - 1);
+	cr_expect_arr_eq(m->jobs.p, jobs, sizeof(jobs) - 1);
+}
+
+/* Windows are as long as the buckets for one job or score. */
+Test(options, overall_buckets_are_asked_of_all_jobs_in_one_query)
+{
+	struct msg_query m;
+
+	sv_start();
+	sv_job("j", NULL)->incarnation = 1;
+	sv_job("k", NULL)->incarnation = 1;
+	expect_query(OVERALL, NULL, &m);
+	expect_overall(&m, 1, 300000, 300000);
+	cr_expect_eq(m.start_ms, TIME_UNSET);
+	cr_expect_eq(m.end_ms, TIME_UNSET);
+	cr_expect_eq(m.score, 0);
+	cr_expect_not(m.exclude_interim);
+	expect_query(OVERALL "?bucket_span=1h&start=1403481600&end="
+			     "2014-06-23T02:00:00Z&overall_score=12.5"
+			     "&exclude_interim",
+	    NULL, &m);
+	expect_overall(&m, 1, 3600000, 3600000);
+	cr_expect_eq(m.start_ms, 1403481600000);
+	cr_expect_eq(m.end_ms, 1403488800000);
+	cr_expect_eq(m.score, 12.5);
+	cr_expect(m.exclude_interim);
+	expect_query(OVERALL,
+	    "{\"job_id\":\"_all\",\"top_n\":2,\"bucket_span\":\"1h\","
+	    "\"start\":1403481600,\"end\":\"2014-06-23T02:00:00Z\","
+	    "\"overall_score\":12.5,\"exclude_interim\":true}",
+	    &m);
+	expect_overall(&m, 2, 300000, 3600000);
+	cr_expect_eq(m.start_ms, 1403481600000);
+	cr_expect_eq(m.end_ms, 1403488800000);
+	cr_expect_eq(m.score, 12.5);
+	cr_expect(m.exclude_interim);
+	sv_end();
+}
+
+Test(options, overall_buckets_have_limits)
+{
+	static const struct refusal cases[] = {
+		{ OVERALL "?top_n=0", NULL,
+		    "[topN] parameter must be positive, found [0]" },
+		{ OVERALL, "{\"top_n\":-2147483648}",
+		    "[topN] parameter must be positive, found [-2147483648]" },
+		{ OVERALL "?top_n=2147483648", NULL,
+		    "Failed to parse int parameter [top_n] with value "
+		    "[2147483648]" },
+		{ OVERALL "?bucket_span=299999ms", NULL,
+		    "Param [bucket_span] must be greater or equal to the max "
+		    "bucket_span [5m]" },
+		{ OVERALL "?bucket_span=-1", NULL, "max bucket_span [5m]" },
+		{ OVERALL "?bucket_span=300001ms", NULL,
+		    "bucket_span has to be a multiple of 1s; actual was "
+		    "'300001ms'" },
+		{ OVERALL "?bucket_span=x", NULL, "[x]" },
+		{ OVERALL "?bucket_span=999999999d", NULL,
+		    "[bucket_span] cannot be longer than [9223372036s]" },
+		{ OVERALL "?start=x", NULL, "parse_exception" },
+	};
+	struct msg_query m;
+
+	sv_start();
+	sv_expect(sv_talk("GET", OVERALL "?bucket_span=1s", NULL), 200,
+	    "{\"count\":0,\"overall_buckets\":[]}");
+	sv_job("j", NULL)->incarnation = 1;
+	sv_job("k", NULL)->incarnation = 1;
+	expect_refused(cases, NELEM(cases));
+	/* As long as a duration can be. */
+	expect_query(OVERALL "?bucket_span=100000d&top_n=2147483647", NULL, &m);
+	expect_overall(&m, INT32_MAX, 300000, INT64_C(8640000000000));
+	sv_end();
+}
+
 Test(options, null_dates_are_unset_and_of_duplicates_the_last_stands)
 {
 	struct msg_query m;

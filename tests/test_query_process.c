@@ -164,6 +164,47 @@ Test(query_process, the_process_tells_of_damaged_results)
 	expect_exit(&c, 0);
 }
 
+/* Of overall buckets: "j", which is there, and "k", which is not yet. */
+static struct msg_query
+overall_query(void)
+{
+	static const char jobs[] = "\001j\0\0\0\0\0\0\0\1"
+				   "\001k\0\0\0\0\0\0\0\1";
+	struct msg_query q = query_of(QUERY_OVERALL);
+
+	q.job_id = q.directory = text("");
+	q.top_n = 1;
+	q.span_ms = q.bucket_span_ms = SPAN_MS;
+	q.jobs = (struct span){ jobs, sizeof(jobs) - 1 };
+	return q;
+}
+
+Test(query_process, the_process_tells_which_job_is_damaged)
+{
+	struct msg_query q = overall_query();
+	struct msg_query_damaged damaged;
+	struct childproc c;
+	char *got;
+
+	write_example();
+	childproc_start(&c, program, FROM_QRY, query_jobs);
+	childproc_send(&c, MSG_QUERY, 5, &q);
+	got = read_answer(&c, 5);
+	cr_expect_eq(strncmp(got, "{\"count\":2,\"overall_buckets\":[", 30), 0,
+	    "%s", got);
+	free(got);
+	cr_assert_eq(mkdir("../k.1", 0700), 0);
+	cr_assert_eq(rename("results", "../k.1/results"), 0);
+	cr_assert_eq(truncate("../k.1/results/results.db", 4096), 0);
+	childproc_send(&c, MSG_QUERY, 6, &q);
+	cr_assert_eq(childproc_next(&c), MSG_QUERY_DAMAGED);
+	cr_expect_eq(c.head.request, 6);
+	childproc_decode(&c, &damaged);
+	cr_expect_eq(damaged.job, 1);
+	cr_assert_eq(childproc_next(&c), MSG_FAILED);
+	expect_exit(&c, 0);
+}
+
 Test(query_process, the_process_answers_ping)
 {
 	struct msg_ping ping = { 77 };
@@ -191,6 +232,12 @@ Test(query_process, the_process_ends_at_what_is_not_for_it)
 	expect_exit(&c, 1);
 	childproc_start(&c, program, FROM_QRY, query_jobs);
 	q.directory = text("../secret");
+	childproc_send(&c, MSG_QUERY, 1, &q);
+	cr_expect_eq(childproc_next(&c), 0);
+	expect_exit(&c, 1);
+	childproc_start(&c, program, FROM_QRY, query_jobs);
+	q = overall_query();
+	q.jobs.len--;
 	childproc_send(&c, MSG_QUERY, 1, &q);
 	cr_expect_eq(childproc_next(&c), 0);
 	expect_exit(&c, 1);

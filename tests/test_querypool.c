@@ -305,22 +305,37 @@ Test(querypool, an_answer_that_nobody_asked_for_ends_the_process)
 }
 
 static void
-say_damaged(struct child *c, uint32_t request)
+say_damaged_job(struct child *c, uint32_t request, uint32_t job)
 {
-	struct msg_query_damaged m = { 0 };
+	struct msg_query_damaged m = { .job = job };
 
 	fake_say(c, MSG_QUERY_DAMAGED, request, &m);
+}
+
+static void
+say_damaged(struct child *c, uint32_t request)
+{
+	say_damaged_job(c, request, 0);
 	fake_say_failed(c, request, 500, E_EXCEPTION, "damaged");
+}
+
+static bool
+stats_of_tell_damage(const char *job_id)
+{
+	char path[128];
+	const char *heard;
+
+	snprintf(
+	    path, sizeof(path), "/_ml/anomaly_detectors/%s/_stats", job_id);
+	heard = sv_talk("GET", path, NULL);
+	sv_expect(heard, 200, "\"count\":1,");
+	return strstr(heard, "\"results_damaged\":true") != NULL;
 }
 
 static bool
 stats_tell_damage(void)
 {
-	const char *heard =
-	    sv_talk("GET", "/_ml/anomaly_detectors/j/_stats", NULL);
-
-	sv_expect(heard, 200, "\"job_id\":\"j\"");
-	return strstr(heard, "\"results_damaged\":true") != NULL;
+	return stats_of_tell_damage("j");
 }
 
 Test(querypool, damage_that_a_query_meets_is_told_to_the_next_worker)
@@ -368,6 +383,104 @@ Test(querypool, damage_of_an_earlier_incarnation_is_none_of_the_job)
 	sv_expect(fx_hear(fd), 500, "damaged");
 	cr_expect_not(stats_tell_damage());
 	close(fd);
+	sv_end();
+}
+
+#define OVERALL "/_ml/anomaly_detectors/_all/results/overall_buckets"
+
+static int
+ask_overall(const char *query)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), OVERALL "%s", query);
+	return sv_ask("GET", path, NULL);
+}
+
+/* Of several jobs it is the one that is named, in the life it had. */
+Test(querypool, damage_in_one_of_many_jobs_is_that_of_the_one)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	sv_job("k", NULL);
+	sv_job("l", NULL);
+	fd = ask_overall("");
+	c = ready_reader(&request);
+	sv_tick(1);
+	say_damaged_job(c, request, 1);
+	fake_say_failed(c, request, 500, E_EXCEPTION, "damaged");
+	sv_expect(fx_hear(fd), 500, "damaged");
+	close(fd);
+	cr_expect_not(stats_of_tell_damage("j"));
+	cr_expect(stats_of_tell_damage("k"));
+	cr_expect_not(stats_of_tell_damage("l"));
+	fd = ask_overall("");
+	request = fake_expect(c, MSG_QUERY, NULL);
+	jobs_find(sv.jobs, "l")->incarnation++;
+	say_damaged_job(c, request, 2);
+	fake_say_failed(c, request, 500, E_EXCEPTION, "damaged");
+	sv_expect(fx_hear(fd), 500, "damaged");
+	close(fd);
+	cr_expect_not(stats_of_tell_damage("l"));
+	sv_end();
+}
+
+Test(querypool, damage_of_a_job_that_was_not_asked_for_ends_the_process)
+{
+	uint32_t request;
+	struct child *c;
+	int fd;
+
+	start();
+	sv_job("k", NULL);
+	fd = ask_overall("");
+	c = ready_reader(&request);
+	say_damaged_job(c, request, 2);
+	cr_expect(c->killed);
+	c = ready_reader(&request);
+	say_part(c, request, "{}", 2);
+	end_answer(c, request);
+	sv_expect(fx_hear(fd), 200, "{}");
+	close(fd);
+	fd = ask();
+	request = fake_expect(c, MSG_QUERY, NULL);
+	say_damaged_job(c, request, 1);
+	cr_expect(c->killed);
+	close(fd);
+	sv_end();
+}
+
+/* What waits is bounded in bytes, too: a query may name very many jobs. */
+Test(querypool, a_line_of_large_queries_is_full_sooner)
+{
+	enum { JOBS = 900, ID_BYTES = 64, LINE_BYTES = 16 * 1024 * 1024 };
+	int *fd = calloc(LINE_MAX_QUERIES + 1, sizeof(*fd));
+	uint32_t request;
+	char id[ID_BYTES + 1];
+	int n = 0;
+
+	cr_assert_not_null(fd);
+	start();
+	memset(id, 'a', ID_BYTES);
+	id[ID_BYTES] = '\0';
+	for (int i = 0; i < JOBS; i++) {
+		snprintf(id, 5, "%04d", i);
+		id[4] = 'a';
+		sv_job(id, NULL);
+	}
+	fd[n++] = ask_overall("");
+	ready_reader(&request);
+	do {
+		fd[n] = ask_overall("");
+	} while (fx_hear(fd[n++])[0] == '\0' && n <= LINE_MAX_QUERIES);
+	cr_expect_lt(n, LINE_BYTES / (JOBS * (ID_BYTES + 9)) + 4, "%d", n);
+	cr_expect_gt(n, 100, "%d", n);
+	while (n > 0)
+		close(fd[--n]);
+	free(fd);
 	sv_end();
 }
 

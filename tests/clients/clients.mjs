@@ -82,6 +82,7 @@ const PATHS = {
   post_data: ['POST', '/_data'],
   get_job_stats: ['GET', '/_stats'],
   get_buckets: ['POST', '/results/buckets'],
+  get_overall_buckets: ['POST', '/results/overall_buckets'],
   get_records: ['POST', '/results/records']
 }
 
@@ -397,6 +398,21 @@ async function life (name) {
       function: 'mean', by_field_value: 'logins', partition_field_value: 'web-2'
     })
     assert.ok(top.actual[0] > 5 * top.typical[0], 'far above what is typical')
+  })
+  await check('overall buckets', async () => {
+    const page = await call('get_overall_buckets', {}, {
+      top_n: 2, bucket_span: '1h', overall_score: 1
+    })
+    assert.ok(page.count > 0)
+    assert.equal(page.overall_buckets.length, page.count)
+    const top = page.overall_buckets.reduce(
+      (a, b) => b.overall_score > a.overall_score ? b : a)
+    same(top, { bucket_span: 3600, result_type: 'overall_bucket' })
+    assert.ok(top.timestamp <= ANOMALY.last &&
+      top.timestamp + 3600000 > ANOMALY.first,
+      `the top bucket is at ${top.timestamp}`)
+    same(top.jobs[0],
+      { job_id: job.job_id, max_anomaly_score: top.overall_score })
   })
   await check('close', async () => {
     same(await call('close_job'), { closed: true })
