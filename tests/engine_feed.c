@@ -54,6 +54,7 @@ take_record(void *arg, const struct record_result *r)
 	}
 	f->record = grown(f->record, f->nrecords, sizeof(*f->record));
 	kept = &f->record[f->nrecords++];
+	memset(kept, 0, sizeof(*kept));
 	kept->r = *r;
 	keep_text(kept->by, &kept->r.by_field_value);
 	keep_text(kept->partition, &kept->r.partition_field_value);

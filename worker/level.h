@@ -16,8 +16,9 @@
 
 struct level {
 	double at[LEVEL_SPEEDS];
-	double ln_weight[LEVEL_SPEEDS]; /* the greatest is 0 */
-	double n;			/* values seen, up to 1e6 */
+	float ln_weight[LEVEL_SPEEDS]; /* the greatest is 0 */
+	double slope;		       /* of all, a value */
+	double n;		       /* values seen, up to 1e6 */
 	uint32_t apart; /* buckets for which slow and fast have differed */
 };
 

@@ -119,8 +119,9 @@ walk_level(struct codec *c, struct level *l)
 {
 	for (size_t i = 0; i < LEVEL_SPEEDS; i++) {
 		walk_f64(c, &l->at[i], -INFINITY);
-		walk_f64(c, &l->ln_weight[i], -INFINITY);
+		walk_f32(c, &l->ln_weight[i], -INFINITY);
 	}
+	walk_f64(c, &l->slope, -INFINITY);
 	walk_f64(c, &l->n, 0);
 	walk_u32(c, &l->apart, UINT32_MAX);
 }
@@ -180,12 +181,17 @@ walk_numbers(struct codec *c, struct model *m)
 
 	walk_f64(c, &m->n, 0);
 	walk_i64(c, &m->first_s);
+	walk_f64(c, &m->origin, -INFINITY);
+	walk_f64(c, &m->last, -INFINITY);
+	walk_f64(c, &m->lowest, -INFINITY);
+	walk_f64(c, &m->highest, -INFINITY);
 	walk_bool(c, &m->negative);
 	walk_bool(c, &m->fractions);
 	walk_f64(c, &m->least, 0);
 	walk_f64(c, &m->mean, -INFINITY);
 	walk_f64(c, &m->zeros, 0);
 	walk_f64(c, &m->changes, 0);
+	walk_f64(c, &m->moves, 0);
 	walk_f64(c, &m->spread, 0);
 	walk_u32(c, &power, POWERS - 1);
 	m->power = (enum power)power;
@@ -280,7 +286,10 @@ begin_with(struct model *m, const struct normal_1 *old)
 	for (size_t i = 0; i < LEVEL_SPEEDS; i++)
 		l->at[i] = old->mean;
 	l->n = old->n;
-	m->mean = old->mean;
+	m->mean = m->last = old->mean;
+	/* how far values went is not known: nearly all are within this */
+	m->lowest = old->mean - 3 * sd;
+	m->highest = old->mean + 3 * sd;
 	m->scale[BASE_NONE] = m->error[POWER_LINEAR] = sd;
 	if (m->negative || !(old->mean > 0))
 		return;

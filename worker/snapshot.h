@@ -28,7 +28,7 @@
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 |      \
 	    (uint32_t)(d))
 #define SNAPSHOT_INTAKE SNAPSHOT_TAG('I', 'N', 'T', 'K')
-#define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', '2')
+#define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', '3')
 #define SNAPSHOT_ENGINE_1 SNAPSHOT_TAG('E', 'N', 'G', 'N') /* format 2 */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
