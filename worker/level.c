@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "worker/level.h"
 
@@ -90,14 +91,28 @@ reweigh(struct level *l, double value, double scale)
 		l->ln_weight[k] = (float)fmax(ln[k] - best, LN_WEIGHT_LEAST);
 }
 
+/*
+ * One change of level is nothing but that. When the slow level has to catch up
+ * again soon, and in the same direction, it is a slope.
+ */
 static void
 catch_up(struct level *l, double scale)
 {
-	if (fabs(l->at[SLOW] - l->at[MEDIUM]) <= APART_SCALES * scale)
+	double gap = l->at[MEDIUM] - l->at[SLOW];
+	int32_t way = gap > 0 ? 1 : -1;
+
+	if (l->since != 0)
+		l->since += l->since > 0 ? 1 : -1;
+	if (abs(l->since) > LEVEL_SINCE_MOST)
+		l->since = 0;
+	if (fabs(gap) <= APART_SCALES * scale)
 		l->apart = 0;
 	else if (++l->apart > APART_MOST) {
+		if (l->since * way > 0)
+			l->slope += gap / abs(l->since);
 		l->at[SLOW] = l->at[MEDIUM];
 		l->apart = 0;
+		l->since = way;
 	}
 }
 

@@ -94,6 +94,15 @@ walk_i64(struct codec *c, int64_t *v)
 }
 
 static void
+walk_i32(struct codec *c, int32_t *v, uint32_t most)
+{
+	uint32_t u = (uint32_t)(*v + (int32_t)most);
+
+	walk_u32(c, &u, 2 * most);
+	*v = (int32_t)u - (int32_t)most;
+}
+
+static void
 walk_bool(struct codec *c, bool *v)
 {
 	uint32_t u = *v;
@@ -124,6 +133,7 @@ walk_level(struct codec *c, struct level *l)
 	walk_f64(c, &l->slope, -INFINITY);
 	walk_f64(c, &l->n, 0);
 	walk_u32(c, &l->apart, UINT32_MAX);
+	walk_i32(c, &l->since, LEVEL_SINCE_MOST);
 }
 
 static void
