@@ -2,11 +2,12 @@
 """Measure detection quality with the worker's engine, without a daemon.
 
   quality.py --yardstick DIR --work DIR --program bench/run_cases
-             [--seeds 101-110] [--case NAME ...] [--nab] [--detail]
+             [--seeds 101-110] [--case NAME ...] [--nab] [--detail] [--kinds]
 
 DIR of --yardstick holds synth.py, synth_score.py, nab_score.py and nab-dev/.
 Cases are made once below --work.  Prints the figures of the table in
-doc/engine.md: synthetic cases over the seeds, and the dev half of NAB.  Needs
+doc/engine.md: synthetic cases over the seeds, and the dev half of NAB; with
+--kinds the series of kinds.py beside this file in place of both.  Needs
 numpy for NAB (Debian: python3-numpy, /usr/bin/python3).
 """
 import argparse
@@ -96,13 +97,17 @@ def show_case(case, judged, detail):
 def synthetic(args, score):
     lo, _, hi = args.seeds.partition("-")
     per_seed, by_case = [], {}
+    maker = os.path.join(args.yardstick, "synth.py")
+    prefix = ""
+    if args.kinds:
+        maker = os.path.join(os.path.dirname(__file__), "kinds.py")
+        prefix = "kinds-"
     for seed in range(int(lo), int(hi or lo) + 1):
-        cases = os.path.join(args.work, "cases%d" % seed)
-        out = os.path.join(args.work, "out%d" % seed)
+        cases = os.path.join(args.work, "%scases%d" % (prefix, seed))
+        out = os.path.join(args.work, "%sout%d" % (prefix, seed))
         if not os.path.exists(cases):
             subprocess.check_call([
-                sys.executable, os.path.join(args.yardstick, "synth.py"),
-                "--out", cases, "--seed", str(seed)],
+                sys.executable, maker, "--out", cases, "--seed", str(seed)],
                 stderr=subprocess.DEVNULL)
         names = [n for n in sorted(os.listdir(cases))
                  if not args.case or n.rsplit("-", 1)[0] in args.case]
@@ -206,6 +211,8 @@ def main():
     ap.add_argument("--case", action="append")
     ap.add_argument("--nab", action="store_true", help="NAB only")
     ap.add_argument("--both", action="store_true", help="cases and NAB")
+    ap.add_argument("--kinds", action="store_true",
+                    help="the series of kinds.py in place of the yardstick's")
     ap.add_argument("--detail", action="store_true")
     args = ap.parse_args()
     os.makedirs(args.work, exist_ok=True)

@@ -34,8 +34,7 @@ static const struct {
 	    struct rbuf *, struct snapshot_head *, struct model_size *);
 } readers[] = {
 	{ 2, parse_format_2 },
-	{ 3, parse_format_2 }, /* other sections behind the same head */
-	{ 4, parse_format_2 },
+	{ 4, parse_format_2 }, /* other sections behind the same head */
 };
 
 int

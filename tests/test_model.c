@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -257,6 +258,100 @@ Test(model, a_lasting_change_alarms_and_becomes_normal)
 	cr_expect_eq(first, 0);
 	cr_expect_leq(quiet_from, 100, "alarms until %d", quiet_from);
 	cr_expect_float_eq(expected(&s), 300, 10);
+	end(&s);
+}
+
+Test(model, an_offset_does_not_matter)
+{
+	static const double offsets[] = { 0, 1e6, 1e9, 1e12, -1e12, 1e15 };
+	double at_zero = 0;
+	struct series s;
+
+	for (size_t k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
+		begin(&s, MODEL_REAL, 25);
+		for (int i = 0; i < 1500; i++) {
+			double x = 5 * random_normal(&s.r) + (i == 900) * 90;
+			double ln_p = learn(&s, offsets[k] + x);
+
+			if (i != 900) {
+				cr_expect_gt(ln_p, log(1e-4), "%g: %d: %g",
+				    offsets[k], i, ln_p);
+				continue;
+			}
+			if (k == 0)
+				at_zero = ln_p;
+			cr_expect_lt(
+			    ln_p, 0.7 * at_zero, "%g: %g", offsets[k], ln_p);
+			cr_expect_gt(
+			    ln_p, 1.4 * at_zero, "%g: %g", offsets[k], ln_p);
+		}
+		cr_expect_float_eq(expected(&s) - offsets[k], 0, 2);
+		end(&s);
+	}
+	cr_expect_lt(at_zero, log(1e-8));
+}
+
+Test(model, nothing_is_expected_that_was_never_seen)
+{
+	struct series s;
+	double least = DBL_MAX, most = -DBL_MAX;
+
+	for (int sign = -1; sign < 2; sign += 2) {
+		begin(&s, MODEL_REAL, 26);
+		least = DBL_MAX;
+		most = -DBL_MAX;
+		for (int i = 0; i < 12 * DAY_BUCKETS; i++) {
+			bool day = i % DAY_BUCKETS >= DAY_BUCKETS / 2;
+			double x = sign * (day ? 50.0 : 2.0);
+
+			/* a level that differs for a while, then the day */
+			if (i / DAY_BUCKETS == 8)
+				x = sign * (day ? 2.0 : 50.0);
+			if (i > 0) {
+				cr_expect_leq(expected(&s), most, "%d", i);
+				cr_expect_geq(expected(&s), least, "%d", i);
+			}
+			least = fmin(least, x);
+			most = fmax(most, x);
+			(void)learn(&s, x);
+		}
+		end(&s);
+	}
+}
+
+Test(model, a_trend_is_followed)
+{
+	struct series s;
+	int alarms = 0;
+
+	begin(&s, MODEL_REAL, 27);
+	for (int i = 0; i < 2000; i++) {
+		double ln_p = learn(&s, 0.2 * i + 2 * random_normal(&s.r));
+
+		alarms += i > 500 && ln_p < log(1e-4);
+	}
+	cr_expect_eq(alarms, 0, "%d", alarms);
+	cr_expect_float_eq(expected(&s), 400, 2);
+	cr_expect_float_eq(s.m.level[BASE_NONE].slope, 0.2, 0.03);
+	cr_expect_lt(ask(&s, SIDE_BOTH, 420), log(1e-4));
+	cr_expect_lt(ask(&s, SIDE_BOTH, 380), log(1e-4));
+	end(&s);
+}
+
+Test(model, a_slow_ramp_is_told_again_and_again)
+{
+	struct series s;
+	int told = 0;
+
+	begin(&s, MODEL_REAL, 28);
+	learn_normal(&s, 1500, 100, 5);
+	for (int i = 0; i < 80; i++) {
+		double x = 100 + 1.25 * i + 5 * random_normal(&s.r);
+
+		told += learn(&s, x) < -13;
+	}
+	cr_expect_geq(told, 3, "%d", told);
+	cr_expect_leq(told, 12, "not each bucket: %d", told);
 	end(&s);
 }
 

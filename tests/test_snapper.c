@@ -599,11 +599,6 @@ read_snapshot(const char *fixture)
 	worker_close(w, true);
 }
 
-Test(snapshots, file_of_format_3_is_read)
-{
-	read_snapshot("snapshot-format-3");
-}
-
 Test(snapshots, file_of_format_2_is_read)
 {
 	char path[SNAPFILE_PATH_BYTES];

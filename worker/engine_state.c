@@ -92,7 +92,7 @@ SCHEMA_DEFINE(series_2, SERIES_2_FIELDS);
 struct loading {
 	struct engine *e;
 	struct snapshot_reader *r;
-	uint32_t format;
+	bool old;	   /* format 2 */
 	int64_t forward_s; /* by which the job's clocks have been put */
 };
 
@@ -127,7 +127,7 @@ load_clock(struct loading *l)
 {
 	struct clock_state s;
 
-	if (l->format < 4)
+	if (l->old)
 		return 0;
 	if (snapshot_get(l->r, &clock_state_schema, &s) == -1)
 		return -1;
@@ -153,7 +153,7 @@ get_name(struct loading *l, struct name_state *s)
 {
 	struct text_2 old;
 
-	if (l->format >= 4)
+	if (!l->old)
 		return snapshot_get(l->r, &name_state_schema, s);
 	if (snapshot_get(l->r, &text_2_schema, &old) == -1)
 		return -1;
@@ -239,7 +239,7 @@ get_partition(struct loading *l, struct partition_state *s)
 {
 	struct partition_2 old;
 
-	if (l->format >= 4)
+	if (!l->old)
 		return snapshot_get(l->r, &partition_state_schema, s);
 	if (snapshot_get(l->r, &partition_2_schema, &old) == -1)
 		return -1;
@@ -298,7 +298,7 @@ get_series(struct loading *l, struct series_state *s)
 {
 	struct series_2 old;
 
-	if (l->format >= 4)
+	if (!l->old)
 		return snapshot_get(l->r, &series_state_schema, s);
 	if (snapshot_get(l->r, &series_2_schema, &old) == -1)
 		return -1;
@@ -313,7 +313,7 @@ load_models(struct loading *l, struct series *s)
 	for (uint32_t i = 0; i < s->nmodels; i++) {
 		struct model *m = &s->model[i];
 
-		if (l->format == 2) {
+		if (l->old) {
 			if (model_load_1(m, s->last_s, l->r) == -1)
 				return -1;
 			continue;
@@ -444,7 +444,7 @@ load_elements(struct loading *l, const struct engine_state *s)
 	}
 	if (check_partitions(&e->table) == -1 ||
 	    series_loaded(&e->table) == -1 ||
-	    engine_load_buckets(e, s->nbuckets, l->format >= 4, l->r) == -1)
+	    engine_load_buckets(e, s->nbuckets, !l->old, l->r) == -1)
 		return -1;
 	return snapshot_left(l->r) == 0 ? 0 : bad();
 }
@@ -474,7 +474,7 @@ load_prune(struct loading *l)
 {
 	struct prune_state s;
 
-	if (l->format < 4)
+	if (l->old)
 		return 0;
 	if (snapshot_get(l->r, &prune_state_schema, &s) == -1)
 		return -1;
@@ -482,21 +482,14 @@ load_prune(struct loading *l)
 	return 0;
 }
 
-static uint32_t
-section_of(uint32_t format)
-{
-	if (format == 2)
-		return SNAPSHOT_ENGINE_1;
-	return format == 3 ? SNAPSHOT_ENGINE_2 : SNAPSHOT_ENGINE;
-}
-
 int
 engine_load(struct engine *e, struct snapshot_reader *r)
 {
-	struct loading l = { e, r, snapshot_format(r), 0 };
+	struct loading l = { e, r, snapshot_format(r) == 2, 0 };
 	struct engine_state s;
 
-	if (snapshot_enter(r, section_of(l.format)) == -1 ||
+	if (snapshot_enter(r, l.old ? SNAPSHOT_ENGINE_1 : SNAPSHOT_ENGINE) ==
+		-1 ||
 	    snapshot_get(r, &engine_state_schema, &s) == -1 ||
 	    snapshot_get(r, &model_size_schema, &e->size) == -1 ||
 	    snapshot_get(r, &timing_schema, &e->timing) == -1 ||

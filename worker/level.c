@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "worker/level.h"
 
@@ -19,6 +20,12 @@ static const struct {
 	{ 0.06, 6 },
 	{ 0.01, 3 },
 };
+
+/*
+ * The slope follows the errors of the slow level, as is critical for its gain:
+ * the square of it by four (Gardner, Journal of Forecasting 4, 1985).
+ */
+#define SLOPE_GAIN 2.5e-5
 
 #define SLOW (LEVEL_SPEEDS - 1)
 #define MEDIUM (LEVEL_SPEEDS - 2)
@@ -53,7 +60,8 @@ level_expect(const struct level *l)
 	double sum = 0, weights = 0;
 
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
-		double w = fmax(0, exp(l->ln_weight[k]) - OUT_OF_FAVOUR);
+		double w =
+		    fmax(0, exp((double)l->ln_weight[k]) - OUT_OF_FAVOUR);
 
 		sum += w * l->at[k];
 		weights += w;
@@ -70,27 +78,41 @@ level_slow(const struct level *l)
 static void
 reweigh(struct level *l, double value, double scale)
 {
-	double best = -INFINITY;
+	double ln[LEVEL_SPEEDS], best = -INFINITY;
 
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
 		double z = fmin(fabs(value - l->at[k]) / scale, Z_MOST);
 
-		l->ln_weight[k] =
-		    KEEP_WEIGHT * l->ln_weight[k] - 2.5 * log1p(z * z / 4);
-		best = fmax(best, l->ln_weight[k]);
+		ln[k] = KEEP_WEIGHT * (double)l->ln_weight[k] -
+		    2.5 * log1p(z * z / 4);
+		best = fmax(best, ln[k]);
 	}
 	for (int k = 0; k < LEVEL_SPEEDS; k++)
-		l->ln_weight[k] = fmax(l->ln_weight[k] - best, LN_WEIGHT_LEAST);
+		l->ln_weight[k] = (float)fmax(ln[k] - best, LN_WEIGHT_LEAST);
 }
 
+/*
+ * One change of level is nothing but that. When the slow level has to catch up
+ * again soon, and in the same direction, it is a slope.
+ */
 static void
 catch_up(struct level *l, double scale)
 {
-	if (fabs(l->at[SLOW] - l->at[MEDIUM]) <= APART_SCALES * scale)
+	double gap = l->at[MEDIUM] - l->at[SLOW];
+	int32_t way = gap > 0 ? 1 : -1;
+
+	if (l->since != 0)
+		l->since += l->since > 0 ? 1 : -1;
+	if (abs(l->since) > LEVEL_SINCE_MOST)
+		l->since = 0;
+	if (fabs(gap) <= APART_SCALES * scale)
 		l->apart = 0;
 	else if (++l->apart > APART_MOST) {
+		if (l->since * way > 0)
+			l->slope += gap / abs(l->since);
 		l->at[SLOW] = l->at[MEDIUM];
 		l->apart = 0;
+		l->since = way;
 	}
 }
 
@@ -102,12 +124,17 @@ level_learn(struct level *l, double value, double scale)
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
 		double most = speeds[k].clip * scale;
 		double error = value - l->at[k];
+		double gain = fmax(speeds[k].gain, 1 / (l->n + 1));
 
 		if (l->n >= 8)
 			error = fmax(-most, fmin(most, error));
-		l->at[k] += error * fmax(speeds[k].gain, 1 / (l->n + 1));
+		l->at[k] += error * gain;
+		if (k == SLOW && l->n > 0)
+			l->slope += error * SLOPE_GAIN;
 	}
 	catch_up(l, scale);
+	for (int k = 0; k < LEVEL_SPEEDS; k++)
+		l->at[k] += l->slope;
 	if (l->n < 1e6)
 		l->n++;
 }

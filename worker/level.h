@@ -13,12 +13,16 @@
 #include "common/compat.h"
 
 #define LEVEL_SPEEDS 4
+/* The slow level has caught up so few buckets ago that it counts. */
+#define LEVEL_SINCE_MOST 150
 
 struct level {
 	double at[LEVEL_SPEEDS];
-	double ln_weight[LEVEL_SPEEDS]; /* the greatest is 0 */
-	double n;			/* values seen, up to 1e6 */
+	float ln_weight[LEVEL_SPEEDS]; /* the greatest is 0 */
+	double slope;		       /* of all, a value */
+	double n;		       /* values seen, up to 1e6 */
 	uint32_t apart; /* buckets for which slow and fast have differed */
+	int32_t since;	/* slow caught up, by its direction; 0: long ago */
 };
 
 /* The average of the speeds. Undefined before the first value. */

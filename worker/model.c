@@ -10,11 +10,13 @@
 #include "worker/probability.h"
 #include "worker/score.h"
 
-/* Relative spread that is always allowed for: rounding is no anomaly. */
+/* Relative spread of a series that hardly moves: rounding is no anomaly. */
 #define LEAST_VARIATION 1e-4
+/* What arithmetic leaves of a value that has been through a few sums. */
+#define PRECISION (16 * DBL_EPSILON)
 /* Standard deviation of rounding to whole numbers, 1 / sqrt(12). */
 #define ROUNDING 0.29
-/* Whole numbers that change in more than one bucket of 20 may always do so. */
+/* What changes in more than one bucket of 20 may always do so. */
 #define OFTEN 20.0
 /* Roots of counts scatter by a half (Anscombe), or less. */
 #define COUNT_ROOT_SCALE 0.25
@@ -49,15 +51,23 @@
 #define PEAK_KEEP 0.99
 
 /*
- * What was told is no news for about 30 buckets, unless there is clearly more
+ * What was told is no news for about 15 buckets, unless there is clearly more
  * of it: otherwise this much counts again.
  */
-#define TOLD_KEEP 0.97
+#define TOLD_KEEP 0.98
+#define TOLD_LOUD 10.9 /* a score of 50, 10^-3.85, in one of eight looks */
 #define TOLD_AGAIN 0.3
-#define TOLD_MORE 1.25
+#define TOLD_MORE 1.4
 
 /* Ways to look at a value on each side: of so many p the least one counts. */
 #define WAYS 4.0
+
+/* Of a trend so many buckets should make a difference, the slow level's. */
+#define TREND_MEMORY 100.0
+
+/* Errors of the first values are those of a model that knew nothing. */
+#define GROWN_UP 48.0
+#define GROWN_UP_KEEP 0.1
 
 /* What a young model finds beyond its bound: a factor of 2 in p at most. */
 #define BEYOND_BOUND 0.02
@@ -82,6 +92,8 @@ model_init(struct model *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->least = DBL_MAX;
+	m->lowest = DBL_MAX;
+	m->highest = -DBL_MAX;
 	m->spread = 1;
 	m->support.dice = DICE;
 }
@@ -134,6 +146,8 @@ model_zero(const struct model *m)
 double
 model_y(const struct model *m, enum model_kind kind, enum power p, double x)
 {
+	if (p == POWER_LINEAR)
+		return x - m->origin;
 	if (p == POWER_LOG && kind == MODEL_REAL)
 		x = fmax(x, model_zero(m));
 	return power_of(p, offset_of(kind), x);
@@ -142,15 +156,27 @@ model_y(const struct model *m, enum model_kind kind, enum power p, double x)
 double
 model_x(const struct model *m, enum model_kind kind, enum power p, double y)
 {
-	double x;
+	double x = y + m->origin;
 
 	if (p == POWER_LOG)
 		y = fmin(y, LN_VALUE_MOST);
-	x = power_back(p, offset_of(kind), y);
+	if (p != POWER_LINEAR)
+		x = power_back(p, offset_of(kind), y);
 	if (m->negative)
 		return x;
 	return fmax(
 	    x, kind == MODEL_REAL && p == POWER_LOG ? model_zero(m) : 0);
+}
+
+/*
+ * The least spread, as a share of a value. Of a series that stands still there
+ * is nothing but its value to tell how far is far. One that moves has a spread
+ * of its own, and where its zero lies should not matter.
+ */
+static double
+least_share(const struct model *m)
+{
+	return fmax(PRECISION, LEAST_VARIATION * fmax(0, 1 - OFTEN * m->moves));
 }
 
 /*
@@ -161,18 +187,17 @@ double
 model_least_scale(const struct model *m, enum model_kind kind, double forecast)
 {
 	double step = m->fractions ? 0 : ROUNDING * fmin(1, OFTEN * m->changes);
+	double share = least_share(m);
 
 	switch (m->power) {
 	case POWER_ROOT:
 		if (kind == MODEL_COUNT)
-			return fmax(
-			    COUNT_ROOT_SCALE, LEAST_VARIATION * forecast);
-		return fmax(
-		    LEAST_VARIATION * forecast, step / 2 / fmax(forecast, 1));
+			return fmax(COUNT_ROOT_SCALE, share * forecast);
+		return fmax(share * forecast, step / 2 / fmax(forecast, 1));
 	case POWER_LOG:
 		if (kind == MODEL_COUNT)
 			step = fmax(step, ROUNDING);
-		return fmax(LEAST_VARIATION, step * exp(-fmax(forecast, 0)));
+		return fmax(share, step * exp(-fmax(forecast, 0)));
 	case POWER_LINEAR:
 	case POWERS:
 		break;
@@ -180,7 +205,7 @@ model_least_scale(const struct model *m, enum model_kind kind, double forecast)
 	if (kind == MODEL_COUNT)
 		step = ROUNDING;
 	step =
-	    fmax(step, LEAST_VARIATION * fmax(fabs(forecast), fabs(m->mean)));
+	    fmax(step, share * fmax(fabs(forecast + m->origin), fabs(m->mean)));
 	return fmax(step, DBL_MIN);
 }
 
@@ -202,7 +227,7 @@ is_sparse(const struct model *m, enum model_kind kind)
 static void
 look_at_sparse(const struct model *m, struct outlook *o)
 {
-	double mean = fmax(o->forecast, COUNT_MEAN_LEAST);
+	double mean = fmax(o->expected, COUNT_MEAN_LEAST);
 	double spread = fmax(m->spread, 1.01), rate = 1 / (spread - 1);
 
 	o->single[UP] = -probability_ln_count_upper(o->x, mean * rate, rate);
@@ -295,6 +320,34 @@ ask_tails(const struct model *m, struct outlook *o)
 	o->ln_odd = tail_ln_p(&m->odd, o->odd);
 }
 
+/* How far a trend that is more than scatter leads within a bucket. */
+static double
+trend_of(const struct model *m, const struct outlook *o)
+{
+	double slope = fabs(m->level[o->best].slope);
+	double scale =
+	    fmax(m->scale[o->best], model_least_scale(m, o->kind, o->forecast));
+
+	return slope * TREND_MEMORY > scale ? slope : 0;
+}
+
+/* What was never seen is not expected, but for what a trend leads to. */
+static void
+expect(const struct model *m, struct outlook *o)
+{
+	double x = model_x(m, o->kind, m->power, o->forecast), within;
+
+	within = fmin(fmax(x, m->lowest), m->highest);
+	if (within != x) {
+		double at = model_y(m, o->kind, m->power, within);
+		double ahead = trend_of(m, o);
+
+		o->forecast = fmin(fmax(o->forecast, at - ahead), at + ahead);
+		x = model_x(m, o->kind, m->power, o->forecast);
+	}
+	o->expected = x;
+}
+
 void
 model_look(const struct model *m, enum model_kind kind, int64_t time_s,
     double x, struct outlook *o)
@@ -308,7 +361,7 @@ model_look(const struct model *m, enum model_kind kind, int64_t time_s,
 	model_forecast(m, o);
 	if (!o->known)
 		return;
-	o->expected = model_x(m, kind, m->power, o->forecast);
+	expect(m, o);
 	look_at_error(m, o);
 	look_at_run(m, o);
 	look_at_place(m, o);
@@ -347,6 +400,9 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 static bool
 is_news(const struct model *m, enum model_side s, double ln_p)
 {
+	/* what was too faint for an alarm does not keep the alarm away */
+	if (-ln_p > TOLD_LOUD && m->told[s] < TOLD_LOUD)
+		return true;
 	return -ln_p > TOLD_MORE * m->told[s];
 }
 
@@ -439,15 +495,20 @@ learn_tails(
 static void
 learn_value(struct model *m, const struct outlook *o)
 {
-	double mean = fmax(o->forecast, COUNT_MEAN_LEAST);
+	double mean = fmax(o->expected, COUNT_MEAN_LEAST);
 	double off = o->x - mean;
 
 	if (o->x > 0)
 		m->least = fmin(m->least, o->x);
+	m->lowest = fmin(m->lowest, o->x);
+	m->highest = fmax(m->highest, o->x);
 	m->negative |= o->x < 0;
 	m->fractions |= o->x != floor(o->x);
 	m->changes = model_toward(m->changes,
 	    o->known && fabs(o->x - o->expected) >= 0.5, m->n, MODEL_SHORT);
+	m->moves = model_toward(
+	    m->moves, m->n > 0 && o->x != m->last, m->n, MODEL_SHORT);
+	m->last = o->x;
 	m->mean = model_toward(m->mean, o->x, m->n, MODEL_SHORT);
 	if (o->known && is_sparse(m, o->kind))
 		m->spread = model_toward(m->spread,
@@ -464,17 +525,23 @@ model_learn(struct model *m, const struct model_params *p,
 	if (may_grow && !o->zero && model_grow(m, p, o) == -1)
 		return -1;
 	m->zeros = model_toward(m->zeros, o->x == 0, m->n, p->memory);
-	for (enum model_side s = UP; s < SIDES; s++)
-		m->told[s] *= TOLD_KEEP;
 	if (!o->zero) {
 		learn_value(m, o);
 		model_learn_bases(m, p, o);
 		if (o->known)
 			learn_tails(m, p, o);
+		if (m->n == GROWN_UP)
+			model_forget(m, GROWN_UP_KEEP);
+
 		model_weigh_powers(m, o);
+		model_center(m, o);
 		support_learn(&m->support, model_y(m, o->kind, m->power, o->x),
 		    p->memory);
 	}
+	/* not before: what is no news to whoever asks must not become it here
+	 */
+	for (enum model_side s = UP; s < SIDES; s++)
+		m->told[s] *= TOLD_KEEP;
 	if (m->n < 1e6)
 		m->n++;
 	return 0;

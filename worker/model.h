@@ -51,15 +51,19 @@ struct model_params {
 };
 
 struct model {
-	double n;	 /* values learnt, up to 1e6 */
-	int64_t first_s; /* start of the first bucket */
-	bool negative;	 /* a value below zero was seen */
-	bool fractions;	 /* a value was no whole number */
-	double least;	 /* smallest value above zero */
-	double mean;	 /* of values, decayed */
-	double zeros;	 /* share of zeros, decayed */
-	double changes;	 /* share of values away from the forecast, decayed */
-	double spread;	 /* of counts: variance over mean, decayed */
+	double n;		/* values learnt, up to 1e6 */
+	int64_t first_s;	/* start of the first bucket */
+	double origin;		/* of the linear scale */
+	double last;		/* value */
+	double lowest, highest; /* of all values; highest < lowest: none */
+	bool negative;		/* a value below zero was seen */
+	bool fractions;		/* a value was no whole number */
+	double least;		/* smallest value above zero */
+	double mean;		/* of values, decayed */
+	double zeros;		/* share of zeros, decayed */
+	double changes; /* share of values away from the forecast, decayed */
+	double moves;	/* share of values that are not the last, decayed */
+	double spread;	/* of counts: variance over mean, decayed */
 
 	enum power power;
 	double error[POWERS]; /* scale of errors on each scale */

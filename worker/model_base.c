@@ -33,6 +33,12 @@
 /* The few values of a young series make no table worth having. */
 #define DAY_LEAST 4.0
 
+/*
+ * Tables are of floats, which tell 16 million steps apart: further from the
+ * origin too little is left of them for what matters.
+ */
+#define FAR_SCALES 16384.0
+
 /* Evidence of a moved pattern, and for how long it has to last. */
 #define LN_MOVED 15.0
 #define MOVED_S (16 * HOUR_S)
@@ -68,7 +74,8 @@ model_forecast(const struct model *m, struct outlook *o)
 		return;
 	o->forecast = sum / weights;
 	if (!m->negative && m->power != POWER_LOG)
-		o->forecast = fmax(o->forecast, 0);
+		o->forecast =
+		    fmax(o->forecast, model_y(m, o->kind, m->power, 0));
 }
 
 struct season *
@@ -106,6 +113,42 @@ model_grow(
 		m->ln_base[BASE_WEEK] = m->ln_base[m->best] + LN_PRIOR_WEEK;
 	}
 	return 0;
+}
+
+static double
+minus(double v, const void *by)
+{
+	return v - *(const double *)by;
+}
+
+/* Whatever part of the sum is far away comes nearer. */
+static void
+center_base(struct model *m, int b, double by)
+{
+	struct season *s = b == BASE_NONE ? NULL : m->season[b];
+	struct level *l = &m->level[b];
+	double middle = s == NULL ? 0 : season_mean(s);
+
+	if (fabs(middle - by) < fabs(middle)) {
+		season_map(s, minus, &by);
+		return;
+	}
+	for (int k = 0; k < LEVEL_SPEEDS && l->n > 0; k++)
+		l->at[k] -= by;
+}
+
+void
+model_center(struct model *m, const struct outlook *o)
+{
+	double slow = level_slow(&m->level[BASE_NONE]);
+
+	if (m->power != POWER_LINEAR || o->kind != MODEL_REAL || !o->known ||
+	    m->n < DAY_LEAST - 1 || fabs(slow) <= FAR_SCALES * o->scale)
+		return;
+	m->origin += slow;
+	support_map(&m->support, minus, &slow);
+	for (int b = 0; b < BASES; b++)
+		center_base(m, b, slow);
 }
 
 /* Bases that have no say yet stay where they are in relation to the best. */

@@ -39,6 +39,8 @@ void model_forecast(const struct model *, struct outlook *);
 /* Make the tables that have become due. 0, or -1 with ENOMEM. */
 int model_grow(struct model *, const struct model_params *,
     const struct outlook *) MUST_CHECK;
+/* Move the origin to where the values are, if that is far away. */
+void model_center(struct model *, const struct outlook *);
 void model_learn_bases(
     struct model *, const struct model_params *, const struct outlook *);
 

@@ -50,6 +50,7 @@ convert_base(
 		c->shift = o->base[b];
 	}
 	middle = b == BASE_NONE ? 0 : convert(slow, c);
+	l->slope = convert(slow + l->slope, c) - convert(slow, c);
 	for (int k = 0; k < LEVEL_SPEEDS && l->n > 0; k++)
 		l->at[k] = convert(l->at[k], c) - middle;
 	m->scale[b] = m->error[c->to];

@@ -94,6 +94,15 @@ walk_i64(struct codec *c, int64_t *v)
 }
 
 static void
+walk_i32(struct codec *c, int32_t *v, uint32_t most)
+{
+	uint32_t u = (uint32_t)(*v + (int32_t)most);
+
+	walk_u32(c, &u, 2 * most);
+	*v = (int32_t)u - (int32_t)most;
+}
+
+static void
 walk_bool(struct codec *c, bool *v)
 {
 	uint32_t u = *v;
@@ -119,10 +128,12 @@ walk_level(struct codec *c, struct level *l)
 {
 	for (size_t i = 0; i < LEVEL_SPEEDS; i++) {
 		walk_f64(c, &l->at[i], -INFINITY);
-		walk_f64(c, &l->ln_weight[i], -INFINITY);
+		walk_f32(c, &l->ln_weight[i], -INFINITY);
 	}
+	walk_f64(c, &l->slope, -INFINITY);
 	walk_f64(c, &l->n, 0);
 	walk_u32(c, &l->apart, UINT32_MAX);
+	walk_i32(c, &l->since, LEVEL_SINCE_MOST);
 }
 
 static void
@@ -180,12 +191,17 @@ walk_numbers(struct codec *c, struct model *m)
 
 	walk_f64(c, &m->n, 0);
 	walk_i64(c, &m->first_s);
+	walk_f64(c, &m->origin, -INFINITY);
+	walk_f64(c, &m->last, -INFINITY);
+	walk_f64(c, &m->lowest, -INFINITY);
+	walk_f64(c, &m->highest, -INFINITY);
 	walk_bool(c, &m->negative);
 	walk_bool(c, &m->fractions);
 	walk_f64(c, &m->least, 0);
 	walk_f64(c, &m->mean, -INFINITY);
 	walk_f64(c, &m->zeros, 0);
 	walk_f64(c, &m->changes, 0);
+	walk_f64(c, &m->moves, 0);
 	walk_f64(c, &m->spread, 0);
 	walk_u32(c, &power, POWERS - 1);
 	m->power = (enum power)power;
@@ -280,7 +296,10 @@ begin_with(struct model *m, const struct normal_1 *old)
 	for (size_t i = 0; i < LEVEL_SPEEDS; i++)
 		l->at[i] = old->mean;
 	l->n = old->n;
-	m->mean = old->mean;
+	m->mean = m->last = old->mean;
+	/* how far values went is not known: nearly all are within this */
+	m->lowest = old->mean - 3 * sd;
+	m->highest = old->mean + 3 * sd;
 	m->scale[BASE_NONE] = m->error[POWER_LINEAR] = sd;
 	if (m->negative || !(old->mean > 0))
 		return;

@@ -132,3 +132,17 @@ season_map(
 			    narrow(to((double)s->slot[i].value, arg));
 	}
 }
+
+double
+season_mean(const struct season *s)
+{
+	double sum = 0, n = 0;
+
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		if (s->slot[i].seen > 0) {
+			sum += (double)s->slot[i].value;
+			n++;
+		}
+	}
+	return n > 0 ? sum / n : 0;
+}

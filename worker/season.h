@@ -53,6 +53,9 @@ void season_shift(struct season *, int64_t shift_s);
  */
 void season_learn(struct season *, int64_t time_s, double value, double scale);
 
+/* The mean of what is known; 0 if nothing is. */
+double season_mean(const struct season *);
+
 /* Replace each value v by to(v, arg). */
 void season_map(
     struct season *, double (*to)(double v, const void *arg), const void *arg);

@@ -29,7 +29,6 @@
 	    (uint32_t)(d))
 #define SNAPSHOT_INTAKE SNAPSHOT_TAG('I', 'N', 'T', 'K')
 #define SNAPSHOT_ENGINE SNAPSHOT_TAG('E', 'N', 'G', '3')
-#define SNAPSHOT_ENGINE_2 SNAPSHOT_TAG('E', 'N', 'G', '2') /* format 3 */
 #define SNAPSHOT_ENGINE_1 SNAPSHOT_TAG('E', 'N', 'G', 'N') /* format 2 */
 #define SNAPSHOT_SCORES SNAPSHOT_TAG('S', 'C', 'O', 'R')   /* may be missing */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')

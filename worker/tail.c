@@ -16,11 +16,11 @@
 
 /*
  * Learnt excesses are drawn in to so many times their mean: of exponential
- * ones 1 in 20,000 is further out ...
+ * ones 1 in 1,100 is further out ...
  */
-#define DRAWN_IN 10.0
-/* ... and weigh less when they were this unlikely: 1e-5. */
-#define LN_RARE (-11.512925464970228420)
+#define DRAWN_IN 7.0
+/* ... and weigh less when they were this unlikely: 1e-4. */
+#define LN_RARE (-9.2103403719761827361)
 #define RARE_WEIGHT 0.1
 
 /* Sizes are told apart in steps of this factor; the last bin has no end. */

@@ -26,7 +26,7 @@
 /* Greater surprises count as this one. */
 #define TAIL_U_MOST 1e15
 
-#define TAIL_BINS 20
+#define TAIL_BINS 17
 
 /* Zeroed, it believes the nominal model. All are decayed. */
 struct tail {
