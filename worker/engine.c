@@ -38,8 +38,8 @@ plan_detector(struct engine *e, size_t index)
 	d->conf = conf;
 	d->feature = conf->over_field_name != NULL
 	    ? NULL
-	    : feature_find(conf->function->kind,
-		  e->summary_count != FIELD_NONE, &d->nfeatures);
+	    : feature_find(conf->function->kind, e->summary_count != FIELD_NONE,
+		  &d->nfeatures);
 	if (d->feature == NULL)
 		log_warnx("job %s: detector %zu: no results are computed for "
 			  "%s%s yet",
@@ -489,8 +489,7 @@ engine_size(const struct engine *e, struct model_size *size)
 		size->peak_model_bytes = size->model_bytes;
 	size->model_bytes_memory_limit = limit;
 	size->total_by_field_count = numbers_taken(&e->table.numbers);
-	size->total_partition_field_count =
-	    numbers_taken(&e->table.partitions);
+	size->total_partition_field_count = numbers_taken(&e->table.partitions);
 	if (size->memory_status == MEMORY_OK && !memory_is_ample(e))
 		size->memory_status = MEMORY_SOFT_LIMIT;
 }

@@ -32,7 +32,7 @@ struct finding {
 	double impact; /* of the buckets before */
 	double actual;
 	const struct feature *feature; /* of the function: what was odd */
-	const struct leaf *leaf; /* NULL: nothing came for this series */
+	const struct leaf *leaf;       /* NULL: nothing came for this series */
 };
 
 enum judge_phase {
