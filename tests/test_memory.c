@@ -30,10 +30,22 @@ void *__wrap_realloc(void *, size_t);
 void *__wrap_reallocarray(void *, size_t, size_t);
 void __wrap_free(void *);
 
+/* As glibc has it; sanitizers tell what was asked for. */
+static size_t
+room_of(void *p)
+{
+	size_t room;
+
+	if (p == NULL)
+		return 0;
+	room = (malloc_usable_size(p) + 8 + 15) / 16 * 16 - 8;
+	return room < 24 ? 24 : room;
+}
+
 static void *
 counted(void *p)
 {
-	allocated += p == NULL ? 0 : malloc_usable_size(p);
+	allocated += room_of(p);
 	return p;
 }
 
@@ -52,21 +64,21 @@ __wrap_calloc(size_t n, size_t size)
 void *
 __wrap_realloc(void *p, size_t size)
 {
-	allocated -= p == NULL ? 0 : malloc_usable_size(p);
+	allocated -= room_of(p);
 	return counted(__real_realloc(p, size));
 }
 
 void *
 __wrap_reallocarray(void *p, size_t n, size_t size)
 {
-	allocated -= p == NULL ? 0 : malloc_usable_size(p);
+	allocated -= room_of(p);
 	return counted(__real_reallocarray(p, n, size));
 }
 
 void
 __wrap_free(void *p)
 {
-	allocated -= p == NULL ? 0 : malloc_usable_size(p);
+	allocated -= room_of(p);
 	__real_free(p);
 }
 
