@@ -68,7 +68,8 @@ Test(level, a_step_is_followed_in_a_few_values)
 	cr_expect_lt(level_slow(&l), 101, "the slow one waits");
 	for (int i = 0; i < 200; i++)
 		level_learn(&l, 140 + random_normal(&r), 1);
-	cr_expect_float_eq(level_slow(&l), 140, 2, "but not for ever");
+	cr_expect_float_eq(
+	    level_slow(&l), 140, 2, "but not for ever: %g", level_slow(&l));
 }
 
 Test(level, one_spike_is_forgotten_at_once)

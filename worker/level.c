@@ -29,6 +29,7 @@ static const struct {
 
 #define SLOW (LEVEL_SPEEDS - 1)
 #define MEDIUM (LEVEL_SPEEDS - 2)
+#define FAST (LEVEL_SPEEDS - 3)
 
 /* Errors beyond so many scales are not told apart: squares stay finite. */
 #define Z_MOST 1e8
@@ -98,9 +99,13 @@ reweigh(struct level *l, double value, double scale)
 static void
 catch_up(struct level *l, double scale)
 {
-	double gap = l->at[MEDIUM] - l->at[SLOW];
-	int32_t way = gap > 0 ? 1 : -1;
+	double now = l->at[MEDIUM], gap;
+	int32_t way;
 
+	if (fabs(l->at[FAST] - now) > APART_SCALES * scale)
+		now = l->at[FAST]; /* the medium one is behind, too */
+	gap = now - l->at[SLOW];
+	way = gap > 0 ? 1 : -1;
 	if (l->since != 0)
 		l->since += l->since > 0 ? 1 : -1;
 	if (abs(l->since) > LEVEL_SINCE_MOST)
@@ -110,7 +115,10 @@ catch_up(struct level *l, double scale)
 	else if (++l->apart > APART_MOST) {
 		if (l->since * way > 0)
 			l->slope += gap / abs(l->since);
-		l->at[SLOW] = l->at[MEDIUM];
+		else /* what was learnt of a jump is none */
+			l->slope -= way * APART_MOST * SLOPE_GAIN *
+			    speeds[SLOW].clip * scale;
+		l->at[SLOW] = l->at[MEDIUM] = now;
 		l->apart = 0;
 		l->since = way;
 	}

@@ -59,11 +59,11 @@
 #define TOLD_AGAIN 0.3
 #define TOLD_MORE 1.4
 
+/* What is odd now only, among values that are usual as such, is less of it. */
+#define WELL_KNOWN 0.85
+
 /* Ways to look at a value on each side: of so many p the least one counts. */
 #define WAYS 4.0
-
-/* Of a trend so many buckets should make a difference, the slow level's. */
-#define TREND_MEMORY 100.0
 
 /* Errors of the first values are those of a model that knew nothing. */
 #define GROWN_UP 48.0
@@ -320,32 +320,16 @@ ask_tails(const struct model *m, struct outlook *o)
 	o->ln_odd = tail_ln_p(&m->odd, o->odd);
 }
 
-/* How far a trend that is more than scatter leads within a bucket. */
-static double
-trend_of(const struct model *m, const struct outlook *o)
-{
-	double slope = fabs(m->level[o->best].slope);
-	double scale =
-	    fmax(m->scale[o->best], model_least_scale(m, o->kind, o->forecast));
-
-	return slope * TREND_MEMORY > scale ? slope : 0;
-}
-
-/* What was never seen is not expected, but for what a trend leads to. */
+/* What was never seen is not expected; a trend is no further than that. */
 static void
 expect(const struct model *m, struct outlook *o)
 {
 	double x = model_x(m, o->kind, m->power, o->forecast), within;
 
 	within = fmin(fmax(x, m->lowest), m->highest);
-	if (within != x) {
-		double at = model_y(m, o->kind, m->power, within);
-		double ahead = trend_of(m, o);
-
-		o->forecast = fmin(fmax(o->forecast, at - ahead), at + ahead);
-		x = model_x(m, o->kind, m->power, o->forecast);
-	}
-	o->expected = x;
+	if (within != x)
+		o->forecast = model_y(m, o->kind, m->power, within);
+	o->expected = within;
 }
 
 void
@@ -388,6 +372,8 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 {
 	double ln_p = o->ln_single[s];
 
+	if (is_placed(m, o) && o->far[s] < TAIL_U0)
+		ln_p *= WELL_KNOWN;
 	if (o->grows)
 		ln_p = fmin(ln_p, o->ln_multi[s]);
 	if (o->far[s] > m->far_peak[s])
