@@ -47,7 +47,7 @@
 /* Distances below this many scales are nothing. */
 #define GAP_LEAST 0.2
 #define GAP_CLIP 5.0
-/* What is far or odd is told once: again only when it is more so. */
+/* What is odd is told once: again only when it is more so. */
 #define PEAK_KEEP 0.99
 
 /*
@@ -120,6 +120,12 @@ model_toward(double from, double to, double n, double most)
 	return from + (to - from) / fmin(n + 1, most);
 }
 
+bool
+model_is_clipped(double scale, double error)
+{
+	return SIZE_TO_SCALE * fabs(error) > SCALE_CLIP * scale;
+}
+
 double
 model_scale(double scale, double error, double n)
 {
@@ -140,7 +146,7 @@ offset_of(enum model_kind kind)
 double
 model_zero(const struct model *m)
 {
-	return fmax(m->least / 10, DBL_MIN);
+	return fmax(m->least / 2, DBL_MIN);
 }
 
 double
@@ -243,6 +249,9 @@ look_at_error(const struct model *m, struct outlook *o)
 
 	o->scale =
 	    fmax(m->scale[o->best], model_least_scale(m, o->kind, o->forecast));
+	o->even_scale = o->scale;
+	if (o->best != BASE_NONE)
+		o->scale *= season_roughness(m->season[o->best], o->time_s);
 	o->z = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
 	error = o->y - o->base[o->best] - level_slow(&m->level[o->best]);
 	o->slow = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
@@ -285,6 +294,27 @@ least_gap(const struct model *m, const struct outlook *o)
 	return fmax(m->gap_scale, GAP_LEAST * o->scale);
 }
 
+/*
+ * As people see it, whatever the scale of the model: a burst of ten times what
+ * bursts are is large, though on the scale of logarithms it is one of many.
+ */
+static double
+look_far(const struct model *m, const struct outlook *o, enum model_side s)
+{
+	const float *past = m->support.value;
+	double y = (double)past[SUPPORT_SIZE / 2], sign = s == UP ? 1 : -1;
+	double y_edge = (double)past[s == UP ? SUPPORT_SIZE - 1 - EDGE : EDGE];
+	double middle = model_x(m, o->kind, m->power, y);
+	double edge = model_x(m, o->kind, m->power, y_edge);
+	double near = model_x(m, o->kind, m->power, y + sign * o->scale);
+	double bulk = fmax(sign * (edge - middle), fabs(near - middle));
+
+	/* at the edge, where one in 20 is, it is the threshold */
+	if (!(bulk > 0))
+		return 0;
+	return fmin(fmax(0, TAIL_U0 * sign * (o->x - middle) / bulk), Z_MOST);
+}
+
 /* Where the value is among those of the past. */
 static void
 look_at_place(const struct model *m, struct outlook *o)
@@ -297,16 +327,8 @@ look_at_place(const struct model *m, struct outlook *o)
 	o->gap = support_distance(&m->support, o->y);
 	o->odd = o->gap / least_gap(m, o);
 	o->odd_side = o->y > middle ? UP : DOWN;
-	for (enum model_side s = UP; s < SIDES; s++) {
-		double edge =
-		    (double)past[s == UP ? SUPPORT_SIZE - 1 - EDGE : EDGE];
-		double sign = s == UP ? 1 : -1;
-		double bulk = fmax(sign * (edge - middle), o->scale);
-
-		/* at the edge, where one in 20 is, it is the threshold */
-		o->far[s] = fmin(
-		    fmax(0, TAIL_U0 * sign * (o->y - middle) / bulk), Z_MOST);
-	}
+	for (enum model_side s = UP; s < SIDES; s++)
+		o->far[s] = look_far(m, o, s);
 }
 
 static void
@@ -453,7 +475,7 @@ learn_place(
 	m->odd_peak = fmax(PEAK_KEEP * m->odd_peak, o->odd);
 	for (enum model_side s = UP; s < SIDES; s++) {
 		learn_tail(&m->far[s], p, o->far[s], o->ln_far[s]);
-		m->far_peak[s] = fmax(PEAK_KEEP * m->far_peak[s], o->far[s]);
+		m->far_peak[s] = fmax(p->keep_move * m->far_peak[s], o->far[s]);
 	}
 	m->gap_scale = model_toward(m->gap_scale, gap, m->n, MODEL_SHORT);
 }

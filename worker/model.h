@@ -38,6 +38,9 @@ enum model_kind { MODEL_REAL, MODEL_COUNT };
 /* Values beyond this are no measurements; within it squares stay finite. */
 #define MODEL_VALUE_MAX 1e100
 
+/* So many errors in a row beyond the clip of a scale, and it was wrong. */
+#define BEYOND_MOST 3
+
 enum model_base { BASE_NONE, BASE_DAY, BASE_WEEK, BASES };
 enum model_side { UP, DOWN, SIDES };
 
@@ -72,9 +75,10 @@ struct model {
 	struct level level[BASES];
 	struct season *season[BASES]; /* owned; [BASE_NONE] is unused */
 	double scale[BASES];	      /* of errors over each base */
-	double ln_base[BASES];	      /* weights, the greatest is 0 */
-	uint32_t best;		      /* the base that has won */
-	uint32_t adopted;	      /* the greatest that ever did */
+	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
+	double ln_base[BASES]; /* weights, the greatest is 0 */
+	uint32_t best;	       /* the base that has won */
+	uint32_t adopted;      /* the greatest that ever did */
 	double moved[2]; /* how much better an hour earlier, later would be */
 	int64_t moved_s[2]; /* when that was last little */
 
@@ -102,8 +106,9 @@ struct outlook {
 	double expected; /* of x */
 	double y;	 /* x on the model's scale */
 	double forecast; /* of y */
-	double scale;	 /* of y - forecast */
-	uint32_t best;	 /* base with the greatest weight of those known */
+	double scale;	 /* of y - forecast, at this time of the season */
+	double even_scale; /* the same at any time */
+	uint32_t best;	   /* base with the greatest weight of those known */
 	bool has[BASES];
 	double base[BASES];
 	double over[BASES]; /* forecast over each base */

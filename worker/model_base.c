@@ -30,6 +30,9 @@
 /* Errors over a new base count as if the scale were known from so many. */
 #define NEW_BASE_N 30.0
 
+/* A scale that has cut off BEYOND_MOST errors in a row grows by this. */
+#define BEYOND_GROWTH 1.5
+
 /* The few values of a young series make no table worth having. */
 #define DAY_LEAST 4.0
 
@@ -174,6 +177,23 @@ weigh_bases(
 		m->ln_base[b] = fmax(m->ln_base[b] - best, LN_BASE_LEAST);
 }
 
+/*
+ * One error that is cut off is an outlier. Many in a row are a scale that was
+ * learnt from what stood still, and would take hundreds of values to grow.
+ */
+static void
+catch_up(struct model *m, int b, double error)
+{
+	if (!model_is_clipped(m->scale[b], error)) {
+		m->beyond[b] = 0;
+		return;
+	}
+	if (m->beyond[b] == BEYOND_MOST)
+		m->scale[b] *= BEYOND_GROWTH;
+	else
+		m->beyond[b]++;
+}
+
 static void
 learn_base(struct model *m, const struct outlook *o, int b)
 {
@@ -182,10 +202,14 @@ learn_base(struct model *m, const struct outlook *o, int b)
 	double known = b == BASE_NONE ? -1 : NEW_BASE_N;
 
 	if (b != BASE_NONE && m->season[b] != NULL)
-		season_learn(m->season[b], o->time_s, o->y - over, o->scale);
-	if (o->has[b] && l->n > 0)
-		m->scale[b] =
-		    model_scale(m->scale[b], o->y - o->over[b], l->n + known);
+		season_learn(
+		    m->season[b], o->time_s, o->y - over, o->even_scale);
+	if (o->has[b] && l->n > 0) {
+		double error = o->y - o->over[b];
+
+		catch_up(m, b, error);
+		m->scale[b] = model_scale(m->scale[b], error, l->n + known);
+	}
 	if (b == BASE_NONE || o->has[b])
 		level_learn(l, o->y - o->base[b], o->scale);
 }

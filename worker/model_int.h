@@ -17,6 +17,9 @@
 /* from, moved to `to` by 1 / (n + 1), but never less than 1 / most. */
 double model_toward(double from, double to, double n, double most);
 
+/* Whether an error is so large that a scale learns only part of it. */
+bool model_is_clipped(double scale, double error);
+
 /* The scale of errors after one more, of which n were seen before. */
 double model_scale(double scale, double error, double n);
 

@@ -155,9 +155,12 @@ walk_slots(struct codec *c, struct season *s)
 		struct season_slot *slot = &s->slot[i];
 		uint32_t counts =
 		    (uint32_t)slot->seen << 8 | (uint8_t)slot->strange;
+		uint32_t rough = slot->rough;
 
 		walk_f32(c, &slot->value, -INFINITY);
 		walk_u32(c, &counts, UINT16_MAX);
+		walk_u32(c, &rough, UINT16_MAX);
+		slot->rough = (uint16_t)rough;
 		slot->seen = (uint8_t)(counts >> 8);
 		slot->strange = (int8_t)(counts & 0xff);
 	}
@@ -210,8 +213,12 @@ walk_numbers(struct codec *c, struct model *m)
 		walk_f64(c, &m->worth[i], -INFINITY);
 	}
 	for (size_t i = 0; i < BASES; i++) {
+		uint32_t beyond = m->beyond[i];
+
 		walk_level(c, &m->level[i]);
 		walk_f64(c, &m->scale[i], 0);
+		walk_u32(c, &beyond, BEYOND_MOST);
+		m->beyond[i] = (uint8_t)beyond;
 		walk_f64(c, &m->ln_base[i], -INFINITY);
 	}
 	walk_u32(c, &m->best, BASES - 1);

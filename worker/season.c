@@ -12,6 +12,13 @@
 /* Further off than this is foreign to a slot. */
 #define FOREIGN_SCALES 4.0
 
+#define ROUGH_UNIT 256.0
+#define ROUGH_PRIOR 4.0
+/* One error makes a slot no rougher than this one does. */
+#define ROUGH_CLIP 10.0
+/* sqrt(pi / 2): from the mean size of normal errors to their deviation. */
+#define SIZE_TO_SCALE 1.2533141373155003
+
 static int64_t
 slot_length(int64_t period_s, int64_t span_s, uint32_t most)
 {
@@ -101,6 +108,28 @@ admit(struct season_slot *at, double off, double most, int needed)
 	return off;
 }
 
+double
+season_roughness(const struct season *s, int64_t time_s)
+{
+	const struct season_slot *at =
+	    &s->slot[phase_of(s, time_s) / s->slot_s];
+
+	return fmax(1, at->rough / ROUGH_UNIT);
+}
+
+/* It begins at 1, as if that were the mean of so many errors. */
+static void
+learn_roughness(struct season_slot *at, double off, double scale)
+{
+	double rough = at->rough == 0 ? 1 : at->rough / ROUGH_UNIT, size;
+
+	if (!(scale > 0))
+		return;
+	size = fmin(SIZE_TO_SCALE * fabs(off) / scale, ROUGH_CLIP);
+	rough += (size - rough) / (at->seen + ROUGH_PRIOR + 1);
+	at->rough = (uint16_t)(rough * ROUGH_UNIT);
+}
+
 void
 season_learn(struct season *s, int64_t time_s, double value, double scale)
 {
@@ -116,6 +145,7 @@ season_learn(struct season *s, int64_t time_s, double value, double scale)
 		return;
 	}
 	(void)season_at(s, time_s, &usual);
+	learn_roughness(at, value - usual, scale);
 	off = admit(at, value - usual, FOREIGN_SCALES * scale, needed);
 	if (at->seen < most)
 		at->seen++;

@@ -5,6 +5,9 @@
  *
  * A value that is foreign to its slot hardly changes it. When the next cycle
  * brings one like it, the pattern has changed, and the slot begins anew.
+ *
+ * How far values of a slot are usually off is kept beside it: a job that runs
+ * a little earlier or later each night makes its edges rougher than the rest.
  */
 #ifndef WORKER_SEASON_H
 #define WORKER_SEASON_H
@@ -19,6 +22,7 @@ struct season_slot {
 	float value;
 	uint8_t seen;	/* values in it, up to a limit; 0: not known */
 	int8_t strange; /* foreign values in a row, by their sign */
+	uint16_t rough; /* size of errors, in 256ths of a scale; 0: unknown */
 };
 
 struct season {
@@ -42,6 +46,12 @@ size_t season_bytes(const struct season *); /* NULL: 0 */
 
 /* The usual value of the bucket that starts then. false: not known yet. */
 bool season_at(const struct season *, int64_t time_s, double *value);
+
+/*
+ * The scale of errors at that time, in scales: 1 where nothing is known, and
+ * never less, for a quiet hour is soon noisy.
+ */
+double season_roughness(const struct season *, int64_t time_s);
 
 /* What was usual at any time comes so much earlier from now on. */
 void season_shift(struct season *, int64_t shift_s);
