@@ -119,11 +119,17 @@ median_without(const union statistic *a, const union statistic *b, double *v)
 	return order_median_without(a->order, b->order, v);
 }
 
-/* As if the part's values had come with no other: no set tells which did. */
+/*
+ * No set tells which values came with nobody else. A part that has met most
+ * values will have met many of them alone, one that has met few, few.
+ */
 static bool
 distinct_without(const union statistic *a, const union statistic *b, double *v)
 {
-	*v = fmax(0, distinct_count(a->distinct) - distinct_count(b->distinct));
+	double all = distinct_count(a->distinct);
+	double part = fmin(distinct_count(b->distinct), all);
+
+	*v = all - part * part / all;
 	return a->distinct->n > b->distinct->n;
 }
 

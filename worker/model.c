@@ -51,10 +51,10 @@
 #define PEAK_KEEP 0.99
 
 /*
- * What was told is no news for about 15 buckets, unless there is clearly more
+ * What was told is no news for about 30 buckets, unless there is clearly more
  * of it: otherwise this much counts again.
  */
-#define TOLD_KEEP 0.98
+#define TOLD_KEEP 0.97
 #define TOLD_LOUD 10.9 /* a score of 50, 10^-3.85, in one of eight looks */
 #define TOLD_AGAIN 0.3
 #define TOLD_MORE 1.4
