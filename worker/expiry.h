@@ -1,7 +1,8 @@
 /*
  * Taking old snapshots away, and old results out of results.db: buckets with
  * their records and influencers, what the runs know of them, and at last the
- * pages that have become free. In slices; a death in between undoes a bucket that is half gone.
+ * pages that have become free. In slices; a death in between undoes a bucket
+ * that is half gone.
  *
  * Models do not know results, and replay writes none at or below applied_seq:
  * so a removal needs no entry in the journal.
