@@ -92,6 +92,26 @@ Test(tail, what_keeps_coming_is_as_likely_as_it_is_frequent)
 	cr_expect_lt(tail_ln_p(&t, 3000), log(0.005));
 }
 
+/* The second and third of a size alarm, and less than what is new. */
+Test(tail, what_was_seen_is_not_told_as_new)
+{
+	struct tail t = { .n = 0 };
+	double ln_p[3];
+
+	for (int i = 0; i < 900; i++) {
+		double u = i % 300 == 299 ? 100 : 1;
+
+		if (i % 300 == 299)
+			ln_p[i / 300] = tail_ln_p(&t, u);
+		tail_learn(&t, u, tail_ln_p(&t, u));
+	}
+	cr_expect_lt(ln_p[0], log(1e-8));
+	cr_expect_lt(ln_p[1], log(1e-5));
+	cr_expect_lt(ln_p[2], log(1e-4));
+	cr_expect_gt(ln_p[2], log(1e-7));
+	cr_expect_lt(ln_p[1], ln_p[2]);
+}
+
 Test(tail, a_long_row_counts_little_more_than_one)
 {
 	struct tail t = { .n = 0 }, one = { .n = 0 };

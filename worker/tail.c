@@ -80,18 +80,33 @@ ln_beyond(const struct tail *t, double y)
 	return -log1p(shape * y / scale) / shape;
 }
 
+/*
+ * What k of n surprises have been is never less likely than (k/n)^(1 + 2/k):
+ * the third of its kind is told once more, but no longer as what nobody has
+ * ever seen, and the first has no bound. What keeps coming is as likely as it
+ * is frequent.
+ */
+static double
+ln_seen(double k, double n)
+{
+	double ln_p = -INFINITY;
+
+	if (k > 0 && k < n)
+		ln_p = (1 + 2 / k) * log(k / n);
+	return k > KNOWN ? fmax(ln_p, log((k - KNOWN) / n)) : ln_p;
+}
+
 double
 tail_ln_p(const struct tail *t, double u)
 {
-	double n = (double)t->n + PRIOR_N, ln_p, k;
+	double n = (double)t->n + PRIOR_N, ln_p;
 
 	ln_p = log(((double)t->excesses + PRIOR_SHARE * PRIOR_N) / n);
 	if (u < TAIL_U0) /* so that there is no step at the threshold */
 		return ln_p * u / TAIL_U0;
 	u = fmin(u, TAIL_U_MOST);
 	ln_p += ln_beyond(t, u - TAIL_U0);
-	k = known(t, u) - KNOWN;
-	return k > 0 ? fmax(ln_p, log(k / n)) : ln_p;
+	return fmax(ln_p, ln_seen(known(t, u), n));
 }
 
 void

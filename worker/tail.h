@@ -13,8 +13,9 @@
  *
  * Neighbours are alike, so the k-th excess in a row weighs 1/k. One far out is
  * learnt with less weight and drawn in: one anomaly must not hide the next.
- * Excesses are also counted by their size: what was seen more than a few times
- * is never less likely than it was frequent, and is learnt in full.
+ * Excesses are also counted by their size: what was seen before is never as
+ * unlikely as what never was, what was seen more than a few times is learnt in
+ * full.
  */
 #ifndef WORKER_TAIL_H
 #define WORKER_TAIL_H
