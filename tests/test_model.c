@@ -465,6 +465,31 @@ Test(model, noise_earns_no_season)
 	end(&s);
 }
 
+/* Seven buckets and a half, which no time of day knows of. */
+static double
+odd_period(struct series *s)
+{
+	return 100 + 30 * sin(2 * M_PI * (double)s->time_s / (7.5 * SPAN)) +
+	    random_normal(&s->r);
+}
+
+Test(model, another_period_than_the_day_is_found)
+{
+	struct series s;
+	struct outlook o;
+
+	begin(&s, MODEL_REAL, 29);
+	for (int i = 0; i < 1500; i++)
+		(void)learn(&s, odd_period(&s));
+	cr_assert_eq(s.m.best, BASE_DAY);
+	cr_expect_float_eq(
+	    (double)s.m.season[BASE_DAY]->period_s, 7.5 * SPAN, 0.1 * SPAN);
+	cr_expect_null(s.m.probe);
+	model_look(&s.m, s.kind, s.time_s, odd_period(&s), &o);
+	cr_expect_lt(o.scale, 10, "%g", o.scale);
+	end(&s);
+}
+
 Test(model, a_pattern_that_moves_by_an_hour_is_followed)
 {
 	struct series s;
@@ -603,6 +628,28 @@ Test(model, a_restart_changes_no_bit)
 			restart(&b);
 	}
 	cr_expect_not_null(b.m.season[BASE_WEEK]);
+	end(&a);
+	end(&b);
+}
+
+Test(model, a_restart_while_a_period_is_looked_for_changes_no_bit)
+{
+	struct series a, b;
+	bool looked = false;
+
+	begin(&a, MODEL_REAL, 30);
+	begin(&b, MODEL_REAL, 30);
+	for (int i = 0; i < 1500; i++) {
+		double x = odd_period(&a);
+
+		cr_assert_eq(learn(&a, x), learn(&b, x), "%d", i);
+		if (i % 37 != 0)
+			continue;
+		looked |= b.m.probe != NULL;
+		restart(&b);
+	}
+	cr_expect(looked);
+	cr_expect_eq(b.m.best, BASE_DAY);
 	end(&a);
 	end(&b);
 }

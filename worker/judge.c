@@ -291,11 +291,12 @@ static int
 learn_value(struct engine *e, struct model *m, const struct outlook *o)
 {
 	size_t before = model_bytes(m), after;
+	uint32_t searches = model_searches(m);
 	int ret = model_learn(m, &e->judge.model, o, may_grow(e));
 
 	after = model_bytes(m);
+	e->judge.ngrown += after != before || model_searches(m) != searches;
 	if (after != before) {
-		e->judge.ngrown++;
 		e->table.bytes += after - before;
 		engine_note_bytes(e);
 	}

@@ -90,7 +90,7 @@ struct judge {
 	uint64_t *judged; /* owned; a bit for each series that had its say */
 	uint32_t judged_words;
 	uint64_t nleaves; /* series with a result */
-	uint32_t ngrown;  /* models that got a table */
+	uint32_t ngrown;  /* models that got a table, or looked for one */
 	struct culprits culprits;
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */

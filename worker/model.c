@@ -105,13 +105,15 @@ model_clear(struct model *m)
 		free(m->season[b]);
 		m->season[b] = NULL;
 	}
+	model_drop_probe(m);
 }
 
 size_t
 model_bytes(const struct model *m)
 {
 	return season_bytes(m->season[BASE_DAY]) +
-	    season_bytes(m->season[BASE_WEEK]);
+	    season_bytes(m->season[BASE_WEEK]) +
+	    (m->probe == NULL ? 0 : sizeof(*m->probe));
 }
 
 double
@@ -534,6 +536,8 @@ model_learn(struct model *m, const struct model_params *p,
 		return -1;
 	m->zeros = model_toward(m->zeros, o->x == 0, m->n, p->memory);
 	if (!o->zero) {
+		if (m->probe != NULL)
+			period_add(m->probe, o->time_s, o->y);
 		learn_value(m, o);
 		model_learn_bases(m, p, o);
 		if (o->known)

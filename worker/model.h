@@ -27,6 +27,7 @@
 #include "common/compat.h"
 #include "common/jobconf.h"
 #include "worker/level.h"
+#include "worker/period.h"
 #include "worker/power.h"
 #include "worker/season.h"
 #include "worker/snapshot.h"
@@ -41,6 +42,7 @@ enum model_kind { MODEL_REAL, MODEL_COUNT };
 /* So many errors in a row beyond the clip of a scale, and it was wrong. */
 #define BEYOND_MOST 3
 
+/* BASE_DAY may have come to be another period (model_period.c). */
 enum model_base { BASE_NONE, BASE_DAY, BASE_WEEK, BASES };
 enum model_side { UP, DOWN, SIDES };
 
@@ -74,6 +76,8 @@ struct model {
 
 	struct level level[BASES];
 	struct season *season[BASES]; /* owned; [BASE_NONE] is unused */
+	struct period_probe *probe;   /* owned; NULL: no search is on */
+	uint32_t probes;	      /* searches that have ended */
 	double scale[BASES];	      /* of errors over each base */
 	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
 	double ln_base[BASES]; /* weights, the greatest is 0 */
@@ -164,6 +168,9 @@ void model_forget(struct model *, double keep);
 
 /* The clock by which it is told the time has been put forward by so much. */
 void model_set_clock(struct model *, int64_t forward_s);
+
+/* Searches for a period that were made: each takes as long as many values. */
+uint32_t model_searches(const struct model *);
 
 /* Bytes of its tables; the model itself is not in it. */
 size_t model_bytes(const struct model *);

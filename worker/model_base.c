@@ -82,10 +82,21 @@ model_forecast(const struct model *m, struct outlook *o)
 }
 
 struct season *
-model_new_season(enum model_base b, const struct model_params *p)
+model_new_season(
+    enum model_base b, const struct model_params *p, int64_t period_s)
 {
-	return b == BASE_DAY ? season_new(DAY_S, p->span_s, DAY_SLOTS)
-			     : season_new(WEEK_S, p->span_s, WEEK_SLOTS);
+	if (period_s == 0)
+		period_s = b == BASE_DAY ? DAY_S : WEEK_S;
+	return season_new(
+	    period_s, p->span_s, b == BASE_DAY ? DAY_SLOTS : WEEK_SLOTS);
+}
+
+/* Whether the table is of the days, or what another period made of it. */
+static bool
+has_day(const struct model *m)
+{
+	return m->season[BASE_DAY] != NULL &&
+	    m->season[BASE_DAY]->period_s == DAY_S;
 }
 
 static bool
@@ -94,7 +105,8 @@ wants_week(const struct model *m, const struct model_params *p,
 {
 	if (p->span_s > DAY_S || o->time_s - m->first_s < WEEK_S)
 		return false;
-	return m->season[BASE_DAY] == NULL || m->best == BASE_DAY;
+	return m->season[BASE_DAY] == NULL ||
+	    (has_day(m) && m->best == BASE_DAY);
 }
 
 int
@@ -103,19 +115,19 @@ model_grow(
 {
 	if (m->season[BASE_DAY] == NULL && m->n >= DAY_LEAST &&
 	    p->span_s * PERIOD_LEAST <= DAY_S) {
-		m->season[BASE_DAY] = model_new_season(BASE_DAY, p);
+		m->season[BASE_DAY] = model_new_season(BASE_DAY, p, 0);
 		if (m->season[BASE_DAY] == NULL)
 			return -1;
 		m->scale[BASE_DAY] = m->scale[BASE_NONE];
 	}
 	if (m->season[BASE_WEEK] == NULL && wants_week(m, p, o)) {
-		m->season[BASE_WEEK] = model_new_season(BASE_WEEK, p);
+		m->season[BASE_WEEK] = model_new_season(BASE_WEEK, p, 0);
 		if (m->season[BASE_WEEK] == NULL)
 			return -1;
 		m->scale[BASE_WEEK] = m->scale[m->best];
 		m->ln_base[BASE_WEEK] = m->ln_base[m->best] + LN_PRIOR_WEEK;
 	}
-	return 0;
+	return model_seek_period(m, p, o);
 }
 
 static double
@@ -149,6 +161,7 @@ model_center(struct model *m, const struct outlook *o)
 	    m->n < DAY_LEAST - 1 || fabs(slow) <= FAR_SCALES * o->scale)
 		return;
 	m->origin += slow;
+	model_drop_probe(m);
 	support_map(&m->support, minus, &slow);
 	for (int b = 0; b < BASES; b++)
 		center_base(m, b, slow);
@@ -290,6 +303,6 @@ model_learn_bases(
 	if (!o->known)
 		return;
 	adopt(m, o->best);
-	if (o->best != BASE_NONE)
+	if (o->best == BASE_WEEK || (o->best == BASE_DAY && has_day(m)))
 		notice_move(m, p, o);
 }

@@ -34,8 +34,18 @@ double model_zero(const struct model *);
 double model_y(const struct model *, enum model_kind, enum power, double x);
 double model_x(const struct model *, enum model_kind, enum power, double y);
 
-/* An empty table of a season, as large as it is for such buckets. */
-struct season *model_new_season(enum model_base, const struct model_params *);
+/*
+ * An empty table of a season, as large as it is for such buckets. period_s: at
+ * least a bucket; 0: a day, or a week.
+ */
+struct season *model_new_season(
+    enum model_base, const struct model_params *, int64_t period_s);
+
+/* model_period.c: look for another period than the day. 0, or ENOMEM: -1. */
+int model_seek_period(struct model *, const struct model_params *,
+    const struct outlook *) MUST_CHECK;
+/* What was gathered for it is on a scale that is no longer the model's. */
+void model_drop_probe(struct model *);
 
 /* model_base.c: set what outlook says of forecasts, but for its scale. */
 void model_forecast(const struct model *, struct outlook *);

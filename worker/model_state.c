@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/wire.h"
@@ -14,6 +15,8 @@
 
 /* A model with all of its tables has less than this. */
 #define STATE_MOST (64u * 1024)
+/* 36 buckets of the longest span: times stay within the engine's. */
+#define STEP_MOST_S (INT64_MAX / PERIOD_STEPS / 4)
 
 #define MODEL_STATE_FIELDS(F, S) F(S, BYTES, model, 1, STATE_MOST)
 SCHEMA_STRUCT(model_state, MODEL_STATE_FIELDS);
@@ -173,18 +176,59 @@ walk_seasons(struct codec *c, struct model *m, const struct model_params *p)
 {
 	for (enum model_base b = BASE_DAY; b < BASES && !c->bad; b++) {
 		bool there = m->season[b] != NULL;
+		int64_t period_s = there ? m->season[b]->period_s : 0;
 
 		walk_bool(c, &there);
 		if (!there || c->bad)
 			continue;
+		walk_i64(c, &period_s);
+		if (p != NULL && period_s < p->span_s)
+			c->bad = true;
+		if (c->bad)
+			return;
 		if (m->season[b] == NULL)
-			m->season[b] = model_new_season(b, p);
+			m->season[b] = model_new_season(b, p, period_s);
 		if (m->season[b] == NULL) {
 			c->bad = true;
 			return;
 		}
 		walk_slots(c, m->season[b]);
 	}
+}
+
+static void
+walk_steps(struct codec *c, struct period_probe *probe)
+{
+	walk_i64(c, &probe->start_s);
+	walk_i64(c, &probe->step_s);
+	walk_u32(c, &probe->nsteps, PERIOD_STEPS);
+	c->bad |= probe->step_s <= 0 || probe->step_s > STEP_MOST_S ||
+	    probe->nsteps < PERIOD_STEPS / 2;
+	for (size_t i = 0; i < PERIOD_STEPS && !c->bad; i++) {
+		uint32_t n = probe->n[i];
+
+		walk_f32(c, &probe->mean[i], -INFINITY);
+		walk_u32(c, &n, UINT8_MAX);
+		probe->n[i] = (uint8_t)n;
+	}
+}
+
+static void
+walk_probe(struct codec *c, struct model *m)
+{
+	bool there = m->probe != NULL;
+
+	walk_u32(c, &m->probes, UINT32_MAX);
+	walk_bool(c, &there);
+	if (!there || c->bad)
+		return;
+	if (m->probe == NULL)
+		m->probe = calloc(1, sizeof(*m->probe));
+	if (m->probe == NULL) {
+		c->bad = true;
+		return;
+	}
+	walk_steps(c, m->probe);
 }
 
 static void
@@ -247,6 +291,8 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 	}
 	walk_tail(c, &m->odd);
 	walk_seasons(c, m, p);
+	if (!c->bad)
+		walk_probe(c, m);
 }
 
 int
