@@ -230,6 +230,8 @@ bucket_see(struct bucket *b, struct leaf *leaf, uint32_t field, const char *p,
 		return may_grow ? -1 : 0;
 	b->bytes += names_bytes(&b->values) - before;
 	in = find_seen(leaf, field, value, &nfield, &lightest);
+	if (in == NULL && !may_grow)
+		return 0;
 	if (in == NULL) {
 		in = new_influence(b, leaf, nfield, lightest);
 		if (in == NULL)

@@ -85,7 +85,7 @@ bucket_add(struct bucket *b, struct leaf *leaf, const struct observation *o)
  * The record of the leaf had this value in an influencer field.
  *
  * field    index of the influencer
- * may_grow false: remember no value that is not known yet
+ * may_grow false: remember no value that the leaf does not know yet
  *
  * Returns 0, or -1 with ENOMEM.
  */
