@@ -142,7 +142,7 @@ offset_of(enum model_kind kind)
 	return kind == MODEL_COUNT ? MODEL_COUNT_OFFSET : 0;
 }
 
-/* A tenth of the smallest value. */
+/* Half of the smallest value. */
 double
 model_zero(const struct model *m)
 {
