@@ -198,7 +198,7 @@ Test(engine_time, a_long_silence_is_jumped_over)
 Test(engine_time, work_is_cut_in_slices)
 {
 	struct feed f;
-	int steps = 0, more;
+	int steps = 0, behind = 0, more;
 	char host[16];
 	struct feed_detector by_host[] = {
 		{ .function = "count", .by = "host" }, { .function = NULL }
@@ -213,11 +213,14 @@ Test(engine_time, work_is_cut_in_slices)
 	}
 	clock_fake(NULL, each_look_takes_400_us);
 	engine_target(f.engine, T0 + SPAN);
-	while ((more = engine_step(f.engine)) == 1)
+	while ((more = engine_step(f.engine)) == 1) {
 		steps++;
+		behind += f.nbuckets == 1;
+	}
 	clock_fake(NULL, NULL);
 	cr_expect_eq(more, 0);
 	cr_expect_gt(steps, 10);
+	cr_expect_gt(behind, 10, "what it held is not freed at once, either");
 	cr_expect_eq(f.nbuckets, 1);
 	feed_clear(&f);
 }

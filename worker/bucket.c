@@ -51,6 +51,18 @@ bucket_reset(struct bucket *b, int64_t start_s)
 	b->bytes = table_bytes(b);
 }
 
+bool
+bucket_shed(struct bucket *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && b->nleaves > 0; i++) {
+		struct leaf *leaf = &b->leaf[--b->nleaves];
+
+		b->of_series[leaf->series] = 0;
+		clear_leaf(leaf);
+	}
+	return names_shed(&b->values, n) || b->nleaves > 0;
+}
+
 const struct leaf *
 bucket_find(const struct bucket *b, uint32_t series)
 {
