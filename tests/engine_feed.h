@@ -13,7 +13,7 @@
 #include "worker/engine.h"
 
 #define FEED_DETECTORS 4
-#define FEED_FIELDS 16
+#define FEED_FIELDS 48
 #define FEED_TEXT 40
 
 /* What a test asks for; ends with a detector whose function is NULL. */

@@ -50,7 +50,7 @@ plan_detector(struct engine *e, size_t index)
 	d->argument = find_field(e->conf, conf->field_name);
 	d->by = find_field(e->conf, conf->by_field_name);
 	d->partition = find_field(e->conf, conf->partition_field_name);
-	for (size_t i = 0; i < e->conf->ninfluencers; i++) {
+	for (size_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		if (e->influencer[i] != d->by &&
 		    e->influencer[i] != d->partition)
 			d->other_influencers++;
@@ -102,6 +102,10 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	}
 	for (size_t i = 0; i < conf->ninfluencers; i++)
 		e->influencer[i] = find_field(conf, conf->influencer[i]);
+	if (conf->ninfluencers >= e->judge.nscopes)
+		log_warnx("job %s: only the first %zu of its %zu influencers "
+			  "are looked at",
+		    conf->job_id, e->judge.nscopes - 1, conf->ninfluencers);
 	e->summary_count = find_field(conf, conf->summary_count_field_name);
 	for (size_t i = 0; i < conf->ndetectors; i++)
 		plan_detector(e, i);
