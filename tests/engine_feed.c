@@ -272,6 +272,16 @@ feed_advance(struct feed *f, int64_t time_s)
 }
 
 int
+feed_interim(struct feed *f, int64_t start_s, int64_t end_s)
+{
+	int more;
+
+	while ((more = engine_interim(f->engine, start_s, end_s)) == 1)
+		;
+	return more;
+}
+
+int
 feed_add(struct feed *f, int64_t time_s)
 {
 	if (feed_advance(f, time_s) == -1)

@@ -13,7 +13,7 @@
 #include "worker/engine.h"
 
 #define FEED_DETECTORS 4
-#define FEED_FIELDS 16
+#define FEED_FIELDS 48
 #define FEED_TEXT 40
 
 /* What a test asks for; ends with a detector whose function is NULL. */
@@ -79,6 +79,8 @@ void feed_put(struct feed *, size_t field, const char *text, size_t len);
 
 /* Time passes: everything due is done. 0, or -1. */
 int feed_advance(struct feed *, int64_t time_s) MUST_CHECK;
+/* Interim results of a range, all slices of them. 0, or -1. */
+int feed_interim(struct feed *, int64_t start_s, int64_t end_s) MUST_CHECK;
 /* A record of the fields that are set. 0, or -1. */
 int feed_add(struct feed *, int64_t time_s) MUST_CHECK;
 

@@ -212,7 +212,7 @@ Test(culprits, interim_ones_are_marked_and_dropped)
 		feed_set(&f, "host", "h0");
 		add_value(&f, T0 + 320 * SPAN, "v", 900);
 	}
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	/* a mean may still become anything: nothing is said of it */
 	cr_expect_eq(f.ninfluencers, final);
 	feed_clear(&f);
@@ -238,7 +238,7 @@ Test(culprits, interim_counts_name_who_is_too_many)
 	final = f.ninfluencers;
 	feed_set(&f, "host", "h1");
 	add_times(&f, T0 + 320 * SPAN, 400);
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	cr_assert_eq(f.ninfluencers, final + 1);
 	cr_expect(f.told[final].r.is_interim);
 	cr_expect_str_eq(f.told[final].value, "h1");

@@ -532,14 +532,14 @@ Test(engine, interim_counts_alarm_high_and_never_low)
 		add_times(&f, T0 + i * SPAN, 10 + (int)random_poisson(&r, 10));
 	add_times(&f, T0 + 600 * SPAN, 1);
 	n = f.nbuckets;
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	cr_assert_eq(f.nbuckets, n + 1);
 	cr_expect(f.bucket[n].is_interim);
 	cr_expect_eq(f.bucket[n].event_count, 1);
 	cr_expect_eq(f.bucket[n].anomaly_score, 0);
 	cr_expect_eq(f.bucket[n].ninfluencers, 0);
 	add_times(&f, T0 + 600 * SPAN + 60, 150);
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	cr_assert_eq(f.nbuckets, n + 1, "the earlier one was replaced");
 	cr_expect_gt(f.bucket[n].anomaly_score, 75);
 	cr_expect(f.record[f.nrecords - 1].r.is_interim);
@@ -561,8 +561,7 @@ Test(engine, interim_results_teach_nothing)
 	for (int i = 0; i < 200; i++) {
 		add_times(&a, T0 + i * SPAN, (int)random_poisson(&r, 10));
 		add_times(&b, T0 + i * SPAN, (int)random_poisson(&again, 10));
-		cr_assert_eq(
-		    engine_interim(b.engine, TIME_UNSET, TIME_UNSET), 0);
+		cr_assert_eq(feed_interim(&b, TIME_UNSET, TIME_UNSET), 0);
 	}
 	cr_assert_eq(feed_advance(&a, T0 + 200 * SPAN), 0);
 	cr_assert_eq(feed_advance(&b, T0 + 200 * SPAN), 0);
@@ -583,9 +582,9 @@ Test(engine, interim_of_a_range_within_latency)
 	feed_start(&f);
 	add_buckets(&f, T0, 4, 2);
 	cr_expect_eq(f.nbuckets, 3);
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	cr_expect_eq(f.nbuckets, 3 + 4);
-	cr_assert_eq(engine_interim(f.engine, T0 + SPAN, T0 + 3 * SPAN), 0);
+	cr_assert_eq(feed_interim(&f, T0 + SPAN, T0 + 3 * SPAN), 0);
 	cr_assert_eq(f.nbuckets, 3 + 2);
 	cr_expect_eq(f.bucket[3].timestamp_ms, (T0 + SPAN) * 1000LL);
 	feed_clear(&f);

@@ -277,6 +277,33 @@ Test(engine_state, sizes_survive_a_restart)
 	feed_clear(&f);
 }
 
+/* Only so many are told in a result, and only of those a state is kept. */
+Test(engine_state, more_influencers_than_results_have_do_no_harm)
+{
+	static char name[RESULT_MAX_INFLUENCERS + 8][8];
+	const char *list[NELEM(name) + 1] = { NULL };
+	struct feed f;
+	char value[8];
+
+	for (size_t i = 0; i < NELEM(name); i++) {
+		snprintf(name[i], sizeof(name[i]), "f%02zu", i);
+		list[i] = name[i];
+	}
+	feed_init(&f, SPAN, count_all, list);
+	feed_start(&f);
+	for (int i = 0; i < 20; i++) {
+		snprintf(value, sizeof(value), "v%d", i);
+		for (size_t k = 0; k < NELEM(name); k++)
+			feed_set(&f, name[k], value);
+		cr_assert_eq(feed_add(&f, T0), 0);
+	}
+	feed_restart(&f);
+	cr_assert_eq(feed_advance(&f, T0 + SPAN), 0);
+	cr_expect_eq(f.nbuckets, 1);
+	cr_expect_eq(f.bucket[0].event_count, 20);
+	feed_clear(&f);
+}
+
 Test(engine_state, a_cut_or_changed_state_is_refused)
 {
 	struct result_sink none = { 0 };

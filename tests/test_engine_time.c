@@ -15,7 +15,7 @@ Test(engine_time, no_time_seen_yet)
 	start_counting(&f);
 	cr_expect_eq(engine_last_finalized_ms(f.engine), TIME_UNSET);
 	cr_expect_eq(engine_step(f.engine), 0);
-	cr_expect_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_expect_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	cr_expect_eq(f.nbuckets, 0);
 	feed_clear(&f);
 }
@@ -198,7 +198,7 @@ Test(engine_time, a_long_silence_is_jumped_over)
 Test(engine_time, work_is_cut_in_slices)
 {
 	struct feed f;
-	int steps = 0, more;
+	int steps = 0, behind = 0, more;
 	char host[16];
 	struct feed_detector by_host[] = {
 		{ .function = "count", .by = "host" }, { .function = NULL }
@@ -213,11 +213,46 @@ Test(engine_time, work_is_cut_in_slices)
 	}
 	clock_fake(NULL, each_look_takes_400_us);
 	engine_target(f.engine, T0 + SPAN);
-	while ((more = engine_step(f.engine)) == 1)
+	while ((more = engine_step(f.engine)) == 1) {
 		steps++;
+		behind += f.nbuckets == 1;
+	}
 	clock_fake(NULL, NULL);
 	cr_expect_eq(more, 0);
 	cr_expect_gt(steps, 10);
+	cr_expect_gt(behind, 10, "what it held is not freed at once, either");
 	cr_expect_eq(f.nbuckets, 1);
+	feed_clear(&f);
+}
+
+/* As many buckets as the latency holds open, of any number of series. */
+Test(engine_time, interim_work_is_cut_in_slices)
+{
+	struct feed f;
+	int steps = 0, more;
+	size_t before;
+	char host[16];
+	struct feed_detector by_host[] = {
+		{ .function = "count", .by = "host" }, { .function = NULL }
+	};
+
+	feed_init(&f, SPAN, by_host, NULL);
+	f.conf.latency_s = 2 * SPAN;
+	feed_start(&f);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(host, sizeof(host), "h%d", i);
+		feed_set(&f, "host", host);
+		cr_assert_eq(feed_add(&f, T0 + i % 3 * SPAN), 0);
+	}
+	before = f.nbuckets;
+	clock_fake(NULL, each_look_takes_400_us);
+	while ((more = engine_interim(f.engine, TIME_UNSET, TIME_UNSET)) == 1)
+		steps++;
+	clock_fake(NULL, NULL);
+	cr_expect_eq(more, 0);
+	cr_expect_gt(steps, 30);
+	cr_expect_eq(f.nbuckets, before + 3);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
+	cr_expect_eq(f.nbuckets, before + 3, "in their place");
 	feed_clear(&f);
 }

@@ -547,7 +547,7 @@ tells_early(const char *function, double (*value)(struct random *, int, bool))
 			add_value(
 			    &f, T0 + b * SPAN, "v", value(&r, i, b == 400));
 	}
-	cr_assert_eq(engine_interim(f.engine, TIME_UNSET, TIME_UNSET), 0);
+	cr_assert_eq(feed_interim(&f, TIME_UNSET, TIME_UNSET), 0);
 	for (size_t i = 0; i < f.nrecords; i++)
 		told |= f.record[i].r.is_interim;
 	feed_clear(&f);

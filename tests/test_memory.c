@@ -12,6 +12,7 @@
 
 #include "tests/engine_cases.h"
 #include "tests/random.h"
+#include "worker/engine_int.h"
 
 #define MIB (1024 * 1024)
 
@@ -431,6 +432,50 @@ Test(memory, tables_of_series_that_began_together_come_one_after_the_other)
 	}
 	cr_expect_gt(grown, 600 * 1000, "they have got them");
 	cr_expect_leq(most, grown / 5);
+	feed_clear(&f);
+}
+
+/* The values are known all over, but not in each series. */
+Test(memory, values_of_influencers_find_no_room_beyond_the_limit)
+{
+	static const char *const fields[] = { "user", "group", NULL };
+	struct feed_detector by_host[] = {
+		{ .function = "max", .field = "v", .by = "host" },
+		{ .function = NULL }
+	};
+	char host[24], user[24];
+	struct feed f;
+
+	feed_init(&f, SPAN, by_host, fields);
+	f.conf.model_memory_limit_mb = 1;
+	feed_start(&f);
+	for (int i = 0; i < 300 * 16; i++) {
+		snprintf(host, sizeof(host), "host-%d", i % 300);
+		snprintf(user, sizeof(user), "user-%d", i / 300);
+		feed_set(&f, "host", host);
+		feed_set(&f, "user", user);
+		feed_set(&f, "group", user);
+		add_value(&f, T0, "v", i);
+	}
+	cr_expect_eq(size_of(&f).total_by_field_count, 300);
+	cr_expect_gt(size_of(&f).model_bytes, MIB - 4096);
+	cr_expect_lt(size_of(&f).model_bytes, MIB + 4096);
+	feed_clear(&f);
+}
+
+/* As in a state of an earlier version, which has not noted when it was. */
+Test(memory, what_has_data_in_an_open_bucket_is_not_given_up)
+{
+	struct feed f;
+
+	feed_init(&f, SPAN, count_by_host, NULL);
+	f.conf.model_prune_window_s = 3 * SPAN;
+	feed_start(&f);
+	add_host(&f, 0, "a", 1);
+	f.engine->table.series[0]->data_s = T0 - 100 * SPAN;
+	feed_restart(&f);
+	cr_assert_eq(feed_advance(&f, T0 + SPAN), 0);
+	cr_expect_eq(size_of(&f).total_by_field_count, 1);
 	feed_clear(&f);
 }
 

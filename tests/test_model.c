@@ -214,6 +214,27 @@ Test(model, a_young_model_is_not_believed)
 }
 
 /* What the first values seemed to be is not held against later ones. */
+/* A few zeros are no reason to think that there is nothing else. */
+Test(model, the_first_value_after_zeros_is_as_odd_as_they_are_many)
+{
+	struct series s;
+	double was = 0;
+
+	for (int n = 1; n <= 512; n *= 2) {
+		double ln_p;
+
+		begin(&s, MODEL_REAL, 12);
+		for (int i = 0; i < n; i++)
+			(void)learn(&s, 0);
+		ln_p = ask(&s, SIDE_BOTH, 5);
+		cr_expect_gt(ln_p, n / -8.0 * log(1 + n) - 1, "%d", n);
+		cr_expect_lt(ln_p, was, "%d", n);
+		was = ln_p;
+		end(&s);
+	}
+	cr_expect_lt(was, -50);
+}
+
 Test(model, a_young_model_tells_what_is_far_out)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {

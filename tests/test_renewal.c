@@ -112,6 +112,31 @@ Test(renewal, of_what_is_not_known_nothing_is_said)
 	feed_clear(&f);
 }
 
+/* Else they would rise again, with nothing greater to be measured by. */
+Test(renewal, what_was_given_up_keeps_its_scores)
+{
+	static const struct feed_detector d[] = {
+		{ .function = "mean", .field = "v", .by = "host" },
+		{ .function = NULL },
+	};
+	struct record_result r = { .probability = 1e-6 };
+	struct feed f;
+
+	feed_init(&f, SPAN, d, host_only);
+	f.conf.model_prune_window_s = 400 * SPAN;
+	feed_start(&f);
+	feed_set(&f, "host", "gone");
+	add_value(&f, T0, "v", 100);
+	for (int b = 0; b < 1001; b++)
+		feed_bucket(&f, b, b == 800 ? 3 : b == 999 ? 1000 : 1);
+	cr_assert_gt(f.nrescores, 0);
+	r.by_field_value = (struct span){ "h1", 2 };
+	cr_expect_geq(f.rescored.record(f.rescored.arg, &r), 0);
+	r.by_field_value = (struct span){ "gone", 4 };
+	cr_expect_eq(f.rescored.record(f.rescored.arg, &r), -1);
+	feed_clear(&f);
+}
+
 /* Time and the number of results decide: never sooner than in six hours. */
 Test(renewal, quiet_times_renew_now_and_then)
 {

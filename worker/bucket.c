@@ -51,6 +51,18 @@ bucket_reset(struct bucket *b, int64_t start_s)
 	b->bytes = table_bytes(b);
 }
 
+bool
+bucket_shed(struct bucket *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && b->nleaves > 0; i++) {
+		struct leaf *leaf = &b->leaf[--b->nleaves];
+
+		b->of_series[leaf->series] = 0;
+		clear_leaf(leaf);
+	}
+	return names_shed(&b->values, n) || b->nleaves > 0;
+}
+
 const struct leaf *
 bucket_find(const struct bucket *b, uint32_t series)
 {
@@ -230,6 +242,8 @@ bucket_see(struct bucket *b, struct leaf *leaf, uint32_t field, const char *p,
 		return may_grow ? -1 : 0;
 	b->bytes += names_bytes(&b->values) - before;
 	in = find_seen(leaf, field, value, &nfield, &lightest);
+	if (in == NULL && !may_grow)
+		return 0;
 	if (in == NULL) {
 		in = new_influence(b, leaf, nfield, lightest);
 		if (in == NULL)

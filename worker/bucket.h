@@ -58,6 +58,13 @@ void bucket_free(struct bucket *);
 /* Forget what was gathered; it is then the bucket that starts at start_s. */
 void bucket_reset(struct bucket *, int64_t start_s);
 
+/*
+ * Free what so many leaves and texts hold, the last ones: a large bucket takes
+ * long to be reset. Nothing but that may be done with it afterwards. Returns
+ * whether there are more.
+ */
+bool bucket_shed(struct bucket *, uint32_t n);
+
 /* NULL: the series has no record here. */
 const struct leaf *bucket_find(const struct bucket *, uint32_t series);
 /*
@@ -85,7 +92,7 @@ bucket_add(struct bucket *b, struct leaf *leaf, const struct observation *o)
  * The record of the leaf had this value in an influencer field.
  *
  * field    index of the influencer
- * may_grow false: remember no value that is not known yet
+ * may_grow false: remember no value that the leaf does not know yet
  *
  * Returns 0, or -1 with ENOMEM.
  */

@@ -94,6 +94,7 @@ load_leaf(const struct engine *e, struct bucket *b, struct snapshot_reader *r)
 	const struct series_table *t = &e->table;
 	const struct partition *p;
 	struct leaf_state s;
+	struct series *x;
 	struct leaf *leaf;
 
 	if (snapshot_get(r, &leaf_state_schema, &s) == -1)
@@ -101,7 +102,11 @@ load_leaf(const struct engine *e, struct bucket *b, struct snapshot_reader *r)
 	if (s.series >= t->numbers.n || t->series[s.series] == NULL ||
 	    bucket_find(b, s.series) != NULL)
 		return bad();
-	p = t->partition[t->series[s.series]->partition];
+	x = t->series[s.series];
+	p = t->partition[x->partition];
+	/* it has data here: given up, it would leave its number to another */
+	if (x->data_s < b->start_s)
+		x->data_s = b->start_s;
 	leaf = bucket_leaf(
 	    b, s.series, e->detector[p->detector].feature->statistic);
 	if (leaf == NULL ||

@@ -50,7 +50,7 @@ plan_detector(struct engine *e, size_t index)
 	d->argument = find_field(e->conf, conf->field_name);
 	d->by = find_field(e->conf, conf->by_field_name);
 	d->partition = find_field(e->conf, conf->partition_field_name);
-	for (size_t i = 0; i < e->conf->ninfluencers; i++) {
+	for (size_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		if (e->influencer[i] != d->by &&
 		    e->influencer[i] != d->partition)
 			d->other_influencers++;
@@ -90,7 +90,7 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	e->conf = conf;
 	e->sink = *sink;
 	e->span_s = conf->bucket_span_s;
-	e->target_s = e->end_s = e->next_s = TIME_UNSET;
+	e->target_s = e->end_s = e->next_s = e->interim_s = TIME_UNSET;
 	/* a process before this one may have left some */
 	e->interim_left = true;
 	e->size.timestamp = TIME_UNSET;
@@ -102,6 +102,10 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	}
 	for (size_t i = 0; i < conf->ninfluencers; i++)
 		e->influencer[i] = find_field(conf, conf->influencer[i]);
+	if (conf->ninfluencers >= e->judge.nscopes)
+		log_warnx("job %s: only the first %zu of its %zu influencers "
+			  "are looked at",
+		    conf->job_id, e->judge.nscopes - 1, conf->ninfluencers);
 	e->summary_count = find_field(conf, conf->summary_count_field_name);
 	for (size_t i = 0; i < conf->ndetectors; i++)
 		plan_detector(e, i);
@@ -176,15 +180,6 @@ engine_bucket(struct engine *e, int64_t start_s)
 	if (b->start_s != start_s)
 		empty_bucket(e, b, start_s);
 	return b;
-}
-
-/* The bucket that starts then, if it was ever touched. */
-static struct bucket *
-peek_bucket(const struct engine *e, int64_t start_s)
-{
-	struct bucket *b = &e->open[ring_place(e, start_s)];
-
-	return b->start_s == start_s ? b : NULL;
 }
 
 static bool
@@ -417,43 +412,70 @@ engine_skip(struct engine *e, int64_t time_s)
 		e->target_s = start;
 }
 
-static int
-interim_bucket(struct engine *e, int64_t start_s)
+/* Whether the bucket that starts then ends behind, and begins before. */
+static bool
+is_within(const struct engine *e, int64_t at_s, int64_t start_s, int64_t end_s)
 {
-	struct bucket nothing = { .start_s = start_s };
-	struct bucket *b = peek_bucket(e, start_s);
-	int more;
-
-	judge_begin(e, b == NULL ? &nothing : b, true, false);
-	while ((more = judge_step(e)) == 1)
-		;
-	if (more == -1)
-		judge_abandon(e);
-	return more;
+	return (start_s == TIME_UNSET || at_s + e->span_s > start_s) &&
+	    (end_s == TIME_UNSET || at_s < end_s);
 }
 
-int
-engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
+/* 1: there is more; 0: all open buckets are done; -1 with errno. */
+static int
+interim_step(struct engine *e, int64_t start_s, int64_t end_s)
 {
-	int64_t at = e->next_s;
+	int more;
 
-	if (e->target_s == TIME_UNSET)
-		return 0;
+	if (e->judge.phase == JUDGE_IDLE) {
+		if (e->interim_s > e->target_s)
+			return 0;
+		if (is_within(e, e->interim_s, start_s, end_s)) {
+			e->interim_left = true;
+			judge_begin(
+			    e, engine_bucket(e, e->interim_s), true, false);
+		} else {
+			e->interim_s += e->span_s;
+		}
+		return 1;
+	}
+	more = judge_step(e);
+	if (more == -1)
+		judge_abandon(e);
+	if (more != 0)
+		return more;
+	e->interim_s += e->span_s;
+	return 1;
+}
+
+static int
+interim_begin(struct engine *e)
+{
 	if (engine_is_busy(e)) {
 		errno = EBUSY;
 		return -1;
 	}
 	if (drop_interim(e) == -1)
 		return -1;
-	for (; at <= e->target_s; at += e->span_s) {
-		if ((start_s != TIME_UNSET && at + e->span_s <= start_s) ||
-		    (end_s != TIME_UNSET && at >= end_s))
-			continue;
-		e->interim_left = true;
-		if (interim_bucket(e, at) == -1)
-			return -1;
-	}
+	e->interim_s = e->next_s;
 	return 0;
+}
+
+int
+engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
+{
+	int64_t stop = clock_mono_us() + SLICE_US;
+	int rc;
+
+	if (e->target_s == TIME_UNSET)
+		return 0;
+	if (e->interim_s == TIME_UNSET && interim_begin(e) == -1)
+		return -1;
+	do
+		rc = interim_step(e, start_s, end_s);
+	while (rc == 1 && clock_mono_us() < stop);
+	if (rc != 1)
+		e->interim_s = TIME_UNSET;
+	return rc;
 }
 
 int64_t

@@ -82,7 +82,10 @@ void engine_skip(struct engine *, int64_t time_s);
  * for both means all that have begun. They take the place of earlier ones,
  * teach the models nothing, and tell only what missing records cannot undo:
  * high counts, sums of values that are never negative, high maxima and low
- * minima. Nothing may be due. Returns 0, or -1 with errno of the sink, EBUSY.
+ * minima. Nothing may be due.
+ *
+ * A slice of it. Returns 1: to be called again, with the same range and before
+ * anything else is done; 0: done; -1 with errno of the sink, EBUSY.
  */
 int engine_interim(struct engine *, int64_t start_s, int64_t end_s) MUST_CHECK;
 

@@ -63,6 +63,7 @@ struct engine {
 	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
 	bool interim_left; /* interim results may be in the sink */
+	int64_t interim_s; /* bucket that is up in engine_interim, or unset */
 
 	struct model_size size; /* peak, failures, status; the rest is made */
 	struct timing timing;

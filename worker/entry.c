@@ -121,11 +121,16 @@ static int
 phase_interim(struct entry_run *run)
 {
 	const struct journal_entry *e = &run->entry;
+	struct engine *engine = run->analysis->engine;
+	int rc = 0;
 
-	if (e->calc_interim &&
-	    engine_interim(run->analysis->engine, e->start_s, e->end_s) == -1)
-		return -1;
-	return phase_end(run);
+	while (e->calc_interim &&
+	    (rc = engine_interim(engine, e->start_s, e->end_s)) == 1) {
+		(*run->progress)++;
+		if (is_over(run))
+			return 1;
+	}
+	return rc == -1 ? -1 : phase_end(run);
 }
 
 static int

@@ -6,6 +6,7 @@
 
 #include "worker/explain.h"
 #include "worker/model_int.h"
+#include "worker/probability.h"
 #include "worker/score.h"
 
 /* Half the width of the interval that holds 95 % of a normal distribution. */
@@ -23,7 +24,7 @@ side_of(const struct outlook *o, enum function_side side)
 static uint32_t
 digits(double ln_p)
 {
-	return (uint32_t)round(-ln_p / M_LN10);
+	return (uint32_t)round(-fmax(ln_p, PROBABILITY_LN_MIN) / M_LN10);
 }
 
 static void

@@ -212,7 +212,7 @@ see_influencers(struct gathering *g, const struct engine_detector *d,
 	struct engine *e = g->e;
 	bool may_grow = engine_bytes(e) < memory_limit(e);
 
-	for (uint32_t i = 0; i < e->conf->ninfluencers; i++) {
+	for (uint32_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		uint32_t field = e->influencer[i];
 		struct span t = text_of(g, field);
 

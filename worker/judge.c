@@ -45,6 +45,8 @@
 #define RECORDS_PER_STEP 4
 /* A series may have been seen with 16 values of each of 32 fields. */
 #define CROWD_PER_STEP 64
+/* Each may own as many statistics. */
+#define LEAVES_PER_STEP 64
 
 #define FINDINGS_MOST (2 * (size_t)RESULT_MAX_RECORDS_PER_BUCKET)
 
@@ -589,14 +591,15 @@ step_bucket(struct engine *e)
 	}
 	if (report_bucket(e) == -1)
 		return -1;
-	j->phase = JUDGE_IDLE;
-	if (j->interim || j->quiet)
+	j->phase = j->interim ? JUDGE_IDLE : JUDGE_SHEDDING;
+	if (j->interim)
 		return 0;
+	if (j->quiet)
+		return 1;
 	remember_scopes(j);
-	if (!renewal_is_due(&j->renewal, j->bucket->start_s,
+	if (renewal_is_due(&j->renewal, j->bucket->start_s,
 		j->nfindings + j->culprits.n + (j->nfindings > 0)))
-		return 0;
-	j->phase = JUDGE_RENEWAL;
+		j->phase = JUDGE_RENEWAL;
 	return 1;
 }
 
@@ -606,8 +609,19 @@ step_renewal(struct engine *e)
 	int rc = renewal_step(e);
 
 	if (rc == 0)
-		e->judge.phase = JUDGE_IDLE;
-	return rc;
+		e->judge.phase = JUDGE_SHEDDING;
+	return rc == -1 ? -1 : 1;
+}
+
+static int
+step_shedding(struct engine *e)
+{
+	struct judge *j = &e->judge;
+
+	if (bucket_shed(j->bucket, LEAVES_PER_STEP))
+		return 1;
+	j->phase = JUDGE_IDLE;
+	return 0;
 }
 
 int
@@ -622,6 +636,7 @@ judge_step(struct engine *e)
 		[JUDGE_INFLUENCERS] = step_influencers,
 		[JUDGE_BUCKET] = step_bucket,
 		[JUDGE_RENEWAL] = step_renewal,
+		[JUDGE_SHEDDING] = step_shedding,
 	};
 	int64_t began = clock_mono_us();
 	int ret;

@@ -47,7 +47,8 @@ enum judge_phase {
 	JUDGE_RECORDS,
 	JUDGE_INFLUENCERS,
 	JUDGE_BUCKET,
-	JUDGE_RENEWAL, /* of earlier scores */
+	JUDGE_RENEWAL,	/* of earlier scores */
+	JUDGE_SHEDDING, /* what the bucket holds is not needed any more */
 };
 
 /* The scope of a bucket influencer: bucket_time, or an influencer field. */

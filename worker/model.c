@@ -144,7 +144,7 @@ offset_of(enum model_kind kind)
 	return kind == MODEL_COUNT ? MODEL_COUNT_OFFSET : 0;
 }
 
-/* A tenth of the smallest value. */
+/* Half of the smallest value. */
 double
 model_zero(const struct model *m)
 {
@@ -424,6 +424,13 @@ news_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 	return is_news(m, s, ln_p) ? ln_p : TOLD_AGAIN * ln_p;
 }
 
+/* Where there were zeros only it is one in so many that the next is none. */
+static double
+share_of_others(const struct model *m)
+{
+	return fmax(1 - m->zeros, 1 / (m->n + 2));
+}
+
 double
 model_ln_p(
     const struct model *m, const struct outlook *o, enum function_side side)
@@ -438,7 +445,7 @@ model_ln_p(
 		ln_p = fmin(ln_p, news_ln_p(m, o, DOWN));
 	ln_p = fmin(0, ln_p + log(ways)); /* Bonferroni */
 	if (m->zeros > MANY_ZEROS && o->kind == MODEL_REAL)
-		ln_p += log1p(-m->zeros);
+		ln_p += log(share_of_others(m));
 	return believed(m, ln_p);
 }
 

@@ -54,6 +54,14 @@ names_clear(struct names *t)
 	memset(t, 0, sizeof(*t));
 }
 
+bool
+names_shed(struct names *t, uint32_t n)
+{
+	for (; n > 0 && t->ids.n > 0; n--)
+		free(t->entry[--t->ids.n].p);
+	return t->ids.n > 0;
+}
+
 /* The slot of the text, or the free one where it would go. */
 static uint32_t
 find_slot(const struct names *t, const char *p, size_t len, uint32_t hash)

@@ -33,6 +33,11 @@ struct names {
 };
 
 void names_clear(struct names *); /* frees; empty afterwards */
+/*
+ * Free the last n texts, as a part of names_clear, which alone may follow.
+ * Returns whether there are more.
+ */
+bool names_shed(struct names *, uint32_t n);
 
 /* The id, or NAMES_NONE. */
 uint32_t names_find(const struct names *, const char *p, size_t len);

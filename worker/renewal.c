@@ -145,7 +145,6 @@ record_again(void *arg, const struct record_result *r)
 	const struct engine *e = arg;
 	const struct engine_detector *d;
 	uint32_t partition, series, detector = (uint32_t)r->detector_index;
-	double peak = 0;
 
 	if (detector >= e->conf->ndetectors)
 		return -1;
@@ -156,10 +155,12 @@ record_again(void *arg, const struct record_result *r)
 		return -1;
 	series = series_find(
 	    &e->table, partition, name_of(e, d->by, r->by_field_value));
-	if (series != SERIES_NONE)
-		peak = peak_of(e, e->table.series[series]);
+	/* given up: without its greatest the score would rise again */
+	if (series == SERIES_NONE)
+		return -1;
 	return score_again(&e->table.partition[partition]->scores,
-	    score_raw(log(r->probability)), peak);
+	    score_raw(log(r->probability)),
+	    peak_of(e, e->table.series[series]));
 }
 
 int

@@ -140,7 +140,8 @@ go_on(struct engine *engine)
 			;
 		(void)!engine_add(engine, t, &record);
 	}
-	(void)!engine_interim(engine, TIME_UNSET, TIME_UNSET);
+	while (engine_interim(engine, TIME_UNSET, TIME_UNSET) == 1)
+		;
 	engine_target(engine, t + 3600);
 	while (engine_step(engine) == 1)
 		;
