@@ -13,9 +13,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/cputime.h"
 #include "common/clock.h"
 #include "common/snaphead.h"
 #include "tests/engine_feed.h"
@@ -59,16 +59,6 @@ run_bucket(struct feed *f, int hosts, int every, int64_t time_s)
 	}
 	if (feed_advance(f, time_s + SPAN) == -1)
 		abort();
-}
-
-static double
-cpu_ms(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) == -1)
-		abort();
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
 static struct cost

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/cputime.h"
 #include "tests/engine_feed.h"
 #include "tests/random.h"
 
@@ -24,16 +24,6 @@ static const struct feed_detector mean_by_host[] = {
 	{ .function = "mean", .field = "v", .partition = "host" },
 	{ .function = NULL }
 };
-
-static double
-cpu_ms(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts) == -1)
-		abort();
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 static double
 value_at(int64_t time_s, struct random *r)
