@@ -1,4 +1,4 @@
-/* Owns the schema of results.db and its opening, making and closing. */
+/* Owns the opening, making and closing of results.db. */
 #include "common/compat.h"
 
 #include <errno.h>
@@ -14,133 +14,14 @@
 #include "common/disk.h"
 #include "common/log.h"
 #include "common/resultsdb.h"
+#include "common/resultsdb_schema.h"
 #include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "common/verify.h"
 #include "common/wire.h"
 
 #define NEW_FILE RESULTSDB_NEW_FILE
-
-static const char schema_sql[] =
-    "CREATE TABLE meta ("
-    " id INTEGER PRIMARY KEY CHECK (id = 1),"
-    " version INTEGER NOT NULL,"
-    " applied_seq INTEGER NOT NULL,"
-    " crc INTEGER NOT NULL);"
-
-    /* What uploads that may be repeated were answered (worker/answers.h). */
-    "CREATE TABLE answer ("
-    " seq INTEGER PRIMARY KEY," /* of the journal's entry */
-    " key BLOB NOT NULL,"	/* 16 bytes, like the digest */
-    " digest BLOB NOT NULL,"
-    " receipt_ms INTEGER NOT NULL,"
-    " failed INTEGER NOT NULL,"
-    " body BLOB NOT NULL," /* counts, or the error when it failed */
-    " crc INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX answer_by_key ON answer (key);"
-
-    "CREATE TABLE bucket ("
-    " timestamp INTEGER PRIMARY KEY," /* ms */
-    " bucket_span INTEGER NOT NULL,"  /* s */
-    " anomaly_score REAL NOT NULL,"
-    " initial_anomaly_score REAL NOT NULL,"
-    " event_count INTEGER NOT NULL,"
-    " is_interim INTEGER NOT NULL,"
-    " processing_time_ms INTEGER NOT NULL,"
-    " record_count INTEGER NOT NULL,"	  /* rows of record */
-    " influencer_count INTEGER NOT NULL," /* rows of influence */
-    " influencers BLOB,"		  /* resultrow.h */
-    " crc INTEGER NOT NULL);"
-    /* The rowid behind the score is the time: the second sort key. */
-    "CREATE INDEX bucket_by_score ON bucket (anomaly_score);"
-    /* Counts the records of a range of time without reading them. */
-    "CREATE INDEX bucket_records ON"
-    " bucket (timestamp, record_count, is_interim) WHERE record_count > 0;"
-    "CREATE INDEX bucket_influencers ON"
-    " bucket (timestamp, influencer_count, is_interim)"
-    " WHERE influencer_count > 0;"
-    "CREATE INDEX bucket_interim ON bucket (timestamp) WHERE is_interim = 1;"
-
-    /* The names that records share: one row for each set of them. */
-    "CREATE TABLE detector ("
-    " id INTEGER PRIMARY KEY,"
-    " detector_index INTEGER NOT NULL,"
-    " function TEXT,"
-    " function_description TEXT,"
-    " field_name TEXT,"
-    " by_field_name TEXT,"
-    " over_field_name TEXT,"
-    " partition_field_name TEXT,"
-    " crc INTEGER NOT NULL);"
-    /* Names of influencers that occur in records. */
-    "CREATE TABLE influencer (name TEXT PRIMARY KEY) WITHOUT ROWID;"
-
-    "CREATE TABLE record ("
-    " id INTEGER PRIMARY KEY,"
-    " timestamp INTEGER NOT NULL,"   /* ms */
-    " bucket_span INTEGER NOT NULL," /* s */
-    " detector INTEGER NOT NULL,"
-    " is_interim INTEGER NOT NULL,"
-    " probability REAL NOT NULL,"
-    " multi_bucket_impact REAL NOT NULL,"
-    " record_score REAL NOT NULL,"
-    " initial_record_score REAL NOT NULL,"
-    " by_field_value TEXT,"
-    " over_field_value TEXT,"
-    " partition_field_value TEXT,"
-    " typical REAL,"
-    " actual REAL,"
-    " typical_2 REAL," /* lat_long */
-    " actual_2 REAL,"
-    " influencers BLOB," /* resultrow.h */
-    " explanation BLOB," /* explanation.h */
-    " crc INTEGER NOT NULL);"
-    "CREATE INDEX record_by_time ON record (timestamp);"
-    "CREATE INDEX record_interim ON record (timestamp) WHERE is_interim = 1;"
-
-    /* Values of influencer fields: by far fewer than records, as a rule. */
-    "CREATE TABLE influence ("
-    " id INTEGER PRIMARY KEY,"
-    " timestamp INTEGER NOT NULL,"   /* ms */
-    " bucket_span INTEGER NOT NULL," /* s */
-    " is_interim INTEGER NOT NULL,"
-    " probability REAL NOT NULL,"
-    " influencer_score REAL NOT NULL,"
-    " initial_influencer_score REAL NOT NULL,"
-    " influencer_field_name TEXT NOT NULL,"
-    " influencer_field_value TEXT NOT NULL,"
-    " crc INTEGER NOT NULL);"
-    "CREATE INDEX influence_by_time ON influence (timestamp, probability);"
-    /* Counts those of a score and a time without reading them. */
-    "CREATE INDEX influence_by_score ON"
-    " influence (influencer_score, timestamp, is_interim);"
-    "CREATE INDEX influence_interim ON influence (timestamp)"
-    " WHERE is_interim = 1;"
-
-    /* Bounds are NULL when a run has no final row. */
-    "CREATE TABLE run ("
-    " run INTEGER PRIMARY KEY,"
-    " first_ms INTEGER,"
-    " last_ms INTEGER,"
-    " min_score REAL,"
-    " max_score REAL,"
-    " min_probability REAL,"
-    " max_probability REAL);"
-    "CREATE TABLE record_by_score ("
-    " run INTEGER, record_score REAL, id INTEGER,"
-    " PRIMARY KEY (run, record_score, id)) WITHOUT ROWID;"
-    "CREATE TABLE record_by_probability ("
-    " run INTEGER, probability REAL, id INTEGER,"
-    " PRIMARY KEY (run, probability, id)) WITHOUT ROWID;"
-    "CREATE TRIGGER record_forget AFTER DELETE ON record"
-    " WHEN old.is_interim = 0 BEGIN"
-    " DELETE FROM record_by_score WHERE run = old.id >> 12 AND"
-    "  record_score = old.record_score AND id = old.id;"
-    " DELETE FROM record_by_probability WHERE run = old.id >> 12 AND"
-    "  probability = old.probability AND id = old.id;"
-    "END;";
-
-_Static_assert(RESULTSDB_RUN_SHIFT == 12, "the trigger knows the shift");
+#define VERSION_BEFORE 3 /* which is upgraded */
 
 static uint32_t
 meta_crc(uint64_t version, uint64_t seq)
@@ -212,7 +93,7 @@ schema_create(sqlite3 *db)
 	snprintf(sql, sizeof(sql), "INSERT INTO meta VALUES (1, %d, 0, %u)",
 	    RESULTSDB_VERSION, meta_crc(RESULTSDB_VERSION, 0));
 	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1 ||
-	    sqlx_exec(db, schema_sql) == -1 || sqlx_exec(db, sql) == -1)
+	    resultsdb_schema_create(db) == -1 || sqlx_exec(db, sql) == -1)
 		return -1;
 	return sqlx_exec(db, "COMMIT");
 }
@@ -344,19 +225,34 @@ meta_read(sqlite3 *db, uint64_t *version, uint64_t *seq)
 }
 
 static int
-version_check(sqlite3 *db)
+version_check(sqlite3 *db, uint64_t *version)
 {
-	uint64_t version, seq;
+	uint64_t seq;
 
-	if (meta_read(db, &version, &seq) == -1)
+	if (meta_read(db, version, &seq) == -1)
 		return -1;
-	if (version == RESULTSDB_VERSION)
+	if (*version == RESULTSDB_VERSION || *version == VERSION_BEFORE)
 		return 0;
 	log_warnx("%s: version %ju, this program reads %d",
-	    sqlite3_db_filename(db, "main"), (uintmax_t)version,
+	    sqlite3_db_filename(db, "main"), (uintmax_t)*version,
 	    RESULTSDB_VERSION);
 	errno = ENOTSUP;
 	return -1;
+}
+
+/* A file of the version before gets the tables that it lacks, or is closed. */
+static int
+upgrade(sqlite3 *db, uint64_t version)
+{
+	uint64_t seq;
+
+	if (version == RESULTSDB_VERSION)
+		return 0;
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1 ||
+	    resultsdb_get_seq(db, &seq) == -1 ||
+	    resultsdb_schema_add(db) == -1 || resultsdb_put_seq(db, seq) == -1)
+		return -1;
+	return sqlx_exec(db, "COMMIT");
 }
 
 /* Say what a walk over the WAL has found. */
@@ -457,6 +353,7 @@ sqlite3 *
 resultsdb_open_writer(const char *dir, bool create)
 {
 	char path[PATH_MAX];
+	uint64_t version;
 	sqlite3 *db;
 
 	if (path_join(path, dir, RESULTSDB_FILE) == -1)
@@ -470,8 +367,8 @@ resultsdb_open_writer(const char *dir, bool create)
 	db = file_open(path, SQLITE_OPEN_READWRITE);
 	if (db == NULL)
 		return NULL;
-	if (version_check(db) == -1 || wal_check(db, path) == -1 ||
-	    writer_setup(db) == -1)
+	if (version_check(db, &version) == -1 || wal_check(db, path) == -1 ||
+	    writer_setup(db) == -1 || upgrade(db, version) == -1)
 		return close_failed(db);
 	return db;
 }
@@ -495,9 +392,9 @@ sqlite3 *
 resultsdb_open_reader(const char *dir)
 {
 	char path[PATH_MAX];
-	sqlite3 *db;
-
+	uint64_t version;
 	struct stat st;
+	sqlite3 *db;
 
 	if (path_join(path, dir, RESULTSDB_FILE) == -1 ||
 	    lstat(path, &st) == -1)
@@ -514,10 +411,12 @@ resultsdb_open_reader(const char *dir)
 	if (db == NULL)
 		return NULL;
 	if (sqlx_exec(db,
-		"PRAGMA query_only=1;"
 		"PRAGMA temp_store=MEMORY;"
 		"PRAGMA cache_size=-16384") == -1 ||
-	    version_check(db) == -1) {
+	    version_check(db, &version) == -1 ||
+	    (version != RESULTSDB_VERSION &&
+		resultsdb_schema_pretend(db) == -1) ||
+	    sqlx_exec(db, "PRAGMA query_only=1") == -1) {
 		int saved = errno;
 
 		explain_failure(dir);
@@ -554,8 +453,9 @@ resultsdb_put_seq(sqlite3 *db, uint64_t seq)
 	char sql[128];
 
 	snprintf(sql, sizeof(sql),
-	    "UPDATE meta SET applied_seq = %jd, crc = %u WHERE id = 1",
-	    (intmax_t)seq, meta_crc(RESULTSDB_VERSION, seq));
+	    "UPDATE meta SET version = %d, applied_seq = %jd, crc = %u"
+	    " WHERE id = 1",
+	    RESULTSDB_VERSION, (intmax_t)seq, meta_crc(RESULTSDB_VERSION, seq));
 	return sqlx_exec(db, sql);
 }
 

@@ -24,7 +24,7 @@ struct sqlite3;
 
 #define RESULTSDB_FILE "results.db"
 #define RESULTSDB_NEW_FILE "new.db" /* until it is complete */
-#define RESULTSDB_VERSION 3
+#define RESULTSDB_VERSION 4
 
 /* A recovery takes milliseconds; a lock for longer is a stopped process. */
 #define RESULTSDB_BUSY_TIMEOUT_MS 2000

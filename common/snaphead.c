@@ -35,6 +35,7 @@ static const struct {
 } readers[] = {
 	{ 2, parse_format_2 },
 	{ 4, parse_format_2 }, /* other sections behind the same head */
+	{ 5, parse_format_2 },
 };
 
 int
