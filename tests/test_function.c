@@ -530,9 +530,10 @@ Test(function, who_met_many_different_values_is_named)
 
 /* Interim results */
 
-/* Whether a bucket that is not over yet has a record. */
+/* Whether a bucket of ten has a record when so many of them have come. */
 static bool
-tells_early(const char *function, double (*value)(struct random *, int, bool))
+tells_early(
+    const char *function, double (*value)(struct random *, int, bool), int come)
 {
 	struct feed_detector d[] = { { .function = function, .field = "v" },
 		{ .function = NULL } };
@@ -543,7 +544,7 @@ tells_early(const char *function, double (*value)(struct random *, int, bool))
 	feed_init(&f, SPAN, d, NULL);
 	feed_start(&f);
 	for (int b = 0; b <= 400; b++) {
-		for (int i = 0; i < 10; i++)
+		for (int i = 0; i < (b == 400 ? come : 10); i++)
 			add_value(
 			    &f, T0 + b * SPAN, "v", value(&r, i, b == 400));
 	}
@@ -562,10 +563,18 @@ few_values(struct random *r, int i, bool odd)
 
 Test(function, interim_results_tell_what_missing_records_cannot_undo)
 {
-	cr_expect(tells_early("distinct_count", many_values));
-	cr_expect_not(tells_early("distinct_count", few_values));
-	cr_expect_not(tells_early("median", moved));
-	cr_expect_not(tells_early("varp", scattered));
-	cr_expect(tells_early("metric", one_of_ten), "its maximum");
-	cr_expect(tells_early("metric", one_low), "its minimum");
+	cr_expect(tells_early("distinct_count", many_values, 9));
+	cr_expect_not(tells_early("distinct_count", few_values, 9));
+	cr_expect_not(tells_early("median", moved, 9));
+	cr_expect_not(tells_early("varp", scattered, 9));
+	cr_expect(tells_early("metric", one_of_ten, 9), "its maximum");
+	cr_expect(tells_early("metric", one_low, 9), "its minimum");
+}
+
+Test(function, interim_results_tell_all_once_all_records_are_there)
+{
+	cr_expect(tells_early("distinct_count", few_values, 10));
+	cr_expect(tells_early("median", moved, 10));
+	cr_expect(tells_early("varp", scattered, 10));
+	cr_expect(tells_early("mean", moved, 10));
 }

@@ -95,6 +95,7 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	e->interim_left = true;
 	e->size.timestamp = TIME_UNSET;
 	e->prune_share = 1;
+	completeness_init(&e->completeness);
 	if (allocate(e) == -1) {
 		engine_free(e);
 		errno = ENOMEM;
@@ -124,6 +125,7 @@ engine_free(struct engine *e)
 	for (size_t i = 0; e->open != NULL && i < e->nopen; i++)
 		bucket_free(&e->open[i]);
 	judge_clear(&e->judge);
+	completeness_clear(&e->completeness);
 	series_clear(&e->table);
 	names_clear(&e->names);
 	free(e->open);

@@ -4,6 +4,7 @@
 
 #include "common/compat.h"
 #include "worker/bucket.h"
+#include "worker/completeness.h"
 #include "worker/engine.h"
 #include "worker/feature.h"
 #include "worker/judge.h"
@@ -62,6 +63,7 @@ struct engine {
 	struct series_table table;
 	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
+	struct completeness completeness;
 	bool interim_left; /* interim results may be in the sink */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */
 

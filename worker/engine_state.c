@@ -419,7 +419,9 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 		return -1;
 	if (engine_save_buckets(e, w) == -1)
 		return -1;
-	return judge_save(&e->judge, w);
+	if (judge_save(&e->judge, w) == -1)
+		return -1;
+	return completeness_save(&e->completeness, w);
 }
 
 /*
@@ -505,5 +507,10 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->interim_left = true;
 	if (load_elements(&l, &s) == -1)
 		return -1;
-	return judge_load(&e->judge, r);
+	if (judge_load(&e->judge, r) == -1 ||
+	    completeness_load(
+		&e->completeness, &e->judge.model, l.forward_s, r) == -1)
+		return -1;
+	e->fixed_bytes += model_bytes(&e->completeness.events);
+	return 0;
 }

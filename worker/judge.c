@@ -110,6 +110,8 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 	j->ntouched = 0;
 	j->nleaves = 0;
 	j->ngrown = 0;
+	if (interim)
+		completeness_look(e, b);
 	for (size_t i = 0; i < e->conf->ndetectors; i++)
 		aggregate_clear(&j->detector[i]);
 	if (j->judged_words > 0)
@@ -156,28 +158,6 @@ add_finding(struct judge *j, const struct finding *f)
 	if (j->nfindings == FINDINGS_MOST)
 		keep_most_unlikely(j);
 	j->finding[j->nfindings++] = *f;
-}
-
-/*
- * While records may still come, only a value that can but move further away
- * is unlikely: a low count is not low yet. Returns false when nothing can be
- * said of this function.
- */
-static bool
-interim_side(const struct feature *feature, const struct model *m,
-    enum function_side *side)
-{
-	enum function_side sure = SIDE_HIGH;
-
-	if (feature->drift == DRIFT_ANY ||
-	    (feature->drift == DRIFT_SIGN && m->negative))
-		return false;
-	if (feature->drift == DRIFT_DOWN)
-		sure = SIDE_LOW;
-	if (*side != SIDE_BOTH && *side != sure)
-		return false;
-	*side = sure;
-	return true;
 }
 
 /* Room to touch one more partition. */
@@ -256,8 +236,10 @@ has_say(const struct engine *e, const struct series *s,
 
 	if (leaf != NULL)
 		return true;
+	if (j->interim && !e->completeness.nearly_whole)
+		return false;
 	/* a series that began in a later bucket was not missing in this one */
-	return !j->interim && feature->empty_is_zero && !j->quiet &&
+	return feature->empty_is_zero && !j->quiet &&
 	    s->last_s < j->bucket->start_s;
 }
 
@@ -306,6 +288,23 @@ learn_value(struct engine *e, struct model *m, const struct outlook *o)
 	return ret;
 }
 
+/* Of a bucket that is not over, what is likely to come is added first. */
+static void
+look(const struct engine *e, const struct model *m,
+    const struct feature *feature, double actual, struct outlook *o)
+{
+	const struct judge *j = &e->judge;
+	double whole;
+
+	model_look(m, feature->model, j->local_s, actual, o);
+	if (!j->interim || !o->known)
+		return;
+	whole = completeness_correct(
+	    &e->completeness, feature, actual, o->expected);
+	if (whole != actual)
+		model_look(m, feature->model, j->local_s, whole, o);
+}
+
 /*
  * One feature of a series, of which the least probable makes the finding. A
  * function with several has so many chances to be odd (Bonferroni).
@@ -323,9 +322,10 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	double actual = actual_value(feature, f->leaf), ln_p;
 	struct outlook o;
 
-	if (j->interim && !interim_side(feature, m, &side))
+	if (j->interim &&
+	    !completeness_side(&e->completeness, feature, m, &side))
 		return 0;
-	model_look(m, feature->model, j->local_s, actual, &o);
+	look(e, m, feature, actual, &o);
 	ln_p = model_ln_p(m, &o, side);
 	if (d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(d->nfeatures));

@@ -60,6 +60,7 @@ int
 judge_step_bucket(struct engine *e)
 {
 	struct judge *j = &e->judge;
+	bool learns = !j->interim && !j->quiet;
 
 	for (size_t i = 0; i < j->nscopes; i++) {
 		struct judge_scope *sc = &j->scope[i];
@@ -67,7 +68,8 @@ judge_step_bucket(struct engine *e)
 		sc->ln_p = i == 0 ? bucket_ln_p(e) : scope_ln_p(j, sc);
 		sc->raw = j->nfindings == 0 ? 0 : score_raw(sc->ln_p);
 	}
-	if (report_bucket(e) == -1)
+	if (report_bucket(e) == -1 ||
+	    (learns && completeness_learn(e, j->bucket) == -1))
 		return -1;
 	j->phase = j->interim ? JUDGE_IDLE : JUDGE_SHEDDING;
 	if (j->interim)
