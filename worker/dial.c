@@ -21,8 +21,13 @@
 /* The middle of usual times is looked for within this time. */
 #define MIDDLE_S 3600
 
-/* A week has been seen when each part of it could be seen twice or thrice. */
+/*
+ * A part of the week in which nothing happens is known by the weeks that have
+ * passed, each of which is worth as many days; but who comes on one day of the
+ * week tells no more than twice that.
+ */
 #define DAYS_PER_WEEK 4.0
+#define DAYS_PER_DAY 2.0
 
 /*
  * A kernel is as wide as the root of the breadth of what was seen, by this: a
@@ -164,7 +169,7 @@ days_known(const struct dial *d, int64_t today)
 
 	if (d->shape->period_s == DAY_S)
 		return d->days;
-	return fmin(d->days, DAYS_PER_WEEK * weeks);
+	return fmin(DAYS_PER_DAY * d->days, DAYS_PER_WEEK * weeks);
 }
 
 void
