@@ -47,6 +47,8 @@ plan_detector(struct engine *e, size_t index)
 			  "%s%s yet",
 		    e->conf->job_id, index, conf->function->name,
 		    conf->over_field_name != NULL ? " over a population" : "");
+	else if (d->feature->special == SPECIAL_NONE)
+		d->nmodels = d->nfeatures;
 	d->argument = find_field(e->conf, conf->field_name);
 	d->by = find_field(e->conf, conf->by_field_name);
 	d->partition = find_field(e->conf, conf->partition_field_name);
@@ -367,7 +369,7 @@ engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 	b = bucket_of(e, time_s);
 	if (e->size.timestamp < b->start_s * 1000)
 		e->size.timestamp = b->start_s * 1000;
-	return gather_record(e, b, rec);
+	return gather_record(e, b, time_s, rec);
 }
 
 /* No bucket lies beyond, and sums of what is within cannot overflow. */

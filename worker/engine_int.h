@@ -23,6 +23,7 @@ struct engine_detector {
 	const struct detector *conf;   /* borrowed */
 	const struct feature *feature; /* static; NULL: not computed */
 	uint32_t nfeatures;	       /* of them, in a row */
+	uint32_t nmodels;	       /* a series has so many, or a special */
 	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t partition;
@@ -96,7 +97,7 @@ int engine_load_buckets(struct engine *, uint32_t nbuckets, bool has_rooms,
     struct snapshot_reader *) MUST_CHECK;
 
 /* gather.c: take a record into the bucket of its time. */
-int gather_record(
-    struct engine *, struct bucket *, const struct record *) MUST_CHECK;
+int gather_record(struct engine *, struct bucket *, int64_t time_s,
+    const struct record *) MUST_CHECK;
 
 #endif

@@ -290,7 +290,7 @@ save_series(const struct series *x, struct snapshot_writer *w)
 		if (model_save(&x->model[i], w) == -1)
 			return -1;
 	}
-	return 0;
+	return x->special == NULL ? 0 : special_save(x->special, w);
 }
 
 static int
@@ -327,6 +327,15 @@ load_models(struct loading *l, struct series *s)
 }
 
 static int
+load_special(struct loading *l, struct series *s)
+{
+	if (special_load(s->special, l->r) == -1)
+		return -1;
+	special_set_clock(s->special, l->forward_s);
+	return 0;
+}
+
+static int
 load_series(struct loading *l)
 {
 	struct engine *e = l->e;
@@ -346,15 +355,18 @@ load_series(struct loading *l)
 	if (!name_fits(e, d->by, s.by) ||
 	    series_find(t, s.partition, s.by) != SERIES_NONE)
 		return bad();
-	id = series_add(t, s.partition, s.by, d->nfeatures, s.last_s);
+	id = series_add(t, s.partition, s.by, d->nmodels, s.last_s);
 	if (id == SERIES_NONE)
 		return -1;
 	hold_name(e, s.by);
+	if (d->feature->special != SPECIAL_NONE &&
+	    series_make_special(t, id, d->feature->special) == -1)
+		return -1;
 	x = t->series[id];
 	x->data_s = s.data_s;
 	x->buckets = s.buckets;
 	x->peak = s.peak;
-	return load_models(l, x);
+	return x->special != NULL ? load_special(l, x) : load_models(l, x);
 }
 
 static int

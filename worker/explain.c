@@ -74,3 +74,13 @@ explain(const struct model *m, const struct outlook *o, enum function_side side,
 	    isfinite(x->upper_confidence_bound))
 		x->has |= EXPLAINED_BOUNDS;
 }
+
+void
+explain_single(double ln_p, struct explanation *x)
+{
+	memset(x, 0, sizeof(*x));
+	if (ln_p >= SCORE_LN_UNREMARKABLE)
+		return;
+	x->has = EXPLAINED_SINGLE;
+	x->single_bucket_impact = digits(ln_p);
+}

@@ -18,4 +18,7 @@
 void explain(const struct model *, const struct outlook *, enum function_side,
     double ln_p, struct explanation *);
 
+/* The same of a value that has no model: the probability is all there is. */
+void explain_single(double ln_p, struct explanation *);
+
 #endif

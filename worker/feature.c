@@ -61,6 +61,12 @@ value_distinct(const union statistic *s)
 	return distinct_count(s->distinct);
 }
 
+static double
+value_content(const union statistic *s)
+{
+	return content_compressed(s->content);
+}
+
 /* What is left without a part */
 
 static bool
@@ -151,34 +157,82 @@ share_of_distinct(const union statistic *a, const union statistic *b)
 	return b->distinct->n / a->distinct->n;
 }
 
+static double
+share_of_content(const union statistic *a, const union statistic *b)
+{
+	return content_records(b->content) / content_records(a->content);
+}
+
+/* Where there is no value to be taken off. */
+
+/*
+ * As of distinct texts, by their bytes: compressed, each has about the same
+ * share of what the whole is worth.
+ */
+static double
+influence_on_content(const union statistic *a, const union statistic *b,
+    const struct feature_told *told)
+{
+	double part =
+	    fmin(content_length(b->content) / content_length(a->content), 1);
+
+	return told->actual * part * part / (told->actual - told->typical);
+}
+
+/* The part of the events that were odd. */
+static double
+influence_on_group(const union statistic *a, const union statistic *b,
+    const struct feature_told *told)
+{
+	const struct group *all = groups_find(a->groups, told->cell);
+	const struct group *part = groups_find(b->groups, told->cell);
+
+	return all == NULL || part == NULL ? 0 : part->n / all->n;
+}
+
 /* The table. Columns: what is done, then of what kind it is. */
 
 #define COUNT(empty)                                                           \
 	{                                                                      \
-		"count", value_count, count_without, share_of_tally,           \
-		    MODEL_COUNT, STATISTIC_TALLY, SIDE_BOTH, DRIFT_UP, empty,  \
-		    false                                                      \
+		.description = "count", .value = value_count,                  \
+		.without = count_without, .share = share_of_tally,             \
+		.model = MODEL_COUNT, .statistic = STATISTIC_TALLY,            \
+		.drift = DRIFT_UP, .empty_is_zero = empty,                     \
+		.forecastable = true                                           \
 	}
 #define SUM(empty)                                                             \
 	{                                                                      \
-		"sum", value_sum, sum_without, share_of_tally, MODEL_REAL,     \
-		    STATISTIC_TALLY, SIDE_BOTH, DRIFT_SIGN, empty, false       \
+		.description = "sum", .value = value_sum,                      \
+		.without = sum_without, .share = share_of_tally,               \
+		.statistic = STATISTIC_TALLY, .drift = DRIFT_SIGN,             \
+		.empty_is_zero = empty, .forecastable = true                   \
 	}
 /* Of values that are n-fold the mean; also what stands for other functions. */
-#define MEAN(description)                                                      \
+#define MEAN(text)                                                             \
 	{                                                                      \
-		description, value_mean, mean_without, NULL, MODEL_REAL,       \
-		    STATISTIC_TALLY, SIDE_BOTH, DRIFT_ANY, false, true         \
+		.description = text, .value = value_mean,                      \
+		.without = mean_without, .statistic = STATISTIC_TALLY,         \
+		.drift = DRIFT_ANY, .times_events = true, .forecastable = true \
 	}
 #define LEAST                                                                  \
 	{                                                                      \
-		"min", value_least, least_without, NULL, MODEL_REAL,           \
-		    STATISTIC_TALLY, SIDE_LOW, DRIFT_DOWN, false, true         \
+		.description = "min", .value = value_least,                    \
+		.without = least_without, .statistic = STATISTIC_TALLY,        \
+		.side = SIDE_LOW, .drift = DRIFT_DOWN, .times_events = true,   \
+		.forecastable = true                                           \
 	}
 #define GREATEST                                                               \
 	{                                                                      \
-		"max", value_greatest, greatest_without, NULL, MODEL_REAL,     \
-		    STATISTIC_TALLY, SIDE_HIGH, DRIFT_UP, false, true          \
+		.description = "max", .value = value_greatest,                 \
+		.without = greatest_without, .statistic = STATISTIC_TALLY,     \
+		.side = SIDE_HIGH, .drift = DRIFT_UP, .times_events = true,    \
+		.forecastable = true                                           \
+	}
+/* Of events that are no number on a line, see special.h. */
+#define TIMES(kind)                                                            \
+	{                                                                      \
+		.description = "time", .influence = influence_on_group,        \
+		.statistic = STATISTIC_TIMES, .special = kind                  \
 	}
 
 static const struct feature count_features[] = { COUNT(true) };
@@ -191,17 +245,48 @@ static const struct feature greatest_features[] = { GREATEST };
 static const struct feature metric_features[] = { MEAN("mean"), LEAST,
 	GREATEST };
 static const struct feature variance_features[] = {
-	{ "varp", value_variance, variance_without, share_of_moments,
-	    MODEL_REAL, STATISTIC_MOMENTS, SIDE_BOTH, DRIFT_ANY, false, false },
+	{ .description = "varp",
+	    .value = value_variance,
+	    .without = variance_without,
+	    .share = share_of_moments,
+	    .statistic = STATISTIC_MOMENTS,
+	    .drift = DRIFT_ANY,
+	    .forecastable = true },
 };
 static const struct feature median_features[] = {
-	{ "median", value_median, median_without, NULL, MODEL_REAL,
-	    STATISTIC_ORDER, SIDE_BOTH, DRIFT_ANY, false, false },
+	{ .description = "median",
+	    .value = value_median,
+	    .without = median_without,
+	    .statistic = STATISTIC_ORDER,
+	    .drift = DRIFT_ANY,
+	    .forecastable = true },
 };
 static const struct feature distinct_features[] = {
-	{ "distinct_count", value_distinct, distinct_without, share_of_distinct,
-	    MODEL_COUNT, STATISTIC_DISTINCT, SIDE_BOTH, DRIFT_UP, false,
-	    false },
+	{ .description = "distinct_count",
+	    .value = value_distinct,
+	    .without = distinct_without,
+	    .share = share_of_distinct,
+	    .model = MODEL_COUNT,
+	    .statistic = STATISTIC_DISTINCT,
+	    .drift = DRIFT_UP,
+	    .forecastable = true },
+};
+static const struct feature content_features[] = {
+	{ .description = "info_content",
+	    .value = value_content,
+	    .influence = influence_on_content,
+	    .share = share_of_content,
+	    .statistic = STATISTIC_CONTENT,
+	    .drift = DRIFT_UP,
+	    .slow = true },
+};
+static const struct feature day_features[] = { TIMES(SPECIAL_TIME_OF_DAY) };
+static const struct feature week_features[] = { TIMES(SPECIAL_TIME_OF_WEEK) };
+static const struct feature place_features[] = {
+	{ .description = "lat_long",
+	    .influence = influence_on_group,
+	    .statistic = STATISTIC_PLACES,
+	    .special = SPECIAL_PLACE },
 };
 /* Of statistics that come summed up there is nothing but their mean. */
 static const struct feature summed_variance[] = { MEAN("varp") };
@@ -227,6 +312,10 @@ static const struct {
 	ROW(FN_MAX, greatest_features),
 	ROW(FN_METRIC, metric_features),
 	ROW(FN_DISTINCT_COUNT, distinct_features),
+	ROW(FN_INFO_CONTENT, content_features),
+	ROW(FN_TIME_OF_DAY, day_features),
+	ROW(FN_TIME_OF_WEEK, week_features),
+	ROW(FN_LAT_LONG, place_features),
 	{ FN_VARP, variance_features, summed_variance, 1 },
 	{ FN_MEDIAN, median_features, summed_median, 1 },
 };
@@ -247,13 +336,15 @@ feature_find(enum function_kind kind, bool summed, uint32_t *n)
 
 double
 feature_influence(const struct feature *f, const union statistic *all,
-    const union statistic *part, double typical, double actual)
+    const union statistic *part, const struct feature_told *told)
 {
-	double way = actual - typical, rest;
+	double way = told->actual - told->typical, rest;
 
 	if (f->share != NULL && way < 0)
 		return f->share(all, part);
+	if (f->influence != NULL)
+		return fmin(f->influence(all, part, told), 1);
 	if (!f->without(all, part, &rest))
 		return 1;
-	return fmin(fmax((actual - rest) / way, 0), 1);
+	return fmin(fmax((told->actual - rest) / way, 0), 1);
 }

@@ -11,6 +11,7 @@
 #include "common/compat.h"
 #include "common/jobconf.h"
 #include "worker/model.h"
+#include "worker/special.h"
 #include "worker/statistic.h"
 
 /* Where the value of a bucket can still go while records are missing. */
@@ -21,21 +22,35 @@ enum feature_drift {
 	DRIFT_ANY,
 };
 
+/* What was told of a value. */
+struct feature_told {
+	double typical;
+	double actual;
+	uint32_t cell; /* of the odd events; specials only */
+};
+
 /* One value of a bucket. A function has one, or several with the same kind. */
 struct feature {
 	const char *description; /* of the function in results */
-	double (*value)(const union statistic *); /* of one record at least */
+	/* Of one record at least; NULL: a special. NAN with ENOMEM. */
+	double (*value)(const union statistic *);
 	/* The value of a less its part b. false: nothing is left of it. */
 	bool (*without)(
 	    const union statistic *a, const union statistic *b, double *value);
 	/* Of records in a, the share in b; NULL: not asked for. */
 	double (*share)(const union statistic *a, const union statistic *b);
-	enum model_kind model;
+	/* In place of without: what a part accounts for, in one go. */
+	double (*influence)(const union statistic *all,
+	    const union statistic *part, const struct feature_told *);
+	enum model_kind model;	   /* unless it is a special, */
+	enum special_kind special; /* which has no models */
 	enum statistic_kind statistic;
 	enum function_side side; /* SIDE_BOTH: as the function says */
 	enum feature_drift drift;
 	bool empty_is_zero; /* else a bucket without records says nothing */
 	bool times_events;  /* a value that stands for n events counts n-fold */
+	bool forecastable;  /* its values can be foretold (6.2) */
+	bool slow;	    /* value() takes milliseconds */
 };
 
 /* Features of one function: metric has most. */
@@ -57,6 +72,6 @@ const struct feature *feature_find(
  * it is the share of records.
  */
 double feature_influence(const struct feature *, const union statistic *all,
-    const union statistic *part, double typical, double actual);
+    const union statistic *part, const struct feature_told *);
 
 #endif

@@ -14,6 +14,7 @@ struct gathering {
 	struct engine *e;
 	struct bucket *bucket;
 	const struct record *rec;
+	int64_t time_s;
 	double events; /* 1, or what the summary count field says */
 };
 
@@ -118,7 +119,8 @@ new_series_cost(const struct gathering *g, const struct engine_detector *d,
     uint32_t partition, uint32_t partition_name, uint32_t by_name)
 {
 	const struct series_table *t = &g->e->table;
-	size_t cost = series_growth(t, d->nfeatures) +
+	size_t cost = series_growth(t, d->nmodels) +
+	    special_bytes(d->feature->special) +
 	    bucket_growth(g->bucket, t->numbers.n);
 
 	if (partition == SERIES_NONE)
@@ -169,9 +171,12 @@ new_series(struct gathering *g, uint32_t detector, uint32_t partition_name,
 		hold_name(e, partition_name);
 	}
 	/* it knows nothing of the buckets before this one */
-	*series = series_add(
-	    t, partition, by_name, d->nfeatures, start_s - e->span_s);
+	*series =
+	    series_add(t, partition, by_name, d->nmodels, start_s - e->span_s);
 	if (*series == SERIES_NONE)
+		return -1;
+	if (d->feature->special != SPECIAL_NONE &&
+	    series_make_special(t, *series, d->feature->special) == -1)
 		return -1;
 	hold_name(e, by_name);
 	engine_note_bytes(e);
@@ -225,20 +230,38 @@ see_influencers(struct gathering *g, const struct engine_detector *d,
 	return 0;
 }
 
+static bool
+observe_special(
+    struct gathering *g, const struct engine_detector *d, struct observation *o)
+{
+	enum special_kind kind = d->feature->special;
+	struct span t = { NULL, 0 };
+	int64_t local_s = 0;
+
+	if (d->argument != FIELD_NONE)
+		t = text_of(g, d->argument);
+	else
+		local_s = engine_local(g->e, g->time_s);
+	return special_position(kind, local_s, t, &o->where) == 0;
+}
+
 /* What the record says to the detector; false: nothing. */
 static bool
 observe(
     struct gathering *g, const struct engine_detector *d, struct observation *o)
 {
-	struct span t;
+	struct span t = { NULL, 0 };
 
+	if (d->feature->special != SPECIAL_NONE)
+		return observe_special(g, d, o);
 	if (d->argument == FIELD_NONE)
 		return true;
-	if (o->kind != STATISTIC_DISTINCT)
+	if (o->kind != STATISTIC_DISTINCT && o->kind != STATISTIC_CONTENT)
 		return number_of(g, d->argument, &o->value);
 	t = text_of(g, d->argument);
 	if (t.len == 0)
 		return false;
+	o->text = t;
 	o->hash = distinct_hash(t.p, t.len);
 	return true;
 }
@@ -264,11 +287,13 @@ static int
 gather_for(struct gathering *g, uint32_t detector)
 {
 	const struct engine_detector *d = &g->e->detector[detector];
-	struct observation o = { d->feature->statistic,
-		d->feature->times_events, g->events, g->events, 0 };
+	struct observation o; /* the rest is set where it is looked at */
 	struct leaf *leaf;
 	uint32_t series;
 
+	o.kind = d->feature->statistic;
+	o.times_events = d->feature->times_events;
+	o.value = o.n = g->events;
 	if (!observe(g, d, &o))
 		return 0;
 	if (series_of(g, detector, &series) == -1)
@@ -295,9 +320,10 @@ events_of(const struct gathering *g)
 }
 
 int
-gather_record(struct engine *e, struct bucket *b, const struct record *rec)
+gather_record(struct engine *e, struct bucket *b, int64_t time_s,
+    const struct record *rec)
 {
-	struct gathering g = { e, b, rec, 1 };
+	struct gathering g = { e, b, rec, time_s, 1 };
 	size_t before = b->bytes;
 	int ret = 0;
 

@@ -33,8 +33,8 @@ find_seen(const struct engine *e, const struct finding *f, uint32_t influencer,
 
 		if (in->field != influencer || n == BUCKET_INFLUENCES)
 			continue;
-		b.influence = feature_influence(f->feature, &f->leaf->stat,
-		    &in->stat, f->typical, f->actual);
+		b.influence = feature_influence(
+		    f->feature, &f->leaf->stat, &in->stat, &f->told);
 		if (!(b.influence >= INFLUENCE_LEAST))
 			continue;
 		b.value = names_get(&e->judge.bucket->values, in->value);

@@ -217,6 +217,8 @@ fade(struct engine *e, struct series *s)
 		return;
 	s->last_s = e->judge.bucket->start_s;
 	s->buckets *= passed == 1 ? keep : pow(keep, (double)passed);
+	if (s->special != NULL)
+		special_forget(s->special, pow(keep, (double)passed));
 	if (passed == 1) {
 		s->peak *= e->judge.keep_peak;
 		return;
@@ -248,7 +250,7 @@ actual_value(const struct feature *feature, const struct leaf *leaf)
 {
 	double v = leaf == NULL ? 0 : feature->value(&leaf->stat);
 
-	return fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
+	return isnan(v) ? v : fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
 }
 
 /*
@@ -325,6 +327,8 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	if (j->interim &&
 	    !completeness_side(&e->completeness, feature, m, &side))
 		return 0;
+	if (isnan(actual))
+		return -1;
 	look(e, m, feature, actual, &o);
 	ln_p = model_ln_p(m, &o, side);
 	if (d->nfeatures > 1)
@@ -332,14 +336,37 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	if (f->feature == NULL || ln_p < f->ln_p) {
 		f->feature = feature;
 		f->ln_p = ln_p;
-		f->actual = actual;
-		f->typical = o.expected;
+		f->told.actual = actual;
+		f->told.typical = o.expected;
 		if (ln_p < LN_RECORD) {
 			f->impact = model_impact(m, &o, side);
 			explain(m, &o, side, ln_p, &f->why);
 		}
 	}
 	return j->interim ? 0 : learn_value(e, m, &o);
+}
+
+/*
+ * Events whose value is no number on a line. What was odd of them stays odd,
+ * whatever may still come.
+ */
+static void
+judge_special(struct engine *e, struct series *s, struct finding *f)
+{
+	const struct groups *g = f->leaf->stat.groups;
+	int64_t local_s = e->judge.local_s;
+	struct special_look o;
+
+	special_see(s->special, g, local_s, &o);
+	f->feature = e->detector[f->detector].feature;
+	f->ln_p = o.ln_p;
+	f->told = (struct feature_told){ o.typical[0], o.actual[0], o.cell };
+	f->typical_2 = o.typical[1];
+	f->actual_2 = o.actual[1];
+	f->impact = -SCORE_IMPACT_MOST;
+	explain_single(o.ln_p, &f->why);
+	if (!e->judge.interim)
+		special_learn(s->special, g, local_s, &o);
 }
 
 /*
@@ -358,6 +385,17 @@ is_excluded(const struct engine *e, const struct engine_detector *d,
 	age = (double)((e->judge.bucket->start_s - p->first_s) / e->span_s) + 1;
 	return s->buckets >
 	    FREQUENT * (1 - pow(keep, fmax(age, 1))) / (1 - keep);
+}
+
+/* Whether telling its value takes so long that it has a step of its own. */
+static bool
+is_slow(const struct engine *e, uint32_t index)
+{
+	const struct partition *p =
+	    e->table.partition[e->table.series[index]->partition];
+
+	return e->detector[p->detector].feature->slow &&
+	    bucket_find(e->judge.bucket, index) != NULL;
 }
 
 static int
@@ -380,10 +418,12 @@ judge_series(struct engine *e, uint32_t index)
 		fade(e, s);
 		s->buckets += f.leaf != NULL;
 	}
-	for (uint32_t i = 0; i < d->nfeatures; i++) {
+	for (uint32_t i = 0; i < s->nmodels; i++) {
 		if (judge_feature(e, s, i, d, &f) == -1)
 			return -1;
 	}
+	if (s->special != NULL)
+		judge_special(e, s, &f);
 	if (f.feature == NULL || is_excluded(e, d, s, p))
 		return 0;
 	touch_partition(j, p, s->partition);
@@ -428,6 +468,8 @@ step_series(struct engine *e)
 			continue;
 		if (judge_series(e, j->cursor) == -1)
 			return -1;
+		if (is_slow(e, j->cursor))
+			stop = j->cursor + 1;
 	}
 	if (j->cursor < n)
 		return 1;

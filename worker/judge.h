@@ -14,13 +14,13 @@
 #include "common/results.h"
 #include "worker/aggregate.h"
 #include "worker/culprits.h"
+#include "worker/feature.h"
 #include "worker/model.h"
 #include "worker/normalise.h"
 #include "worker/renewal.h"
 
 struct bucket;
 struct engine;
-struct feature;
 struct leaf;
 
 /* A record that may be written. */
@@ -30,9 +30,10 @@ struct finding {
 	double ln_p;
 	double raw;
 	double score;
-	double typical;
+	struct feature_told told;
 	double impact; /* of the buckets before */
-	double actual;
+	/* Of a place the second of two values, longitudes. */
+	double typical_2, actual_2;
 	const struct feature *feature; /* of the function: what was odd */
 	const struct leaf *leaf;       /* NULL: nothing came for this series */
 	struct explanation why;

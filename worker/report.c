@@ -56,9 +56,11 @@ report_record(struct engine *e, const struct finding *f)
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
 	    split_value(e, e->table.partition[s->partition]->name);
-	r->nvalues = 1;
-	r->typical[0] = f->typical;
-	r->actual[0] = f->actual;
+	r->nvalues = f->feature->special == SPECIAL_PLACE ? 2 : 1;
+	r->typical[0] = f->told.typical;
+	r->actual[0] = f->told.actual;
+	r->typical[1] = f->typical_2;
+	r->actual[1] = f->actual_2;
 	r->why = f->why;
 	name_influencers(e, f, r);
 	return e->sink.record(e->sink.arg, r);

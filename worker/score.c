@@ -17,7 +17,6 @@
 #define RAW_KNEE 1.0
 #define RAW_BEND 50.0
 #define RAW_MAX 100.0
-#define IMPACT_MAX 5.0
 #define IMPACT_LN_FULL 6.9077552789821370521 /* a ratio of 1000 */
 #define IMPACT_LN_LEAST (-0.001)
 
@@ -66,9 +65,9 @@ score_multi_bucket_impact(double ln_p_single, double ln_p_multi)
 {
 	double least = fmin(ln_p_single, ln_p_multi);
 	double most = fmin(fmax(ln_p_single, ln_p_multi), IMPACT_LN_LEAST);
-	double impact = IMPACT_MAX * least / most * (ln_p_single - ln_p_multi) /
-	    IMPACT_LN_FULL;
+	double impact = SCORE_IMPACT_MOST * least / most *
+	    (ln_p_single - ln_p_multi) / IMPACT_LN_FULL;
 
-	impact = fmax(-IMPACT_MAX, fmin(IMPACT_MAX, impact));
+	impact = fmax(-SCORE_IMPACT_MOST, fmin(SCORE_IMPACT_MOST, impact));
 	return floor(100 * impact) / 100;
 }

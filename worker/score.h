@@ -24,6 +24,7 @@ double score_probability(double ln_p);
  * (all of it), in steps of 0.01, of the probabilities of this bucket and of the
  * last ones together.
  */
+#define SCORE_IMPACT_MOST 5.0
 double score_multi_bucket_impact(double ln_p_single, double ln_p_multi);
 
 #endif

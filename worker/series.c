@@ -19,6 +19,7 @@ free_series(struct series *s)
 		return;
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		model_clear(&s->model[i]);
+	special_free(s->special);
 	free(s);
 }
 
@@ -131,6 +132,21 @@ series_add(struct series_table *t, uint32_t partition, uint32_t by,
 	return number;
 }
 
+int
+series_make_special(
+    struct series_table *t, uint32_t number, enum special_kind kind)
+{
+	struct special *special = special_new(kind);
+
+	if (special == NULL) {
+		series_remove(t, number);
+		return -1;
+	}
+	t->series[number]->special = special;
+	t->bytes += special_bytes(kind);
+	return 0;
+}
+
 void
 series_remove(struct series_table *t, uint32_t number)
 {
@@ -141,6 +157,8 @@ series_remove(struct series_table *t, uint32_t number)
 	t->bytes -= bytes_of(s->nmodels);
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		t->bytes -= model_bytes(&s->model[i]);
+	if (s->special != NULL)
+		t->bytes -= special_bytes(special_kind_of(s->special));
 	free_series(s);
 	t->series[number] = NULL;
 	numbers_give_back(&t->numbers, number);

@@ -16,6 +16,7 @@
 #include "worker/names.h"
 #include "worker/normalise.h"
 #include "worker/numbers.h"
+#include "worker/special.h"
 
 #define SERIES_NONE UINT32_MAX
 
@@ -42,6 +43,7 @@ struct series {
 	int64_t data_s; /* start of the newest bucket with a record of it */
 	double buckets; /* with a record of it, fading */
 	double peak;	/* largest raw score, fading */
+	struct special *special; /* owned; in place of models; or NULL */
 	uint32_t nmodels;
 	struct model model[];
 };
@@ -75,6 +77,13 @@ uint32_t partition_add(
     struct series_table *, uint32_t detector, uint32_t name, int64_t start_s);
 uint32_t series_add(struct series_table *, uint32_t partition, uint32_t by,
     uint32_t nmodels, int64_t last_s);
+
+/*
+ * What the series knows in place of models. It is removed when that fails: 0,
+ * or -1 with ENOMEM.
+ */
+int series_make_special(
+    struct series_table *, uint32_t series, enum special_kind) MUST_CHECK;
 
 /* A partition goes when it has no series; the caller sees to both. */
 void series_remove(struct series_table *, uint32_t series);

@@ -20,6 +20,14 @@ distinct_registers(bool part)
 	return part ? DISTINCT_PART_REGISTERS : DISTINCT_REGISTERS;
 }
 
+static uint32_t
+groups_most(enum statistic_kind kind, bool part)
+{
+	if (part)
+		return GROUPS_PART_MOST;
+	return kind == STATISTIC_TIMES ? GROUPS_TIMES_MOST : GROUPS_PLACES_MOST;
+}
+
 int
 statistic_add(union statistic *s, const struct observation *o, bool part)
 {
@@ -35,6 +43,12 @@ statistic_add(union statistic *s, const struct observation *o, bool part)
 	case STATISTIC_DISTINCT:
 		return distinct_add(
 		    &s->distinct, o->hash, distinct_registers(part));
+	case STATISTIC_CONTENT:
+		return content_add(&s->content, o->hash, o->text, part);
+	case STATISTIC_TIMES:
+	case STATISTIC_PLACES:
+		return groups_add(
+		    &s->groups, &o->where, o->n, groups_most(o->kind, part));
 	}
 	return 0;
 }
@@ -47,8 +61,12 @@ statistic_mass(const struct observation *o)
 		return fabs(o->times_events ? o->value * o->n : o->value);
 	case STATISTIC_MOMENTS:
 		return fabs(o->value);
+	case STATISTIC_TIMES:
+	case STATISTIC_PLACES:
+		return o->n;
 	case STATISTIC_ORDER:
 	case STATISTIC_DISTINCT:
+	case STATISTIC_CONTENT:
 		break;
 	}
 	return 1;
@@ -61,6 +79,10 @@ statistic_clear(union statistic *s, enum statistic_kind kind)
 		free(s->order);
 	else if (kind == STATISTIC_DISTINCT)
 		free(s->distinct);
+	else if (kind == STATISTIC_CONTENT)
+		content_free(s->content);
+	else if (kind == STATISTIC_TIMES || kind == STATISTIC_PLACES)
+		free(s->groups);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -72,6 +94,11 @@ statistic_bytes(const union statistic *s, enum statistic_kind kind)
 		return order_bytes(s->order);
 	case STATISTIC_DISTINCT:
 		return distinct_bytes(s->distinct);
+	case STATISTIC_CONTENT:
+		return content_bytes(s->content);
+	case STATISTIC_TIMES:
+	case STATISTIC_PLACES:
+		return groups_bytes(s->groups);
 	case STATISTIC_TALLY:
 	case STATISTIC_MOMENTS:
 		break;
@@ -90,13 +117,18 @@ statistic_save(const union statistic *s, enum statistic_kind kind,
 		return order_save(s->order, w);
 	case STATISTIC_DISTINCT:
 		return distinct_save(s->distinct, w);
+	case STATISTIC_CONTENT:
+		return content_save(s->content, w);
+	case STATISTIC_TIMES:
+	case STATISTIC_PLACES:
+		return groups_save(s->groups, w);
 	case STATISTIC_TALLY:
 		break;
 	}
 	return snapshot_put(w, &tally_schema, &s->tally);
 }
 
-/* Orders and sets are never empty: their schemas ask for a byte. */
+/* What grows is never empty: its schema asks for one. */
 int
 statistic_load(union statistic *s, enum statistic_kind kind, bool part,
     struct snapshot_reader *r)
@@ -106,6 +138,11 @@ statistic_load(union statistic *s, enum statistic_kind kind, bool part,
 		return order_load(&s->order, order_bins(part), r);
 	case STATISTIC_DISTINCT:
 		return distinct_load(&s->distinct, distinct_registers(part), r);
+	case STATISTIC_CONTENT:
+		return content_load(&s->content, part, r);
+	case STATISTIC_TIMES:
+	case STATISTIC_PLACES:
+		return groups_load(&s->groups, groups_most(kind, part), r);
 	case STATISTIC_MOMENTS:
 		if (snapshot_get(r, &moments_schema, &s->moments) == -1)
 			return -1;

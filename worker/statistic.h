@@ -6,6 +6,9 @@
  *	moments   number, mean and variance
  *	order     a histogram, for medians
  *	distinct  the set of different texts, or a sketch of it
+ *	content   different texts, or a sample of them
+ *	times     events by the time of the day or week that they fall into
+ *	places    events by the degree of latitude and longitude
  *
  * The first two are of constant size and stand in the union itself; the others
  * grow to a bound, and are owned by it.
@@ -18,7 +21,9 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "worker/content.h"
 #include "worker/distinct.h"
+#include "worker/groups.h"
 #include "worker/moments.h"
 #include "worker/order.h"
 #include "worker/snapshot.h"
@@ -29,6 +34,9 @@ enum statistic_kind {
 	STATISTIC_MOMENTS,
 	STATISTIC_ORDER,
 	STATISTIC_DISTINCT,
+	STATISTIC_CONTENT,
+	STATISTIC_TIMES,
+	STATISTIC_PLACES,
 };
 
 /* Zeroed is of no record. */
@@ -37,6 +45,8 @@ union statistic {
 	struct moments moments;
 	struct order *order;
 	struct distinct *distinct;
+	struct content *content;
+	struct groups *groups; /* times, places */
 };
 
 /* What one record has to say. */
@@ -45,7 +55,9 @@ struct observation {
 	bool times_events; /* the value counts n-fold in sums */
 	double value;
 	double n;      /* events that it stands for */
-	uint64_t hash; /* of the text: distinct only */
+	uint64_t hash; /* of the text: distinct, content */
+	struct span text;      /* content only */
+	struct position where; /* times, places */
 };
 
 /*

@@ -1,8 +1,10 @@
 /* Owns the fit of the tail. */
 #include "common/compat.h"
 
+#include <errno.h>
 #include <math.h>
 
+#include "common/schema.h"
 #include "worker/tail.h"
 
 /* What is believed before anything was seen: so many surprises as foretold. */
@@ -147,4 +149,60 @@ tail_forget(struct tail *t, double keep)
 	t->squares *= k;
 	for (size_t i = 0; i < TAIL_BINS; i++)
 		t->bin[i] *= k;
+}
+
+#define TAIL_VALUE_FIELDS(F, S) F(S, F64, value, 0, INFINITY)
+SCHEMA_STRUCT(tail_value, TAIL_VALUE_FIELDS);
+SCHEMA_DEFINE(tail_value, TAIL_VALUE_FIELDS);
+
+#define TAIL_VALUES (6 + TAIL_BINS)
+
+/* All of them, in the order in which they are saved. */
+static void
+list_values(struct tail *t, float *list[TAIL_VALUES])
+{
+	float *alone[] = { &t->n, &t->excesses, &t->fitted, &t->sum,
+		&t->squares, &t->row };
+	size_t n = 0;
+
+	for (size_t i = 0; i < NELEM(alone); i++)
+		list[n++] = alone[i];
+	for (size_t i = 0; i < TAIL_BINS; i++)
+		list[n++] = &t->bin[i];
+}
+
+int
+tail_save(const struct tail *t, struct snapshot_writer *w)
+{
+	struct tail copy = *t;
+	float *list[TAIL_VALUES];
+
+	list_values(&copy, list);
+	for (size_t i = 0; i < TAIL_VALUES; i++) {
+		struct tail_value s = { (double)*list[i] };
+
+		if (snapshot_put(w, &tail_value_schema, &s) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+tail_load(struct tail *t, struct snapshot_reader *r)
+{
+	float *list[TAIL_VALUES];
+
+	list_values(t, list);
+	for (size_t i = 0; i < TAIL_VALUES; i++) {
+		struct tail_value s;
+
+		if (snapshot_get(r, &tail_value_schema, &s) == -1)
+			return -1;
+		*list[i] = (float)s.value;
+		if (!isfinite(*list[i])) {
+			errno = EBADMSG;
+			return -1;
+		}
+	}
+	return 0;
 }

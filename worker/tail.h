@@ -21,6 +21,7 @@
 #define WORKER_TAIL_H
 
 #include "common/compat.h"
+#include "worker/snapshot.h"
 
 /* The threshold: one value in 20 is beyond it if the nominal model is right. */
 #define TAIL_U0 2.9957322735539909934
@@ -48,5 +49,9 @@ void tail_learn(struct tail *, double u, double ln_p);
 
 /* Keep this share of what was learnt, 0..1. */
 void tail_forget(struct tail *, double keep);
+
+/* 0, or -1 with errno. */
+int tail_save(const struct tail *, struct snapshot_writer *) MUST_CHECK;
+int tail_load(struct tail *, struct snapshot_reader *) MUST_CHECK;
 
 #endif

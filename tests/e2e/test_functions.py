@@ -1,0 +1,260 @@
+"""Each function does what its example in anomd-engine(7) says.
+
+The section FUNCTIONS of the manual has an item for each family of functions,
+".It Li count , high_count , low_count", with one detector in JSON behind it.
+Here a job is made of that detector, in buckets of an hour, gets data that are
+made for it, and must speak of the one hour that is odd, and of that alone.
+
+To add a function: write its item in the manual, and below a function with the
+name of the detector's function and the decorator @example.  It is called for
+each of the BUCKETS hours and gives that hour's documents, without their times,
+which are spread over the hour, or with "at", the second of the hour.  In the
+hour ODD something is to be odd.  The decorator takes what the record must
+have beside its time and function: members and their values.
+"""
+
+import math
+import random
+import re
+
+from harness import *
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SPAN = 3600
+START = 1454284800      # midnight, on a Monday
+ODD = 24 * 30 + 3       # three in the night, on a Wednesday
+BUCKETS = 24 * 31
+LEAST = 50              # what the odd hour scores
+
+# of these nothing is computed yet: they have no item
+WAITING = {"rare", "freq_rare"}
+
+EXAMPLES = {}
+
+
+def example(**members):
+    def note(make):
+        EXAMPLES[make.__name__] = (make, members)
+        return make
+    return note
+
+
+def in_office(hour):
+    return 8 <= hour % 24 < 18
+
+
+def values(r, mean, n=5):
+    return [mean + r.gauss(0, 3) for _ in range(n)]
+
+
+@example(partition_field_value="b")
+def low_count(r, hour):
+    for source in "ab":
+        n = 40 + int(r.gauss(0, 4))
+        for _ in range(0 if hour == ODD and source == "b" else n):
+            yield {"source": source}
+
+
+@example(by_field_value="404")
+def high_non_zero_count(r, hour):
+    for status, often in (("200", 60), ("404", 6 if r.random() < .5 else 0)):
+        n = 90 if hour == ODD and status == "404" else often
+        for _ in range(n + int(r.random() * n / 3)):
+            yield {"status": status}
+
+
+@example(partition_field_value="b")
+def high_distinct_count(r, hour):
+    for host in "ab":
+        few = r.sample(range(40), 4 + int(r.random() * 3))
+        many = hour == ODD and host == "b"
+        for port in range(120) if many else few:
+            yield {"host": host, "port": str(1000 + port)}
+
+
+@example(partition_field_value="example.org")
+def high_info_content(r, hour):
+    """Somebody hides data in the names that are looked up."""
+    for domain in ("example.com", "example.org"):
+        names = ["www", "mail", "ftp", "news"]
+        if hour == ODD and domain == "example.org":
+            names = ["%032x" % r.getrandbits(128) for _ in range(60)]
+        for name in names + ["host-%d" % r.randrange(10)]:
+            yield {"domain": domain, "query": name + "." + domain}
+
+
+@example(by_field_value="oven")
+def mean(r, hour):
+    for sensor, level in (("oven", 200), ("room", 20)):
+        odd = 90 if hour == ODD and sensor == "oven" else 0
+        for v in values(r, level - odd):
+            yield {"sensor": sensor, "temperature": v}
+
+
+@example()
+def high_median(r, hour):
+    """A single outlier in each hour says nothing to a median."""
+    for v in values(r, 90 if hour == ODD else 30):
+        yield {"ms": v}
+    yield {"ms": 30000}
+
+
+@example()
+def max(r, hour):
+    for v in values(r, 50):
+        yield {"used": v}
+    if hour == ODD:
+        yield {"used": 98}
+
+
+@example()
+def min(r, hour):
+    for v in values(r, 50):
+        yield {"free": v}
+    if hour == ODD:
+        yield {"free": 1}
+
+
+@example(function_description="max")
+def metric(r, hour):
+    for v in values(r, 100):
+        yield {"volts": v}
+    if hour == ODD:
+        yield {"volts": 160}
+
+
+@example()
+def high_varp(r, hour):
+    """The mean is what it was."""
+    for k in range(12):
+        far = 60 if hour == ODD else r.gauss(5, 1)
+        yield {"position": far if k % 2 else -far}
+
+
+@example(partition_field_value="b")
+def high_sum(r, hour):
+    for host in "ab":
+        for _ in range(10):
+            yield {"host": host, "bytes": r.uniform(80, 120) *
+                (20 if hour == ODD and host == "b" else 1)}
+
+
+@example(by_field_value="refund")
+def high_non_null_sum(r, hour):
+    for _ in range(10):
+        yield {"kind": "sale", "amount": r.uniform(20, 60)}
+    if hour % 5 == 0 or hour == ODD:
+        yield {"kind": "refund", "amount": r.uniform(20, 60) *
+            (40 if hour == ODD else 1)}
+
+
+@example(by_field_value="alice")
+def time_of_day(r, hour):
+    """One who works by day logs in by night."""
+    for user, there in (("alice", in_office(hour)), ("bob", True)):
+        for _ in range(6 if there else hour == ODD):
+            yield {"user": user}
+
+
+@example()
+def time_of_week(r, hour):
+    """What is run on weekends happens on a Wednesday."""
+    weekend = hour // 24 % 7 >= 5
+    for _ in range(4 if weekend else hour == ODD):
+        yield {"job": "backup"}
+
+
+@example(by_field_value="carol", typical_near=(52.52, 13.40),
+    actual_near=(-33.87, 151.21))
+def lat_long(r, hour):
+    homes = {"carol": (52.52, 13.40), "dave": (-17.8, 179.99)}
+    for user, (lat, lon) in homes.items():
+        if hour == ODD and user == "carol":
+            lat, lon = -33.87, 151.21
+        lon += r.gauss(0, .05)   # dave's meridian is where degrees turn
+        lon -= 360 if lon > 180 else 0
+        yield {"user": user, "location": "%.4f,%.4f" % (
+            lat + r.gauss(0, .05), lon)}
+
+
+def items():
+    """The names of each item of FUNCTIONS, and its detector."""
+    with open(os.path.join(TOP, "man", "anomd-engine.7")) as f:
+        text = f.read().split("\n.Sh FUNCTIONS\n")[1].split("\n.Sh ")[0]
+    for item in text.split("\n.It Li ")[1:]:
+        names, rest = item.split("\n", 1)
+        detectors = re.findall(r"\.Bd -literal -offset indent\n(\{.*?\n?)\.Ed",
+            rest, re.S)
+        assert len(detectors) == 1, (names, detectors)
+        yield names.split(" , "), json.loads(detectors[0])
+
+
+def known_functions():
+    """All that the table of anomd-job(5) has."""
+    with open(os.path.join(TOP, "man", "anomd-job.5")) as f:
+        return set(re.findall(r"^\.It (\w+) Ta (?:required|forbidden) Ta",
+            f.read(), re.M))
+
+
+def test_each_function_has_an_example():
+    named, shown = [], []
+    for names, detector in items():
+        assert detector["function"] in names, (names, detector)
+        named += names
+        shown.append(detector["function"])
+    assert len(named) == len(set(named)), named
+    assert set(named) == known_functions() - WAITING, \
+        set(named) ^ (known_functions() - WAITING)
+    assert sorted(shown) == sorted(EXAMPLES), set(shown) ^ set(EXAMPLES)
+
+
+def documents(make):
+    """All hours' documents, and one behind them that ends the last hour."""
+    r = random.Random(make.__name__)
+    for hour in range(BUCKETS):
+        found = list(make(r, hour))
+        for n, doc in enumerate(found):
+            doc["time"] = START + hour * SPAN + n * SPAN // len(found)
+            yield doc
+    yield {"time": START + BUCKETS * SPAN}
+
+
+def check_near(record, name, wanted):
+    lat, lon = record[name]
+    assert abs(lat - wanted[0]) < .5 and abs(lon - wanted[1]) < .5, record
+
+
+def check_record(record, function, members):
+    assert record["timestamp"] == (START + ODD * SPAN) * 1000, record
+    assert record["function"] == function, record
+    assert record["record_score"] >= LEAST, record
+    for name, value in members.items():
+        if name.endswith("_near"):
+            check_near(record, name[:-len("_near")], value)
+        else:
+            assert record[name] == value, (name, value, record)
+
+
+def check_example(d, detector):
+    function = detector["function"]
+    make, members = EXAMPLES[function]
+    name = function.replace("_", "-")
+    config = job(span="1h")
+    config["analysis_config"]["detectors"] = [detector]
+    d.make_job(name, config)
+    d.post(name, list(documents(make)))
+    d.flush(name)
+    found = d.results(name, "records", "?sort=record_score&desc=true"
+        "&record_score=%d" % LEAST)["records"]
+    assert found, (function, d.results(name, "records",
+        "?sort=record_score&desc=true&size=1"))
+    for record in found:
+        check_record(record, function, members)
+    d.close_job(name)
+
+
+@timeout(300)
+def test_each_example_speaks():
+    with Daemon() as d:
+        for _, detector in items():
+            check_example(d, detector)
