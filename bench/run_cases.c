@@ -2,11 +2,12 @@
  * Runs cases through the worker's reader, intake and engine, without daemon or
  * disk: for experiments with models, where only the scores matter.
  *
- * usage: run_cases outdir casedir...
+ * usage: run_cases [-b] outdir casedir...
  *
  * A case is a directory with job.json and data.ndjson; its results go to
  * outdir/<its name>/buckets.ndjson and records.ndjson, with the fields that
- * the scorers of the quality yardstick read. Files are read whole.
+ * the scorers of the quality yardstick read. With -b, bounds.json counts how
+ * many values were inside of the model's bounds. Files are read whole.
  */
 #include "common/compat.h"
 
@@ -27,6 +28,12 @@
 struct outputs {
 	FILE *buckets;
 	FILE *records;
+	/* Values that were beside the model's bounds, of all that have some. */
+	uint64_t plotted;
+	uint64_t below;
+	uint64_t above;
+	uint64_t low; /* below the median */
+	double width; /* of bounds, in all */
 };
 
 static char *
@@ -89,6 +96,21 @@ take_bucket(void *arg, const struct bucket_result *r)
 	    r->anomaly_score,
 	    r->ninfluencers == 0 ? 1.0 : r->influencer[0].probability,
 	    (unsigned long long)r->event_count);
+	return 0;
+}
+
+static int
+take_plot(void *arg, const struct plot_result *r)
+{
+	struct outputs *to = arg;
+
+	if (!r->has_actual)
+		return 0;
+	to->plotted++;
+	to->below += r->actual < r->lower;
+	to->above += r->actual > r->upper;
+	to->low += r->actual < r->median;
+	to->width += r->upper - r->lower;
 	return 0;
 }
 
@@ -161,14 +183,30 @@ feed(const struct jobconf *conf, struct engine *e, const char *data, size_t len)
 }
 
 static void
-run_case(const char *out, const char *dir)
+put_bounds(const char *out, const char *name, const struct outputs *to)
+{
+	FILE *f = create(out, name, "bounds");
+
+	fprintf(f,
+	    "{\"values\":%llu,\"below\":%llu,\"above\":%llu,\"low\":%llu,"
+	    "\"width\":%.6g}\n",
+	    (unsigned long long)to->plotted, (unsigned long long)to->below,
+	    (unsigned long long)to->above, (unsigned long long)to->low,
+	    to->width);
+	if (fclose(f) == EOF)
+		err(1, "%s", out);
+}
+
+static void
+run_case(const char *out, const char *dir, bool bounds)
 {
 	const char *slash = strrchr(dir, '/');
 	const char *name = slash == NULL ? dir : slash + 1;
 	struct outputs to = { create(out, name, "buckets"),
-		create(out, name, "records") };
+		create(out, name, "records"), 0, 0, 0, 0, 0 };
 	struct result_sink sink = { .record = take_record,
 		.bucket = take_bucket,
+		.plot = take_plot,
 		.drop_interim = take_drop,
 		.arg = &to };
 	size_t conf_len, len;
@@ -181,6 +219,7 @@ run_case(const char *out, const char *dir)
 	conf = jobconf_parse("case", text, conf_len, NULL, &ae);
 	if (conf == NULL)
 		errx(1, "%s: %s", dir, ae.link[0].reason);
+	conf->plot.enabled = bounds;
 	e = engine_new(conf, &sink);
 	if (e == NULL)
 		err(1, NULL);
@@ -191,18 +230,23 @@ run_case(const char *out, const char *dir)
 	free(data);
 	if (fclose(to.buckets) == EOF || fclose(to.records) == EOF)
 		err(1, "%s", out);
+	if (bounds)
+		put_bounds(out, name, &to);
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc < 3) {
-		fprintf(stderr, "usage: run_cases outdir casedir...\n");
+	bool bounds = argc > 1 && strcmp(argv[1], "-b") == 0;
+	char **arg = argv + 1 + bounds;
+
+	if (argc < 3 + bounds) {
+		fprintf(stderr, "usage: run_cases [-b] outdir casedir...\n");
 		return 1;
 	}
-	if (mkdir(argv[1], 0777) == -1 && errno != EEXIST)
-		err(1, "%s", argv[1]);
-	for (int i = 2; i < argc; i++)
-		run_case(argv[1], argv[i]);
+	if (mkdir(*arg, 0777) == -1 && errno != EEXIST)
+		err(1, "%s", *arg);
+	for (int i = 1; arg[i] != NULL; i++)
+		run_case(*arg, arg[i], bounds);
 	return 0;
 }

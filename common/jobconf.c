@@ -178,6 +178,8 @@ take_all(struct jobconf *c)
 	return copy_text(c->json, "job_id", &c->job_id) &&
 	    take_analysis(c, jobconf_member(c->json, "analysis_config")) &&
 	    take_zone(c, jobconf_member(c->json, "custom_settings")) &&
+	    plotconf_take(
+		&c->plot, jobconf_member(c->json, "model_plot_config")) &&
 	    take_data_description(
 		c, jobconf_member(c->json, "data_description"));
 }
@@ -362,6 +364,7 @@ jobconf_free(struct jobconf *c)
 	free(c->time_field);
 	free(c->time_format);
 	free(c->time_zone);
+	plotconf_clear(&c->plot);
 	json_object_put(c->json);
 	free(c);
 }

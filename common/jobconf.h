@@ -11,6 +11,7 @@
 
 #include "common/apierr.h"
 #include "common/compat.h"
+#include "common/plotconf.h"
 
 /* What a job gets that says nothing. */
 #define JOBCONF_MEMORY_MB 1024
@@ -89,6 +90,7 @@ struct jobconf {
 	char field_delimiter; /* delimited only */
 	char quote_character;
 	char *time_zone; /* custom_settings.time_zone; NULL: not set */
+	struct plotconf plot;
 	/*
 	 * The analysis fields (jobs-and-data 2.3): every influencer, by, over,
 	 * partition, argument, categorization and summary count field, each

@@ -286,14 +286,18 @@ enum query_kind {
 	QUERY_QUARANTINE,
 	QUERY_SNAPSHOTS,
 	QUERY_INFLUENCERS,
-	QUERY_OVERALL
+	QUERY_OVERALL,
+	QUERY_MODEL_PLOT,
+	QUERY_ANNOTATIONS
 };
 
 #define MSG_SPAN_MS_MAX (INT64_MAX / 1000000) /* as durations are read: ns */
 #define MSG_JOBS_MAX (MSG_JSON_MAX - 32768)
 
+#define MSG_VALUE_MAX 4096
+
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_OVERALL)                                       \
+	F(S, U8, kind, 0, QUERY_ANNOTATIONS)                                   \
 	F(S, STR, job_id, 0, MSG_ID_MAX) /* empty: see jobs */                 \
 	F(S, STR, directory, 0, 256)	 /* below "jobs" */                    \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \
@@ -317,7 +321,12 @@ enum query_kind {
 	F(S, U32, top_n, 0, INT32_MAX)                                         \
 	F(S, I64, span_ms, 0, MSG_SPAN_MS_MAX)                                 \
 	F(S, I64, bucket_span_ms, 0, MSG_SPAN_MS_MAX)                          \
-	F(S, BYTES, jobs, 0, MSG_JOBS_MAX) /* joblist.h */
+	F(S, BYTES, jobs, 0, MSG_JOBS_MAX) /* joblist.h */                     \
+	/* Model plot, annotations: of one detector, its index and 1; of one   \
+	 * value of a field. 0 and empty: of any. */                           \
+	F(S, U32, detector, 0, INT32_MAX)                                      \
+	F(S, BYTES, by_value, 0, MSG_VALUE_MAX)                                \
+	F(S, BYTES, partition_value, 0, MSG_VALUE_MAX)
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 
 /* QUERY_PART* then QUERY_END, or FAILED before the first part. */

@@ -85,6 +85,43 @@ struct influencer_result {
 };
 
 /*
+ * What a series was expected to be in a bucket (results-and-models 2.7). NULL
+ * and spans whose p is NULL are absent, like in a record.
+ */
+struct plot_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t bucket_span_s;
+	int detector_index;
+	const char *model_feature; /* a phrase in single quotes */
+	const char *by_field_name;
+	struct span by_field_value;
+	const char *over_field_name;
+	struct span over_field_value;
+	const char *partition_field_name;
+	struct span partition_field_value;
+	double lower;
+	double median;
+	double upper;
+	bool has_actual; /* else there was no value */
+	double actual;
+};
+
+/* What the engine has found about a series (results-and-models 14.2). */
+struct annotation_result {
+	int64_t timestamp_ms; /* start of the bucket */
+	int64_t create_ms;    /* when it was known: the end of the bucket */
+	const char *event;    /* borrowed, like the text */
+	const char *text;
+	int detector_index; /* -1: it is of the whole job */
+	const char *by_field_name;
+	struct span by_field_value;
+	const char *over_field_name;
+	struct span over_field_value;
+	const char *partition_field_name;
+	struct span partition_field_value;
+};
+
+/*
  * How earlier results are scored again: each function returns the score that
  * is right now, or -1 where nothing is known of what the result is about.
  */
@@ -118,6 +155,9 @@ struct result_sink {
 	 * again. NULL: it is not wanted.
 	 */
 	int (*rescore)(void *arg, const struct rescorer *);
+	/* NULL: they are not wanted. May come before the bucket's records. */
+	int (*plot)(void *arg, const struct plot_result *);
+	int (*annotation)(void *arg, const struct annotation_result *);
 };
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "common/detectorlist.h"
 #include "common/log.h"
+#include "common/plotrow.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlvfs.h"
@@ -19,6 +20,7 @@
 #include "query/fault.h"
 #include "query/plan.h"
 #include "query/print.h"
+#include "query/printplot.h"
 #include "query/style.h"
 
 struct answer {
@@ -34,6 +36,7 @@ struct answer {
 	struct style style;
 	struct out *out; /* borrowed */
 	struct patience patience;
+	struct wbuf scratch;
 	bool damaged;	    /* results.db is */
 	struct apierr *err; /* borrowed */
 };
@@ -204,6 +207,38 @@ influencer_print(
 	return 0;
 }
 
+static int
+plot_print(struct answer *a, struct jsonw *w, const struct print_context *c)
+{
+	const struct detector_row *d =
+	    detectorlist_find(&a->detectors, plotrow_plot_detector(a->page));
+	struct plot_result r;
+
+	errno = EBADMSG;
+	if (d == NULL || plotrow_read_plot(a->page, d, &r, &a->scratch) == -1)
+		return fail_row(a, "plot", sqlite3_column_int64(a->page, 0));
+	print_plot(w, c, &r);
+	return 0;
+}
+
+static int
+annotation_print(
+    struct answer *a, struct jsonw *w, const struct print_context *c)
+{
+	int64_t id = plotrow_annotation_detector(a->page);
+	const struct detector_row *d =
+	    id == -1 ? NULL : detectorlist_find(&a->detectors, id);
+	struct annotation_result r;
+
+	errno = EBADMSG;
+	if ((id != -1 && d == NULL) ||
+	    plotrow_read_annotation(a->page, d, &r, &a->scratch) == -1)
+		return fail_row(
+		    a, "annotation", sqlite3_column_int64(a->page, 0));
+	print_annotation(w, c, &r);
+	return 0;
+}
+
 /* The member "records" of a bucket, if it has some. */
 static int
 expand_print(struct answer *a, int64_t timestamp_ms, struct jsonw *w,
@@ -259,6 +294,10 @@ row_write(struct answer *a)
 		rc = bucket_print(a, &w, &c);
 	else if (a->req->kind == QUERY_INFLUENCERS)
 		rc = influencer_print(a, &w, &c);
+	else if (a->req->kind == QUERY_MODEL_PLOT)
+		rc = plot_print(a, &w, &c);
+	else if (a->req->kind == QUERY_ANNOTATIONS)
+		rc = annotation_print(a, &w, &c);
 	else
 		rc = record_print(a, a->page, &w, &c);
 	if (rc == -1)
@@ -350,11 +389,13 @@ answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
 		return apierr_set(
 		    e, 500, E_EXCEPTION, "the path of the job is too long");
 	style_init(&a.style, req, o);
+	wbuf_init(&a.scratch, 0);
 	if (open_results(&a) == 0 && prepare(&a) == 0)
 		rc = write_all(&a);
 	/* The writer's WAL is free again before a slow client is waited for. */
 	close_results(&a);
 	style_clear(&a.style);
+	wbuf_clear(&a.scratch);
 	if (rc == 0 && out_finish(o) == -1)
 		rc = -1;
 	if (rc == -1)

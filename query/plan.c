@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/plotrow.h"
 #include "common/resultrow.h"
 #include "common/sqlx.h"
 #include "query/echosort.h"
@@ -84,6 +85,32 @@ static const struct sort_field influence_fields[] = {
 	{ "result_type", NULL, NULL },
 };
 
+static const struct sort_field plot_fields[] = {
+	{ "timestamp", "timestamp", NULL },
+	{ "model_lower", "model_lower", NULL },
+	{ "model_upper", "model_upper", NULL },
+	{ "model_median", "model_median", NULL },
+	{ "actual", "actual", NULL },
+	{ "bucket_span", "bucket_span", NULL },
+	{ "by_field_value", "by_field_value", NULL },
+	{ "over_field_value", "over_field_value", NULL },
+	{ "partition_field_value", "partition_field_value", NULL },
+	{ "job_id", NULL, NULL },
+	{ "result_type", NULL, NULL },
+};
+
+static const struct sort_field annotation_fields[] = {
+	{ "timestamp", "timestamp", NULL },
+	{ "end_timestamp", "end_timestamp", NULL },
+	{ "create_time", "create_time", NULL },
+	{ "event", "event", NULL },
+	{ "annotation", "annotation", NULL },
+	{ "by_field_value", "by_field_value", NULL },
+	{ "over_field_value", "over_field_value", NULL },
+	{ "partition_field_value", "partition_field_value", NULL },
+	{ "job_id", NULL, NULL },
+};
+
 static const struct {
 	const struct sort_field *list;
 	size_t n;
@@ -91,6 +118,8 @@ static const struct {
 	[QUERY_BUCKETS] = { bucket_fields, NELEM(bucket_fields) },
 	[QUERY_RECORDS] = { record_fields, NELEM(record_fields) },
 	[QUERY_INFLUENCERS] = { influence_fields, NELEM(influence_fields) },
+	[QUERY_MODEL_PLOT] = { plot_fields, NELEM(plot_fields) },
+	[QUERY_ANNOTATIONS] = { annotation_fields, NELEM(annotation_fields) },
 };
 
 static const struct sort_field echo_field = { "",
@@ -243,6 +272,18 @@ static const char count_influences[] =
 static const char count_influences_by_score[] =
     "SELECT count(*) FROM " INFLUENCES_BY_SCORE WHERE_INFLUENCE;
 
+/* Of a file that had no such tables they are empty, and have no index. */
+#define WHERE_SERIES                                                           \
+	" WHERE timestamp >= " P_START " AND timestamp < " P_END               \
+	" AND (" P_DETECTOR " = 0 OR detector IN (SELECT id FROM detector"     \
+	" WHERE detector_index = " P_DETECTOR " - 1)) AND (" P_BY              \
+	" IS NULL OR by_field_value = " P_BY ") AND (" P_PARTITION             \
+	" IS NULL OR partition_field_value = " P_PARTITION ")"
+
+static const char count_plots[] = "SELECT count(*) FROM plot" WHERE_SERIES;
+static const char count_annotations[] =
+    "SELECT count(*) FROM annotation" WHERE_SERIES;
+
 static const char count_buckets[] = "SELECT count(*) FROM bucket";
 
 const char *
@@ -252,6 +293,10 @@ plan_count_range(struct plan *p)
 		return count_by_bucket;
 	if (p->req->kind == QUERY_INFLUENCERS)
 		return count_influences;
+	if (p->req->kind == QUERY_MODEL_PLOT)
+		return count_plots;
+	if (p->req->kind == QUERY_ANNOTATIONS)
+		return count_annotations;
 	/* Rather too large than slow: only the choice depends on it. */
 	return count_buckets;
 }
@@ -264,6 +309,10 @@ plan_count(struct plan *p)
 	if (p->req->kind == QUERY_INFLUENCERS)
 		return has_score(p) ? count_influences_by_score
 				    : count_influences;
+	if (p->req->kind == QUERY_MODEL_PLOT)
+		return count_plots;
+	if (p->req->kind == QUERY_ANNOTATIONS)
+		return count_annotations;
 	if (!has_filter(p))
 		return count_buckets;
 	return has_score(p)
@@ -443,6 +492,15 @@ page_influences(struct plan *p)
 	    scores ? NELEM(by_score) : 0, p->req->desc ? "id DESC" : "id");
 }
 
+/* Within a bucket in the order of series, which is that of the ids. */
+static void
+page_series(struct plan *p, const char *columns, const char *table)
+{
+	sql_add(p, "SELECT %s FROM %s" WHERE_SERIES, columns, table);
+	add_order_by(p, p->sort->expr, p->req->desc, bucket_ties,
+	    NELEM(bucket_ties), "id");
+}
+
 const char *
 plan_page(struct plan *p)
 {
@@ -451,6 +509,10 @@ plan_page(struct plan *p)
 		page_records(p);
 	else if (p->req->kind == QUERY_INFLUENCERS)
 		page_influences(p);
+	else if (p->req->kind == QUERY_MODEL_PLOT)
+		page_series(p, PLOT_COLUMNS, "plot");
+	else if (p->req->kind == QUERY_ANNOTATIONS)
+		page_series(p, ANNOTATION_COLUMNS, "annotation");
 	else
 		page_buckets(p);
 	sql_add(p, " LIMIT " P_LIMIT " OFFSET " P_OFFSET);
@@ -495,6 +557,12 @@ plan_bind(const struct plan *p, sqlite3_stmt *st)
 	sqlite3_bind_int64(st, PAR_OFFSET, q->from);
 	sqlite3_bind_text(st, PAR_SORT, q->sort, -1, SQLITE_STATIC);
 	sqlite3_bind_int(st, PAR_DESC, q->desc);
+	sqlite3_bind_int64(st, PAR_DETECTOR, q->detector);
+	if (q->by_value != NULL)
+		sqlite3_bind_text(st, PAR_BY, q->by_value, -1, SQLITE_STATIC);
+	if (q->partition_value != NULL)
+		sqlite3_bind_text(
+		    st, PAR_PARTITION, q->partition_value, -1, SQLITE_STATIC);
 }
 
 void

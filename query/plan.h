@@ -30,6 +30,9 @@ struct sqlite3_stmt;
 #define P_SORT "?10" /* an echoed field */
 #define P_DESC "?11"
 #define P_RUN "?12" /* bound by the search for a cutoff */
+#define P_DETECTOR "?13" /* index and 1; 0: any */
+#define P_BY "?14" /* NULL: any value */
+#define P_PARTITION "?15"
 
 enum plan_parameter {
 	PAR_START = 1,
@@ -43,7 +46,10 @@ enum plan_parameter {
 	PAR_OFFSET,
 	PAR_SORT,
 	PAR_DESC,
-	PAR_RUN
+	PAR_RUN,
+	PAR_DETECTOR,
+	PAR_BY,
+	PAR_PARTITION
 };
 /* clang-format on */
 
@@ -105,7 +111,7 @@ void plan_choose(struct plan *, uint64_t matches, uint64_t in_range);
 /* Should the cutoff of plan->order be looked for first? */
 bool plan_wants_cutoff(const struct plan *, uint64_t matches);
 
-/* The page: rows of BUCKET_COLUMNS, RECORD_COLUMNS or INFLUENCE_COLUMNS. */
+/* The page: rows of the columns that belong to the kind of query. */
 const char *plan_page(struct plan *);
 /* The bucket of one time, and the records of one time for expand. */
 const char *plan_one_bucket(void);

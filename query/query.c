@@ -63,7 +63,8 @@ static bool
 is_of_results(const struct request *req)
 {
 	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS ||
-	    req->kind == QUERY_INFLUENCERS || req->kind == QUERY_OVERALL;
+	    req->kind == QUERY_INFLUENCERS || req->kind == QUERY_OVERALL ||
+	    req->kind == QUERY_MODEL_PLOT || req->kind == QUERY_ANNOTATIONS;
 }
 
 /* *job: which of several is damaged. */

@@ -51,7 +51,19 @@ static const char *const default_sort[] = {
 	[QUERY_SNAPSHOTS] = "timestamp",
 	[QUERY_INFLUENCERS] = "influencer_score",
 	[QUERY_OVERALL] = "timestamp",
+	[QUERY_MODEL_PLOT] = "timestamp",
+	[QUERY_ANNOTATIONS] = "timestamp",
 };
+
+/* An empty one is none. */
+static int
+take_text(char **dst, struct span s)
+{
+	if (s.len == 0)
+		return 0;
+	*dst = span_dup(s);
+	return *dst == NULL ? -1 : 0;
+}
 
 int
 request_init(struct request *r, const struct msg_query *m)
@@ -73,6 +85,7 @@ request_init(struct request *r, const struct msg_query *m)
 		.top_n = m->top_n,
 		.span_ms = m->span_ms,
 		.bucket_span_ms = m->bucket_span_ms,
+		.detector = m->detector,
 	};
 	copy(r->job_id, m->job_id);
 	copy(r->ids, m->ids);
@@ -83,10 +96,9 @@ request_init(struct request *r, const struct msg_query *m)
 		copy(r->sort, m->sort);
 	else
 		strlcpy(r->sort, default_sort[r->kind], sizeof(r->sort));
-	if (m->filter_path.len == 0)
-		return 0;
-	r->filter_path = span_dup(m->filter_path);
-	if (r->filter_path != NULL)
+	if (take_text(&r->filter_path, m->filter_path) == 0 &&
+	    take_text(&r->by_value, m->by_value) == 0 &&
+	    take_text(&r->partition_value, m->partition_value) == 0)
 		return 0;
 	request_clear(r);
 	return -1;
@@ -97,6 +109,10 @@ request_clear(struct request *r)
 {
 	free(r->filter_path);
 	r->filter_path = NULL;
+	free(r->by_value);
+	r->by_value = NULL;
+	free(r->partition_value);
+	r->partition_value = NULL;
 	free(r->jobs);
 	r->jobs = NULL;
 }

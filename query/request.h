@@ -16,6 +16,9 @@ struct request {
 	char sort[256 + 1];	 /* never empty */
 	char ids[1024 + 1];	 /* of snapshots; empty: all */
 	char *filter_path;	 /* owned; NULL: everything */
+	uint32_t detector;	 /* index and 1; 0: any */
+	char *by_value;		 /* owned; NULL: any */
+	char *partition_value;	 /* owned; NULL: any */
 	int64_t timestamp_ms;	 /* one bucket; TIME_UNSET: a list */
 	int64_t start_ms;	 /* included; INT64_MIN: from the first */
 	int64_t end_ms;		 /* excluded; INT64_MAX: to the last */

@@ -19,6 +19,8 @@ static const char *const rows_name[] = {
 	[QUERY_SNAPSHOTS] = "model_snapshots",
 	[QUERY_INFLUENCERS] = "influencers",
 	[QUERY_OVERALL] = "overall_buckets",
+	[QUERY_MODEL_PLOT] = "model_plot",
+	[QUERY_ANNOTATIONS] = "annotations",
 };
 
 void

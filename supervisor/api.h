@@ -85,6 +85,8 @@ void api_overall_buckets(struct call *);
 void api_buckets(struct call *);
 void api_records(struct call *);
 void api_influencers(struct call *);
+void api_model_plot(struct call *);
+void api_annotations(struct call *);
 
 /* api_quarantine.c */
 void api_quarantine_get(struct call *);

@@ -28,6 +28,9 @@ struct result_options {
 	int64_t from;
 	int64_t size;
 	const char *sort;
+	int64_t detector; /* -1: any */
+	const char *by;	  /* value; NULL: any */
+	const char *partition;
 };
 
 #define AT(member) offsetof(struct result_options, member)
@@ -61,6 +64,19 @@ static const struct option influencer_options[] = {
 	COMMON_OPTIONS(OPTION_BESIDE),
 };
 
+/* Of the model plot and of annotations: which series. */
+static const struct option series_options[] = {
+	{ "start", OPTION_DATE_MS, AT(start_ms), OPTION_NULL },
+	{ "end", OPTION_DATE_MS, AT(end_ms), OPTION_NULL },
+	{ "desc", OPTION_BOOL, AT(desc), 0 },
+	{ "sort", OPTION_STRING, AT(sort), 0 },
+	{ "from", OPTION_INT, AT(from), OPTION_PAGED },
+	{ "size", OPTION_INT, AT(size), OPTION_PAGED },
+	{ "detector_index", OPTION_INT, AT(detector), 0 },
+	{ "by_field_value", OPTION_STRING, AT(by), 0 },
+	{ "partition_field_value", OPTION_STRING, AT(partition), 0 },
+};
+
 static const struct option_table tables[] = {
 	[QUERY_BUCKETS] = { "cluster:monitor/xpack/ml/job/results/buckets/get",
 	    bucket_options, NELEM(bucket_options), false },
@@ -69,6 +85,12 @@ static const struct option_table tables[] = {
 	[QUERY_INFLUENCERS] = { "cluster:monitor/xpack/ml/job/results/"
 				"influencers/get",
 	    influencer_options, NELEM(influencer_options), false },
+	[QUERY_MODEL_PLOT] = { "cluster:monitor/xpack/ml/job/results/"
+			       "model_plot/get",
+	    series_options, NELEM(series_options), false },
+	[QUERY_ANNOTATIONS] = { "cluster:monitor/xpack/ml/job/results/"
+				"annotations/get",
+	    series_options, NELEM(series_options), false },
 };
 
 /* One bucket is asked for: nothing that chooses among many may stand by it. */
@@ -96,6 +118,58 @@ check_single(const struct options *os, const struct call *c, struct apierr *e)
 	return 0;
 }
 
+/* Which series is asked for, if it is one. */
+static int
+check_series(const struct result_options *r, struct apierr *e)
+{
+	const struct {
+		const char *option, *value;
+	} values[] = { { "by_field_value", r->by },
+		{ "partition_field_value", r->partition } };
+
+	if (r->detector < -1 || r->detector >= INT32_MAX)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "[detector_index] has to be the index of a detector, from "
+		    "0 on");
+	for (size_t i = 0; i < NELEM(values); i++)
+		if (values[i].value != NULL &&
+		    strlen(values[i].value) > MSG_VALUE_MAX)
+			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+			    "[%s] cannot have more than %d bytes",
+			    values[i].option, MSG_VALUE_MAX);
+	return 0;
+}
+
+static void
+free_texts(struct result_options *r)
+{
+	const char **text[] = { &r->sort, &r->by, &r->partition };
+
+	for (size_t i = 0; i < NELEM(text); i++) {
+		free((void *)(uintptr_t)*text[i]);
+		*text[i] = NULL;
+	}
+}
+
+/* Copies of them; free_texts. 0, or -1 with *e set, and there are none. */
+static int
+keep_texts(struct result_options *r, struct apierr *e)
+{
+	const char **text[] = { &r->sort, &r->by, &r->partition };
+	bool failed = false;
+
+	for (size_t i = 0; i < NELEM(text); i++) {
+		if (*text[i] == NULL)
+			continue;
+		*text[i] = failed ? NULL : strdup(*text[i]);
+		failed |= *text[i] == NULL;
+	}
+	if (!failed)
+		return 0;
+	free_texts(r);
+	return apierr_set(e, 503, E_STATUS, "out of memory");
+}
+
 static int
 results_read(struct call *c, enum query_kind kind, struct result_options *r,
     struct apierr *e)
@@ -110,12 +184,11 @@ results_read(struct call *c, enum query_kind kind, struct result_options *r,
 		rc = check_single(&os, c, e);
 	if (rc == 0)
 		rc = options_page(r->from, r->size, e);
-	if (rc == 0 && r->sort != NULL) {
-		/* The body, which it may point into, goes now. */
-		r->sort = strdup(r->sort);
-		if (r->sort == NULL)
-			rc = apierr_set(e, 503, E_STATUS, "out of memory");
-	}
+	if (rc == 0)
+		rc = check_series(r, e);
+	/* The body, which texts may point into, goes now. */
+	if (rc == 0)
+		rc = keep_texts(r, e);
 	options_clear(&os);
 	return rc;
 }
@@ -128,7 +201,8 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 		.start_ms = TIME_UNSET,
 		.end_ms = TIME_UNSET,
 		.desc = desc,
-		.size = PAGE_DEFAULT };
+		.size = PAGE_DEFAULT,
+		.detector = -1 };
 	struct msg_query m = { .kind = (uint8_t)kind };
 	char directory[128];
 	struct apierr e;
@@ -155,12 +229,15 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 	m.from = (uint32_t)r.from;
 	m.size = (uint32_t)r.size;
 	m.sort = span_of(r.sort);
+	m.detector = (uint32_t)(r.detector + 1);
+	m.by_value = span_of(r.by);
+	m.partition_value = span_of(r.partition);
 	m.pretty = c->style.pretty;
 	m.human = c->style.human;
 	m.yaml = c->style.yaml;
 	m.filter_path = span_of(c->style.filter_path);
 	querypool_ask(c->srv->queries, c, &m);
-	free((void *)(uintptr_t)r.sort);
+	free_texts(&r);
 }
 
 void
@@ -179,4 +256,16 @@ void
 api_influencers(struct call *c)
 {
 	results_ask(c, QUERY_INFLUENCERS, true);
+}
+
+void
+api_model_plot(struct call *c)
+{
+	results_ask(c, QUERY_MODEL_PLOT, false);
+}
+
+void
+api_annotations(struct call *c)
+{
+	results_ask(c, QUERY_ANNOTATIONS, false);
 }

@@ -27,6 +27,7 @@
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
 #define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
 #define INFLUENCER_PARAMS "influencer_score,start,end,exclude_interim,from,size,sort,desc"
+#define SERIES_PARAMS "start,end,from,size,sort,desc,detector_index,by_field_value,partition_field_value"
 #define OVERALL_PARAMS "top_n,bucket_span,overall_score,exclude_interim,start,end," LIST_PARAMS
 #define RECORD_PARAMS "record_score,start,end,exclude_interim,from,size,sort,desc"
 
@@ -90,6 +91,8 @@ static const struct route routes[] = {
 	{ "security.invalidate_api_key", HTTP_DELETE, "/_security/api_key", "", PRIV_OWN_KEYS, SECURITY "api_key/invalidate", ROUTE_JSON_NEEDED, api_key_invalidate },
 	{ "ml.get_records", READ | HTTP_POST, JOB "/results/records", RECORD_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/records/get", ROUTE_JSON, api_records },
 	{ "ml.get_influencers", READ | HTTP_POST, JOB "/results/influencers", INFLUENCER_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/influencers/get", ROUTE_JSON, api_influencers },
+	{ "anomd.get_model_plot", READ | HTTP_POST, "/_ml/anomaly_detectors/{job_id}/results/model_plot", SERIES_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/model_plot/get", ROUTE_JSON, api_model_plot },
+	{ "anomd.get_annotations", READ | HTTP_POST, "/_ml/anomaly_detectors/{job_id}/results/annotations", SERIES_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/annotations/get", ROUTE_JSON, api_annotations },
 };
 /* clang-format on */
 

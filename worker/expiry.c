@@ -17,7 +17,16 @@
 #define COMMIT_ROWS 1000   /* in one transaction, and the rest of a bucket */
 #define PAGES_AT_ONCE 4096 /* given back in one request: 16 MB */
 
-enum stmt { ST_OLDEST, ST_RECORDS, ST_INFLUENCES, ST_BUCKET, ST_RUNS, ST_MAX };
+enum stmt {
+	ST_OLDEST,
+	ST_RECORDS,
+	ST_INFLUENCES,
+	ST_PLOTS,
+	ST_ANNOTATIONS,
+	ST_BUCKET,
+	ST_RUNS,
+	ST_MAX
+};
 
 static const char *const stmt_sql[ST_MAX] = {
 	[ST_OLDEST] = "SELECT timestamp FROM bucket NOT INDEXED"
@@ -29,6 +38,13 @@ static const char *const stmt_sql[ST_MAX] = {
 			  " (SELECT id FROM influence INDEXED BY"
 			  " influence_by_time WHERE timestamp <= ?1"
 			  " ORDER BY timestamp LIMIT ?2)",
+	[ST_PLOTS] = "DELETE FROM plot WHERE id IN (SELECT id FROM plot"
+		     " INDEXED BY plot_by_time WHERE timestamp <= ?1"
+		     " ORDER BY timestamp LIMIT ?2)",
+	[ST_ANNOTATIONS] = "DELETE FROM annotation WHERE id IN"
+			   " (SELECT id FROM annotation INDEXED BY"
+			   " annotation_by_time WHERE timestamp <= ?1"
+			   " ORDER BY timestamp LIMIT ?2)",
 	[ST_BUCKET] = "DELETE FROM bucket WHERE timestamp = ?1",
 	/* The last one stays: it says which ids were given out. */
 	[ST_RUNS] = "DELETE FROM run WHERE last_ms < ?1"
@@ -59,6 +75,8 @@ static int phase_open(struct expiry *);
 static int phase_bucket(struct expiry *);
 static int phase_records(struct expiry *);
 static int phase_influences(struct expiry *);
+static int phase_plots(struct expiry *);
+static int phase_annotations(struct expiry *);
 static int phase_orphans(struct expiry *);
 static int phase_runs(struct expiry *);
 static int phase_pages(struct expiry *);
@@ -138,8 +156,8 @@ statements_prepare(struct expiry *x)
 		if (x->st[i] == NULL)
 			return -1;
 	}
-	sqlite3_bind_int(x->st[ST_RECORDS], 2, TURN_RECORDS);
-	sqlite3_bind_int(x->st[ST_INFLUENCES], 2, TURN_RECORDS);
+	for (enum stmt st = ST_RECORDS; st <= ST_ANNOTATIONS; st++)
+		sqlite3_bind_int(x->st[st], 2, TURN_RECORDS);
 	return 0;
 }
 
@@ -213,28 +231,46 @@ phase_bucket(struct expiry *x)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
 }
 
+/* Rows of the bucket, until there are none; then go on with the next. */
 static int
-phase_records(struct expiry *x)
+remove_kind(struct expiry *x, enum stmt st, int (*next)(struct expiry *))
 {
 	unsigned n;
 
-	if (remove_rows(x, ST_RECORDS, x->bucket_ms, &n) == -1)
+	if (remove_rows(x, st, x->bucket_ms, &n) == -1)
 		return -1;
 	count_rows(x, n);
 	if (n < TURN_RECORDS)
-		x->phase = phase_influences;
+		x->phase = next;
 	return 0;
+}
+
+static int
+phase_records(struct expiry *x)
+{
+	return remove_kind(x, ST_RECORDS, phase_influences);
 }
 
 static int
 phase_influences(struct expiry *x)
 {
+	return remove_kind(x, ST_INFLUENCES, phase_plots);
+}
+
+static int
+phase_plots(struct expiry *x)
+{
+	return remove_kind(x, ST_PLOTS, phase_annotations);
+}
+
+static int
+phase_annotations(struct expiry *x)
+{
 	unsigned n;
 
-	if (remove_rows(x, ST_INFLUENCES, x->bucket_ms, &n) == -1)
+	if (remove_kind(x, ST_ANNOTATIONS, NULL) == -1)
 		return -1;
-	count_rows(x, n);
-	if (n == TURN_RECORDS)
+	if (x->phase != NULL)
 		return 0;
 	if (remove_rows(x, ST_BUCKET, x->bucket_ms, &n) == -1)
 		return -1;
@@ -247,13 +283,17 @@ phase_influences(struct expiry *x)
 static int
 phase_orphans(struct expiry *x)
 {
-	unsigned n, more;
+	bool more = false;
 
-	if (remove_rows(x, ST_RECORDS, x->cutoff_ms - 1, &n) == -1 ||
-	    remove_rows(x, ST_INFLUENCES, x->cutoff_ms - 1, &more) == -1)
-		return -1;
-	count_rows(x, n + more);
-	if (n < TURN_RECORDS && more < TURN_RECORDS)
+	for (enum stmt st = ST_RECORDS; st <= ST_ANNOTATIONS; st++) {
+		unsigned n;
+
+		if (remove_rows(x, st, x->cutoff_ms - 1, &n) == -1)
+			return -1;
+		count_rows(x, n);
+		more |= n == TURN_RECORDS;
+	}
+	if (!more)
 		x->phase = phase_runs;
 	return 0;
 }

@@ -91,6 +91,7 @@ judge_clear(struct judge *j)
 	free(j->touched);
 	free(j->judged);
 	culprits_free(&j->culprits);
+	plot_clear(&j->plot);
 	memset(j, 0, sizeof(*j));
 }
 
@@ -330,6 +331,8 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	if (isnan(actual))
 		return -1;
 	look(e, m, feature, actual, &o);
+	if (f->plotted && plot_note(e, f->series, feature, m, &o, true) == -1)
+		return -1;
 	ln_p = model_ln_p(m, &o, side);
 	if (d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(d->nfeatures));
@@ -408,8 +411,9 @@ judge_series(struct engine *e, uint32_t index)
 	struct finding f = { .series = index, .detector = p->detector };
 
 	f.leaf = bucket_find(j->bucket, index);
+	f.plotted = plot_wants(e, index);
 	if (!has_say(e, s, d->feature, f.leaf))
-		return 0;
+		return f.plotted ? plot_note_absent(e, index) : 0;
 	if (reserve_touched(j) == -1)
 		return -1;
 	if (j->nscopes > 1 && reserve_judged(j, e->table.numbers.n) == -1)
@@ -462,15 +466,23 @@ step_series(struct engine *e)
 	struct judge *j = &e->judge;
 	uint32_t n = e->table.numbers.n, stop = j->cursor + SERIES_PER_STEP;
 
+	if (plot_write(e) == -1) /* of a step that is tried again */
+		return -1;
 	for (; j->cursor < n && j->cursor < stop; j->cursor++) {
+		size_t noted = j->plot.npoints;
+
 		if (e->table.series[j->cursor] == NULL ||
 		    (!j->interim && prune_series(e, j->cursor)))
 			continue;
-		if (judge_series(e, j->cursor) == -1)
+		if (judge_series(e, j->cursor) == -1) {
+			plot_forget(&j->plot, noted);
 			return -1;
+		}
 		if (is_slow(e, j->cursor))
 			stop = j->cursor + 1;
 	}
+	if (plot_write(e) == -1)
+		return -1;
 	if (j->cursor < n)
 		return 1;
 	score_findings(e);
@@ -629,5 +641,6 @@ judge_abandon(struct engine *e)
 	for (uint32_t i = 0; i < j->ntouched; i++)
 		aggregate_clear(&e->table.partition[j->touched[i]]->members);
 	j->ntouched = 0;
+	plot_forget(&j->plot, 0);
 	j->phase = JUDGE_IDLE;
 }

@@ -17,6 +17,7 @@
 #include "worker/feature.h"
 #include "worker/model.h"
 #include "worker/normalise.h"
+#include "worker/plot.h"
 #include "worker/renewal.h"
 
 struct bucket;
@@ -37,6 +38,7 @@ struct finding {
 	const struct feature *feature; /* of the function: what was odd */
 	const struct leaf *leaf;       /* NULL: nothing came for this series */
 	struct explanation why;
+	bool plotted; /* its series is part of the model plot */
 };
 
 enum judge_phase {
@@ -94,6 +96,7 @@ struct judge {
 	uint64_t nleaves; /* series with a result */
 	uint32_t ngrown;  /* models that got a table, or looked for one */
 	struct culprits culprits;
+	struct plot plot; /* what is to be written of the slice at hand */
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/bounds.h"
 #include "worker/model_int.h"
 #include "worker/probability.h"
 #include "worker/score.h"
@@ -20,7 +21,6 @@
 #define OFTEN 20.0
 /* Roots of counts scatter by a half (Anscombe), or less. */
 #define COUNT_ROOT_SCALE 0.25
-#define COUNT_MEAN_LEAST 0.02
 #define COUNT_SPREAD_MOST 20.0
 /* A forecast of logarithms that exp() still takes, MODEL_VALUE_MAX and more. */
 #define LN_VALUE_MOST 240.0
@@ -38,9 +38,6 @@
 #define RUN_KEEP 0.9
 #define RUN_CLIP 10.0
 #define RUN_LEAST 12.0
-
-/* Zeros are set apart when there are so many. */
-#define MANY_ZEROS 0.5
 
 /* The bulk of 64 past values lies within the fourth from either end. */
 #define EDGE 3
@@ -95,6 +92,7 @@ model_init(struct model *m)
 	m->lowest = DBL_MAX;
 	m->highest = -DBL_MAX;
 	m->spread = 1;
+	m->width[UP] = m->width[DOWN] = 1;
 	m->support.dice = DICE;
 }
 
@@ -224,19 +222,26 @@ surprise(double z)
 	return z < 0 ? 0 : -probability_ln_normal_upper(z);
 }
 
-static bool
-is_sparse(const struct model *m, enum model_kind kind)
+bool
+model_is_sparse(const struct model *m, enum model_kind kind)
 {
 	return kind == MODEL_COUNT && m->power == POWER_LINEAR &&
 	    m->mean < MODEL_SPARSE;
+}
+
+bool
+model_has_zeros_apart(const struct model *m, enum model_kind kind)
+{
+	return kind == MODEL_REAL && m->zeros > MODEL_MANY_ZEROS;
 }
 
 /* Few events: negative binomial, with the mean of the forecast. */
 static void
 look_at_sparse(const struct model *m, struct outlook *o)
 {
-	double mean = fmax(o->expected, COUNT_MEAN_LEAST);
-	double spread = fmax(m->spread, 1.01), rate = 1 / (spread - 1);
+	double mean = fmax(o->expected, MODEL_MEAN_LEAST);
+	double spread = fmax(m->spread, MODEL_SPREAD_LEAST);
+	double rate = 1 / (spread - 1);
 
 	o->single[UP] = -probability_ln_count_upper(o->x, mean * rate, rate);
 	o->single[DOWN] = -probability_ln_count_lower(o->x, mean * rate, rate);
@@ -261,7 +266,7 @@ look_at_error(const struct model *m, struct outlook *o)
 	least = fabs(o->slow) < fabs(o->z) ? o->slow : o->z;
 	o->single[UP] = surprise(least);
 	o->single[DOWN] = surprise(-least);
-	if (is_sparse(m, o->kind))
+	if (model_is_sparse(m, o->kind))
 		look_at_sparse(m, o);
 }
 
@@ -287,7 +292,7 @@ look_at_run(const struct model *m, struct outlook *o)
 static bool
 is_placed(const struct model *m, const struct outlook *o)
 {
-	return m->support.n == SUPPORT_SIZE && !is_sparse(m, o->kind);
+	return m->support.n == SUPPORT_SIZE && !model_is_sparse(m, o->kind);
 }
 
 static double
@@ -364,7 +369,7 @@ model_look(const struct model *m, enum model_kind kind, int64_t time_s,
 	o->x = x;
 	o->kind = kind;
 	o->time_s = time_s;
-	o->zero = x == 0 && kind == MODEL_REAL && m->zeros > MANY_ZEROS;
+	o->zero = x == 0 && model_has_zeros_apart(m, kind);
 	o->y = model_y(m, kind, m->power, x);
 	model_forecast(m, o);
 	if (!o->known)
@@ -444,7 +449,7 @@ model_ln_p(
 	if (side != SIDE_HIGH)
 		ln_p = fmin(ln_p, news_ln_p(m, o, DOWN));
 	ln_p = fmin(0, ln_p + log(ways)); /* Bonferroni */
-	if (m->zeros > MANY_ZEROS && o->kind == MODEL_REAL)
+	if (model_has_zeros_apart(m, o->kind))
 		ln_p += log(share_of_others(m));
 	return believed(m, ln_p);
 }
@@ -512,7 +517,7 @@ learn_tails(
 static void
 learn_value(struct model *m, const struct outlook *o)
 {
-	double mean = fmax(o->expected, COUNT_MEAN_LEAST);
+	double mean = fmax(o->expected, MODEL_MEAN_LEAST);
 	double off = o->x - mean;
 
 	if (o->x > 0)
@@ -527,7 +532,7 @@ learn_value(struct model *m, const struct outlook *o)
 	    m->moves, m->n > 0 && o->x != m->last, m->n, MODEL_SHORT);
 	m->last = o->x;
 	m->mean = model_toward(m->mean, o->x, m->n, MODEL_SHORT);
-	if (o->known && is_sparse(m, o->kind))
+	if (o->known && model_is_sparse(m, o->kind))
 		m->spread = model_toward(m->spread,
 		    fmin(off * off / mean, COUNT_SPREAD_MOST), m->n,
 		    MODEL_SHORT);
@@ -545,6 +550,7 @@ model_learn(struct model *m, const struct model_params *p,
 	if (!o->zero) {
 		if (m->probe != NULL)
 			period_add(m->probe, o->time_s, o->y);
+		bounds_learn(m, o);
 		learn_value(m, o);
 		model_learn_bases(m, p, o);
 		if (o->known)

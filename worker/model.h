@@ -89,6 +89,8 @@ struct model {
 	double run;	  /* decayed mean of the last errors, in scales */
 	double run_scale; /* of run */
 	struct support support;
+	float width[SIDES];	  /* of bounds, where a normal one is 1 */
+	double reach;		  /* mean size of errors, rare ones in full */
 	double gap_scale; /* usual distance to past values */
 	double odd_peak;  /* greatest of late */
 	double far_peak[SIDES];

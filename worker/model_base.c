@@ -113,7 +113,8 @@ int
 model_grow(
     struct model *m, const struct model_params *p, const struct outlook *o)
 {
-	if (m->season[BASE_DAY] == NULL && m->n >= DAY_LEAST &&
+	/* zeros that are set apart are no values: no error is known of them */
+	if (m->season[BASE_DAY] == NULL && m->level[BASE_NONE].n >= DAY_LEAST &&
 	    p->span_s * PERIOD_LEAST <= DAY_S) {
 		m->season[BASE_DAY] = model_new_season(BASE_DAY, p, 0);
 		if (m->season[BASE_DAY] == NULL)

@@ -14,6 +14,13 @@
 /* Counts with a lower mean are too coarse for a normal distribution. */
 #define MODEL_SPARSE 3.0
 
+/* Zeros are set apart when there are so many. */
+#define MODEL_MANY_ZEROS 0.5
+
+/* No count is expected to be rarer, or to scatter less than at random. */
+#define MODEL_MEAN_LEAST 0.02
+#define MODEL_SPREAD_LEAST 1.01
+
 /* from, moved to `to` by 1 / (n + 1), but never less than 1 / most. */
 double model_toward(double from, double to, double n, double most);
 
@@ -29,6 +36,12 @@ double model_least_scale(
 
 /* What stands for zero where there are logarithms. */
 double model_zero(const struct model *);
+
+/* Counts of few events: negative binomial, and not on any scale. */
+bool model_is_sparse(const struct model *, enum model_kind);
+
+/* Zeros are no part of the model: it is of the other values alone. */
+bool model_has_zeros_apart(const struct model *, enum model_kind);
 
 /* A value on the model's scale, and back. */
 double model_y(const struct model *, enum model_kind, enum power, double x);

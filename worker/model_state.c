@@ -22,6 +22,9 @@
 SCHEMA_STRUCT(model_state, MODEL_STATE_FIELDS);
 SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 
+/* What came with this format is what a new model has where it is missing. */
+#define FORMAT_WIDTHS 5
+
 /* Of section SNAPSHOT_ENGINE_1. */
 #define NORMAL_1_FIELDS(F, S)                                                  \
 	F(S, F64, n, 0, INFINITY)                                              \
@@ -52,6 +55,7 @@ struct codec {
 	struct wbuf *wb;
 	struct rbuf *rb;
 	bool bad;
+	uint32_t format; /* of the snapshot; see what came with it below */
 };
 
 static void
@@ -290,6 +294,10 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 		walk_tail(c, &m->far[s]);
 	}
 	walk_tail(c, &m->odd);
+	for (size_t s = 0; s < SIDES && c->format >= FORMAT_WIDTHS; s++)
+		walk_f32(c, &m->width[s], 0);
+	if (c->format >= FORMAT_WIDTHS)
+		walk_f64(c, &m->reach, 0);
 	walk_seasons(c, m, p);
 	if (!c->bad)
 		walk_probe(c, m);
@@ -300,7 +308,7 @@ model_save(const struct model *m, struct snapshot_writer *w)
 {
 	struct model copy = *m; /* nothing is changed by writing */
 	struct model_state s;
-	struct codec c = { NULL, NULL, false };
+	struct codec c = { NULL, NULL, false, SNAPHEAD_FORMAT };
 	struct wbuf wb;
 	int ret = -1;
 
@@ -322,7 +330,7 @@ int
 model_load(
     struct model *m, const struct model_params *p, struct snapshot_reader *r)
 {
-	struct codec c = { NULL, NULL, false };
+	struct codec c = { NULL, NULL, false, snapshot_format(r) };
 	struct model_state s;
 	struct rbuf rb;
 

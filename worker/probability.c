@@ -15,6 +15,9 @@
  */
 #define FRACTION_TERMS 20000
 
+/* Five leave 1e-12 at any probability; one more costs 50 ns. */
+#define QUANTILE_STEPS 6
+
 /* From here on four terms of the asymptotic series leave 1e-11. */
 #define NORMAL_FAR 25.0
 
@@ -132,6 +135,24 @@ probability_ln_normal_upper(double z)
 		return log(0.5 * erfc(z * M_SQRT1_2));
 	rest = log1p(x * (-1 + x * (3 + x * (-15 + x * 105))));
 	return -z * z / 2 - log(z) - LN_SQRT_2PI + rest;
+}
+
+/*
+ * Newton's method on the logarithm, which is concave and nearly a parabola:
+ * from outside it comes nearer in each step, and four digits become eight.
+ */
+double
+probability_normal_quantile(double ln_p)
+{
+	double z = sqrt(fmax(0, -2 * (ln_p + LN_2)));
+
+	for (int i = 0; i < QUANTILE_STEPS; i++) {
+		double ln_upper = probability_ln_normal_upper(z);
+		double ln_density = -z * z / 2 - LN_SQRT_2PI;
+
+		z += (ln_upper - ln_p) / exp(ln_density - ln_upper);
+	}
+	return z;
 }
 
 double

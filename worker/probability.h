@@ -37,6 +37,9 @@ double probability_ln_beta_part(double a, double b, double ln_x, double ln_1mx);
  */
 double probability_ln_normal_upper(double z);
 
+/* The z of which that is ln_p; ln_p <= ln(1/2). */
+double probability_normal_quantile(double ln_p);
+
 /* ln P(T >= t) of Student's t with df > 0 degrees of freedom; any t. */
 double probability_ln_student_upper(double t, double df);
 

@@ -104,24 +104,31 @@ influencer_put(struct resultnames *n, const char *name)
 }
 
 int
+resultnames_put_detector(
+    struct resultnames *n, struct detector_row *d, int64_t *id)
+{
+	const struct detector_row *known = detectorlist_match(&n->detectors, d);
+
+	if (known != NULL) {
+		*id = known->id;
+		return 0;
+	}
+	*id = d->id = n->detectors.last_id + 1;
+	if (resultrow_bind_detector(n->insert_detector, d) == -1 ||
+	    sqlx_run(n->insert_detector) == -1)
+		return -1;
+	return detectorlist_add(&n->detectors, d);
+}
+
+int
 resultnames_put(
     struct resultnames *n, const struct record_result *r, int64_t *id)
 {
-	const struct detector_row *known;
 	struct detector_row d;
 
 	for (size_t i = 0; i < r->ninfluencers; i++)
 		if (influencer_put(n, r->influencer[i].field_name) == -1)
 			return -1;
 	detector_row_of(r, &d);
-	known = detectorlist_match(&n->detectors, &d);
-	if (known != NULL) {
-		*id = known->id;
-		return 0;
-	}
-	*id = d.id = n->detectors.last_id + 1;
-	if (resultrow_bind_detector(n->insert_detector, &d) == -1 ||
-	    sqlx_run(n->insert_detector) == -1)
-		return -1;
-	return detectorlist_add(&n->detectors, &d);
+	return resultnames_put_detector(n, &d, id);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/resultrow.h"
 #include "common/results.h"
 
 struct sqlite3;
@@ -27,5 +28,9 @@ void resultnames_free(struct resultnames *); /* NULL is fine */
  */
 int resultnames_put(struct resultnames *, const struct record_result *r,
     int64_t *id) MUST_CHECK;
+
+/* The same of names that no record has. */
+int resultnames_put_detector(
+    struct resultnames *, struct detector_row *, int64_t *id) MUST_CHECK;
 
 #endif

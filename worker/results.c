@@ -11,6 +11,7 @@
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
+#include "worker/plotrows.h"
 #include "worker/rescore.h"
 #include "worker/resultnames.h"
 #include "worker/results.h"
@@ -53,6 +54,7 @@ struct results {
 	sqlite3 *db; /* NULL: not opened */
 	sqlite3_stmt *st[ST_MAX];
 	struct resultnames *names;
+	struct plotrows *plots;
 	struct answers *answers; /* NULL: not asked for yet */
 	struct rescore *rescore; /* under way; or NULL */
 	struct wbuf scratch;
@@ -97,6 +99,8 @@ file_close(struct results *r)
 	}
 	rescore_free(r->rescore);
 	r->rescore = NULL;
+	plotrows_free(r->plots);
+	r->plots = NULL;
 	resultnames_free(r->names);
 	r->names = NULL;
 	answers_free(r->answers);
@@ -171,7 +175,9 @@ file_open(struct results *r, bool create)
 	}
 	walfold_begin(&r->fold, r->db);
 	r->names = resultnames_new(r->db);
-	if (r->names == NULL || statements_prepare(r) == -1 ||
+	if (r->names != NULL)
+		r->plots = plotrows_new(r->db, r->names);
+	if (r->plots == NULL || statements_prepare(r) == -1 ||
 	    positions_read(r) == -1 ||
 	    resultsdb_get_seq(r->db, &r->seq_in) == -1) {
 		int saved = errno;
@@ -255,9 +261,10 @@ bucket_enter(struct results *r, int64_t timestamp_ms)
 		r->newest = timestamp_ms;
 		return 0;
 	}
-	if (run_of_time(r, ST_FORGET_RECORDS, timestamp_ms) == -1)
+	if (run_of_time(r, ST_FORGET_RECORDS, timestamp_ms) == -1 ||
+	    run_of_time(r, ST_FORGET_INFLUENCES, timestamp_ms) == -1)
 		return -1;
-	return run_of_time(r, ST_FORGET_INFLUENCES, timestamp_ms);
+	return plotrows_forget(r->plots, timestamp_ms) == -1 ? spoil(r) : 0;
 }
 
 static int
@@ -327,6 +334,30 @@ sink_bucket(void *arg, const struct bucket_result *b)
 	return 0;
 }
 
+static int
+sink_plot(void *arg, const struct plot_result *p)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (bucket_enter(r, p->timestamp_ms) == -1)
+		return -1;
+	return plotrows_put(r->plots, p) == -1 ? spoil(r) : 0;
+}
+
+static int
+sink_annotation(void *arg, const struct annotation_result *a)
+{
+	struct results *r = arg;
+
+	if (r->muted)
+		return 0;
+	if (bucket_enter(r, a->timestamp_ms) == -1)
+		return -1;
+	return plotrows_annotate(r->plots, a) == -1 ? spoil(r) : 0;
+}
+
 /* In the transaction of the entry that has called for it. */
 static int
 sink_rescore(void *arg, const struct rescorer *how)
@@ -388,6 +419,8 @@ results_sink(struct results *r, struct result_sink *sink)
 	sink->record = sink_record;
 	sink->influencer = sink_influencer;
 	sink->rescore = sink_rescore;
+	sink->plot = sink_plot;
+	sink->annotation = sink_annotation;
 	sink->bucket = sink_bucket;
 	sink->drop_interim = sink_drop_interim;
 	sink->arg = r;

@@ -20,7 +20,15 @@
 
 #define TURN_ROWS 64 /* removed between two looks at the clock */
 
-enum stmt { ST_ANSWERS, ST_RECORDS, ST_INFLUENCES, ST_BUCKETS, ST_MAX };
+enum stmt {
+	ST_ANSWERS,
+	ST_RECORDS,
+	ST_INFLUENCES,
+	ST_PLOTS,
+	ST_ANNOTATIONS,
+	ST_BUCKETS,
+	ST_MAX
+};
 
 /* ?1: what stays, ?2: rows at a time. */
 static const char *const stmt_sql[ST_MAX] = {
@@ -33,6 +41,12 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_INFLUENCES] = "DELETE FROM influence WHERE id IN (SELECT id FROM"
 			  " influence INDEXED BY influence_by_time WHERE"
 			  " timestamp > ?1 LIMIT ?2)",
+	[ST_PLOTS] = "DELETE FROM plot WHERE id IN (SELECT id FROM plot"
+		     " INDEXED BY plot_by_time WHERE timestamp > ?1"
+		     " LIMIT ?2)",
+	[ST_ANNOTATIONS] = "DELETE FROM annotation WHERE id IN (SELECT id FROM"
+			   " annotation INDEXED BY annotation_by_time WHERE"
+			   " timestamp > ?1 LIMIT ?2)",
 	[ST_BUCKETS] = "DELETE FROM bucket WHERE timestamp IN (SELECT timestamp"
 		       " FROM bucket NOT INDEXED WHERE timestamp > ?1"
 		       " LIMIT ?2)",

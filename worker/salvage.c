@@ -10,6 +10,7 @@
 
 #include "common/disk.h"
 #include "common/log.h"
+#include "common/plotrow.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
@@ -27,7 +28,16 @@
  */
 #define BATCH_ROWS 65536
 
-enum table { ANSWER, BUCKET, DETECTOR, RECORD, INFLUENCE, TABLES };
+enum table {
+	ANSWER,
+	BUCKET,
+	DETECTOR,
+	RECORD,
+	INFLUENCE,
+	PLOT, /* from here on of version 4: the file may have none */
+	ANNOTATION,
+	TABLES
+};
 
 /* Rows are read up to the first page that cannot be, from either end. */
 static const char *const select_sql[TABLES][2] = {
@@ -41,6 +51,10 @@ static const char *const select_sql[TABLES][2] = {
 	    "SELECT " RECORD_COLUMNS " FROM record r ORDER BY r.id DESC" },
 	{ "SELECT " INFLUENCE_COLUMNS " FROM influence ORDER BY id",
 	    "SELECT " INFLUENCE_COLUMNS " FROM influence ORDER BY id DESC" },
+	{ "SELECT " PLOT_COLUMNS " FROM plot ORDER BY id",
+	    "SELECT " PLOT_COLUMNS " FROM plot ORDER BY id DESC" },
+	{ "SELECT " ANNOTATION_COLUMNS " FROM annotation ORDER BY id",
+	    "SELECT " ANNOTATION_COLUMNS " FROM annotation ORDER BY id DESC" },
 };
 
 static const char *const insert_sql[TABLES] = {
@@ -58,12 +72,17 @@ static const char *const insert_sql[TABLES] = {
 	" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
 	"INSERT OR IGNORE INTO influence (" INFLUENCE_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	"INSERT OR IGNORE INTO plot (" PLOT_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	"INSERT OR IGNORE INTO annotation (" ANNOTATION_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 };
 
 struct salvage {
 	sqlite3 *from; /* owned */
 	sqlite3 *to;   /* owned */
 	sqlite3_stmt *influencer;
+	struct wbuf scratch;
 	uint64_t kept;
 	int64_t batch;	  /* rows that are not committed yet */
 	uint64_t dropped; /* rows that do not match their checksum */
@@ -108,6 +127,8 @@ static int
 row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 {
 	struct detector_row d = { 0 };
+	struct annotation_result note;
+	struct plot_result p;
 	struct influencer_result in;
 	struct record_result r;
 	struct bucket_result b;
@@ -127,6 +148,10 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 		return influencers_add(s, &r);
 	case INFLUENCE:
 		return resultrow_read_influence(st, &in);
+	case PLOT:
+		return plotrow_read_plot(st, NULL, &p, &s->scratch);
+	case ANNOTATION:
+		return plotrow_read_annotation(st, NULL, &note, &s->scratch);
 	case TABLES:
 		break;
 	}
@@ -194,17 +219,34 @@ table_copy(struct salvage *s, enum table t)
 	return rc == -1 ? -1 : 0;
 }
 
-/* A record whose detector is lost has no names: it is no use. */
+/* A row whose detector is lost has no names: it is no use. */
+static int
+drop_nameless(struct salvage *s)
+{
+	static const char *const sql[] = {
+		"DELETE FROM record WHERE detector NOT IN"
+		" (SELECT id FROM detector)",
+		"DELETE FROM plot WHERE detector NOT IN"
+		" (SELECT id FROM detector)",
+		"DELETE FROM annotation WHERE detector NOT IN"
+		" (SELECT id FROM detector)",
+	};
+
+	for (size_t i = 0; i < NELEM(sql); i++) {
+		if (sqlx_exec(s->to, sql[i]) == -1)
+			return -1;
+		s->kept -= (uint64_t)sqlite3_changes(s->to);
+	}
+	return 0;
+}
+
 static int
 records_settle(struct salvage *s)
 {
 	int64_t next;
 
-	if (sqlx_exec(s->to,
-		"DELETE FROM record WHERE detector NOT IN"
-		" (SELECT id FROM detector)") == -1)
+	if (drop_nameless(s) == -1)
 		return -1;
-	s->kept -= (uint64_t)sqlite3_changes(s->to);
 	if (sqlx_number(s->to, "SELECT coalesce(max(id) + 1, 0) FROM record",
 		&next) == -1)
 		return -1;
@@ -213,6 +255,24 @@ records_settle(struct salvage *s)
 		    batch_count(s, RESULTSDB_RUN_ROWS) == -1)
 			return -1;
 	return 0;
+}
+
+/* A file of an older version lacks some: nothing is lost of those. */
+static bool
+has_table(const struct salvage *s, enum table t)
+{
+	const char *name = t == PLOT ? "plot" : "annotation";
+	sqlite3_stmt *st = NULL;
+	bool has = true;
+
+	if (sqlite3_prepare_v2(s->from,
+		"SELECT 1 FROM sqlite_schema WHERE name = ?1", -1, &st,
+		NULL) == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		has = sqlite3_step(st) != SQLITE_DONE;
+	}
+	sqlite3_finalize(st);
+	return has;
 }
 
 static int
@@ -224,8 +284,10 @@ copy_all(struct salvage *s)
 	    sqlx_prepare(s->to, "INSERT OR IGNORE INTO influencer VALUES (?1)");
 	if (s->influencer == NULL || sqlx_exec(s->to, "BEGIN") == -1)
 		return -1;
-	for (enum table t = ANSWER; rc == 0 && t < TABLES; t++)
-		rc = table_copy(s, t);
+	for (enum table t = ANSWER; rc == 0 && t < TABLES; t++) {
+		if (t < PLOT || has_table(s, t))
+			rc = table_copy(s, t);
+	}
 	if (rc == 0)
 		rc = records_settle(s);
 	return rc == -1 ? -1 : sqlx_exec(s->to, "COMMIT");
@@ -286,6 +348,7 @@ salvage_results(struct msg_salvaged *m)
 			  "were read into takes its place");
 		return finish();
 	}
+	wbuf_init(&s.scratch, 0);
 	(void)salvage_mark(); /* which most often is there already */
 	log_warnx("results.db is damaged: its rows are read into a new file");
 	s.from = resultsdb_open_damaged(DIR);
@@ -295,6 +358,7 @@ salvage_results(struct msg_salvaged *m)
 	if (s.to != NULL)
 		rc = s.from == NULL ? 0 : copy_all(&s);
 	saved = errno;
+	wbuf_clear(&s.scratch);
 	resultsdb_close(s.to);
 	resultsdb_close(s.from);
 	errno = saved;

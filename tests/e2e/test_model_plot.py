@@ -1,0 +1,184 @@
+"""The model plot: what each series was expected to be, as results/model_plot
+tells it."""
+
+from harness import *
+
+SPAN = 600
+START = 1454020200  # the beginning of a bucket
+HOSTS = ("a", "b", "c")
+BUCKETS = 60
+FEATURE = "'arithmetic mean value by person'"
+
+
+def bucket_ms(n):
+    return (START + n * SPAN) * 1000
+
+
+def value(n, m):
+    return 100 * (m + 1) + (n * 7919 + m * 31) % 11
+
+
+def records(first, last, hosts=HOSTS):
+    for n in range(first, last):
+        for m, host in enumerate(HOSTS):
+            if host in hosts:
+                yield {"time": START + n * SPAN + m, "v": value(n, m),
+                    "host": host}
+
+
+def plot_job(**plot):
+    return dict(job(span="10m", partition_field_name="host"),
+        model_plot_config=dict(plot, enabled=plot.get("enabled", True)))
+
+
+def plot(d, query=""):
+    page = d.results("j", "model_plot", query)
+    assert list(page) == ["count", "model_plot"], page
+    return page
+
+
+def every(d):
+    return plot(d, "?size=10000")["model_plot"]
+
+
+def test_each_series_and_bucket_has_a_row():
+    with Daemon() as d:
+        d.make_job("j", plot_job())
+        d.post("j", list(records(0, BUCKETS)))
+        d.flush("j", "?advance_time=%d" % (START + BUCKETS * SPAN))
+        rows = every(d)
+        first = rows[0]
+        assert list(first) == ["job_id", "result_type", "bucket_span",
+            "detector_index", "timestamp", "partition_field_name",
+            "partition_field_value", "model_feature", "model_lower",
+            "model_upper", "model_median", "actual"], first
+        assert (first["job_id"], first["result_type"], first["bucket_span"],
+            first["detector_index"], first["partition_field_name"],
+            first["model_feature"]) == ("j", "model_plot", SPAN, 0, "host",
+            FEATURE), first
+        # None for the first buckets; then of each series in each bucket.
+        begin = (first["timestamp"] - bucket_ms(0)) // 1000 // SPAN
+        assert 0 < begin < 20, begin
+        assert [(r["timestamp"], r["partition_field_value"], r["actual"])
+            for r in rows] == [(bucket_ms(n), host, value(n, m))
+            for n in range(begin, BUCKETS) for m, host in enumerate(HOSTS)]
+        for r in rows:
+            assert r["model_lower"] <= r["model_median"] <= r["model_upper"]
+        late = rows[len(rows) // 2:]
+        inside = sum(r["model_lower"] <= r["actual"] <= r["model_upper"]
+            for r in late)
+        assert inside >= 0.8 * len(late), (inside, len(late))
+        for r in late:
+            assert r["model_upper"] - r["model_lower"] < 40, r
+        check_options(d, rows)
+        check_errors(d)
+        check_life(d, rows)
+
+
+def check_options(d, rows):
+    page = plot(d, "?size=2&from=1")
+    assert page == {"count": len(rows), "model_plot": rows[1:3]}, page
+    page = plot(d, "?partition_field_value=b&desc=true&size=1")
+    assert page["count"] == len(rows) // 3 and page["model_plot"] == [
+        r for r in rows if r["partition_field_value"] == "b"][-1:], page
+    assert plot(d, "?partition_field_value=x")["count"] == 0
+    assert plot(d, "?by_field_value=b")["count"] == 0
+    assert plot(d, "?detector_index=0&size=0")["count"] == len(rows)
+    assert plot(d, "?detector_index=1")["count"] == 0
+    page = plot(d, "?start=%d&end=%d" % (bucket_ms(30), bucket_ms(31)))
+    assert [r["timestamp"] for r in page["model_plot"]] == 3 * [bucket_ms(30)]
+    path = "%s/anomaly_detectors/j/results/model_plot" % ML
+    page = expect(200, d.request("POST", path, {"sort": "actual",
+        "desc": True, "page": {"size": 1}, "partition_field_value": "a"}))
+    assert page["model_plot"][0]["actual"] == 110, page
+    page = plot(d, "?human=true&size=1")
+    assert page["model_plot"][0]["timestamp_string"].startswith("2016-01-2")
+
+
+def check_errors(d):
+    path = "%s/anomaly_detectors/j/results/model_plot" % ML
+    expect_error(d.get(path + "?size=-1"), 400, "illegal_argument_exception",
+        "Parameter [size] cannot be < 0")
+    expect_error(d.get(path + "?detector_index=-2"), 400,
+        "illegal_argument_exception", "[detector_index] has to be the index "
+        "of a detector, from 0 on")
+    expect_error(d.get(path + "?sort=nobody"), 400,
+        "illegal_argument_exception",
+        "No mapping found for [nobody] in order to sort on")
+    assert d.get(path + "?exclude_interim=true").status == 400
+    expect_error(d.get(path.replace("/j/", "/k/")), 404,
+        "resource_not_found_exception", "No known job with id 'k'")
+
+
+def check_life(d, rows):
+    """A death, a restart, an expiry and a reset."""
+    d.restart()
+    assert every(d) == rows
+    d.post("j", list(records(BUCKETS, BUCKETS + 10)))
+    d.flush("j")
+    more = every(d)
+    assert more[:len(rows)] == rows
+    assert len(more) == len(rows) + 9 * len(HOSTS), len(more)
+    expect(200, d.request("POST", "%s/anomaly_detectors/j/_update" % ML,
+        {"results_retention_days": 0}))
+    expect(200, d.request("DELETE", "%s/_delete_expired_data/j" % ML))
+    left = every(d)
+    assert left == [r for r in more if r["timestamp"] >= bucket_ms(
+        BUCKETS + 8)], left
+    d.close_job("j")
+    expect(200, d.request("POST", "%s/anomaly_detectors/j/_reset" % ML))
+    assert plot(d)["count"] == 0
+
+
+def test_replay_gives_the_same_rows():
+    """Killed in the middle, again and again, it says the same as one that
+    lives."""
+    with Daemon() as d:
+        d.make_job("j", plot_job())
+        d.post("j", list(records(0, BUCKETS)))
+        d.flush("j")
+        whole = every(d)
+    with Daemon() as d:
+        d.make_job("j", plot_job())
+        for first in range(0, BUCKETS, 20):
+            d.post("j", list(records(first, first + 20)))
+            os.kill(d.worker_pid("j"), signal.SIGKILL)
+            wait_until(lambda: d.stats("j")["state"] == "opened")
+        d.flush("j")
+        assert every(d) == whole
+
+
+def test_terms_choose_the_series():
+    with Daemon() as d:
+        d.make_job("j", plot_job(terms="a,c,nobody"))
+        d.post("j", list(records(0, BUCKETS)))
+        rows = every(d)
+        assert {r["partition_field_value"] for r in rows} == {"a", "c"}, rows
+
+
+def test_absent_values_and_zeros():
+    """A count of nothing is 0; a mean of nothing is none."""
+    config = plot_job()
+    config["analysis_config"]["detectors"].append({"function": "low_count",
+        "partition_field_name": "host"})
+    with Daemon() as d:
+        d.make_job("j", config)
+        posted = [r for r in records(0, BUCKETS)
+            if r["host"] != "b" or (r["time"] - START) // SPAN != 50]
+        d.post("j", posted)
+        rows = {r["detector_index"]: r for r in plot(d,
+            "?partition_field_value=b&start=%d&end=%d" % (bucket_ms(50),
+            bucket_ms(51)))["model_plot"]}
+        assert rows[1]["actual"] == 0, rows
+        assert rows[1]["model_feature"] == (
+            "'low values of count per bucket by person'"), rows
+        assert rows[1]["model_lower"] == int(rows[1]["model_lower"]), rows
+        assert "actual" not in rows[0] and 190 < rows[0]["model_median"] < 220
+
+
+def test_none_is_made_unless_asked_for():
+    with Daemon() as d:
+        d.make_job("j", dict(job(span="10m"),
+            model_plot_config={"enabled": False}))
+        d.post("j", list(records(0, BUCKETS)))
+        assert every(d) == []
