@@ -60,7 +60,9 @@
 	/* Worker: of its journal, see worker/snapper.h; 0: no limit. */       \
 	F(S, U64, journal_quota_bytes, 0, INFINITY)                            \
 	/* Worker: QUERY_DAMAGED came since its results were last in order. */ \
-	F(S, BOOL, results_damaged, 0, 1)
+	F(S, BOOL, results_damaged, 0, 1)                                      \
+	/* Worker: between interim results of its own; 0: none. */             \
+	F(S, U32, interim_interval_s, 0, 86400)
 SCHEMA_STRUCT(msg_hello, MSG_HELLO_FIELDS);
 
 enum sync_policy { SYNC_ALWAYS, SYNC_INTERVAL, SYNC_NEVER };

@@ -119,6 +119,7 @@ static const struct key keys[] = {
 	{ "watchdog_timeout", KEY_SECONDS, AT(watchdog_timeout_s), "30s", 1, 3600, NULL, NULL },
 	{ "max_restart_delay", KEY_SECONDS, AT(max_restart_delay_s), "60s", 1, 3600, NULL, NULL },
 	{ "stop_timeout", KEY_SECONDS, AT(stop_timeout_s), "60s", 1, 86400, NULL, NULL },
+	{ "interim_interval", KEY_SECONDS, AT(interim_interval_s), "60s", 0, 86400, NULL, NULL },
 	{ "allowed_host", KEY_LIST, AT(allowed_hosts), NULL, 0, 0, NULL, host_fault },
 	{ "allowed_origin", KEY_LIST, AT(allowed_origins), NULL, 0, 0, NULL, origin_fault },
 	{ "journal_sync", KEY_ENUM, AT(journal_sync), "always", 0, 0, sync_words, NULL },

@@ -37,6 +37,7 @@ struct conf {
 	uint64_t watchdog_timeout_s;
 	uint64_t max_restart_delay_s;
 	uint64_t stop_timeout_s;
+	uint64_t interim_interval_s; /* 0: none by themselves */
 	struct conf_list allowed_hosts;
 	struct conf_list allowed_origins;
 	uint64_t default_results_retention_days; /* of results; 0: for ever */

@@ -148,6 +148,7 @@ send_hello(struct job *job)
 		.sync_policy = (uint8_t)conf->journal_sync,
 		.epoch = job->srv->epoch,
 		.journal_quota_bytes = conf->journal_quota_bytes,
+		.interim_interval_s = (uint32_t)conf->interim_interval_s,
 		.crash = (uint8_t)(job->tends ? 0 : job->recovery.crash),
 		.results_damaged = recovery_tell_damage(job) };
 	char path[MSG_PATH_MAX];

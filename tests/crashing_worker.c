@@ -117,6 +117,7 @@ __wrap_engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
 {
 	if (start_s == DEADLY_S)
 		abort();
+	die_if_told("abort-at-interim", "kill-at-interim");
 	return __real_engine_interim(e, start_s, end_s);
 }
 

@@ -231,18 +231,30 @@ worker_spawn_doomed(unsigned kill_at)
 	return spawn(RLIM_INFINITY, kill_at);
 }
 
-/* HELLO and the configuration; max_bytes of a decoded body, 0: any. */
-void
-worker_hello(struct worker *w, uint64_t max_bytes)
+static void
+say_hello(struct worker *w, uint64_t max_bytes, uint32_t interval_s)
 {
 	struct msg_hello hello = { .version = MSG_VERSION,
 		.log_level = 0,
 		.path = span_of(worker_dir),
 		.job_id = span_of(JOB_ID),
 		.max_expanded_bytes = max_bytes,
-		.sync_policy = SYNC_ALWAYS };
+		.sync_policy = SYNC_ALWAYS,
+		.interim_interval_s = interval_s };
 
 	send_msg(w, MSG_HELLO, 0, &hello);
+}
+
+void
+worker_hello(struct worker *w, uint64_t max_bytes)
+{
+	say_hello(w, max_bytes, 0);
+}
+
+void
+worker_hello_beating(struct worker *w, uint32_t interval_s)
+{
+	say_hello(w, 0, interval_s);
 }
 
 char *

@@ -57,6 +57,8 @@ struct worker *worker_spawn_limited(rlim_t file_bytes);
 struct worker *worker_spawn_doomed(unsigned kill_at);
 /* HELLO; max_bytes of a decoded body, 0: any. */
 void worker_hello(struct worker *, uint64_t max_bytes);
+/* It makes interim results by itself. */
+void worker_hello_beating(struct worker *, uint32_t interval_s);
 /* The same, and the configuration. */
 void worker_greet(struct worker *, uint64_t max_bytes);
 void worker_config(struct worker *);

@@ -227,6 +227,24 @@ backlog_add_close(struct backlog *b)
 	return task_add(b, 0, JOURNAL_CLOSE) == NULL ? -1 : 0;
 }
 
+int
+backlog_add_interim(struct backlog *b)
+{
+	struct task *t = task_add(b, 0, JOURNAL_FLUSH);
+
+	if (t == NULL)
+		return -1;
+	t->entry.calc_interim = true;
+	t->entry.token = BACKLOG_INTERIM_TOKEN;
+	return 0;
+}
+
+bool
+backlog_makes_interim(const struct backlog *b)
+{
+	return backlog_has_token(b, BACKLOG_INTERIM_TOKEN);
+}
+
 bool
 backlog_has_token(const struct backlog *b, uint64_t token)
 {
@@ -498,11 +516,38 @@ task_close(struct backlog *b, struct task *t)
 	return 0;
 }
 
+/* Nobody has asked for it. */
+static bool
+is_of_itself(const struct task *t)
+{
+	return t->entry.token == BACKLOG_INTERIM_TOKEN;
+}
+
+/*
+ * There was no room for what nobody has asked for. It has taught the models
+ * nothing, so that all goes on once the results have given it up.
+ */
+static bool
+can_do_without(struct backlog *b, const struct task *t)
+{
+	int saved = errno;
+	bool can = is_of_itself(t) && (saved == ENOSPC || saved == EDQUOT);
+
+	if (can)
+		results_give_up(b->analysis->results);
+	errno = saved;
+	return can;
+}
+
 static int
 task_answer(struct backlog *b, struct task *t)
 {
 	int rc;
 
+	if (is_of_itself(t)) {
+		task_remove(b, t);
+		return 0;
+	}
 	rc = answer_entry(b->peer, t->request, b->analysis, b->run);
 	if (rc == 0)
 		rc = followers_answer(&t->followers, b->peer, b->run);
@@ -596,7 +641,7 @@ task_run(
 	rc = entry_step(b->run, deadline_us, progress);
 	if (rc == 1)
 		return 1;
-	if (rc == 0)
+	if (rc == 0 || can_do_without(b, t))
 		rc = task_answer(b, t);
 	free(b->run);
 	b->run = NULL;

@@ -18,6 +18,9 @@
 
 #define BACKLOG_MAX 1000 /* the supervisor's line is shorter by far */
 
+/* In place of a request's, for interim results that nobody has asked for. */
+#define BACKLOG_INTERIM_TOKEN UINT64_MAX
+
 struct backlog;
 
 /* Borrows all. NULL with ENOMEM. */
@@ -39,9 +42,16 @@ int backlog_add_expire(struct backlog *, uint32_t request,
 int backlog_add_chore(struct backlog *, uint32_t request,
     const struct msg_chore *, const char *job_id) MUST_CHECK;
 int backlog_add_close(struct backlog *) MUST_CHECK;
+/*
+ * Interim results of all open buckets, which nobody is told of: see beat.h.
+ * Without room on the disk they are left out, and those from before stand.
+ */
+int backlog_add_interim(struct backlog *) MUST_CHECK;
 
 /* What has this token waits, or is under way. 0: nothing has. */
 bool backlog_has_token(const struct backlog *, uint64_t token);
+/* What backlog_add_interim has added does. */
+bool backlog_makes_interim(const struct backlog *);
 /* Something waits or is under way. */
 bool backlog_is_busy(const struct backlog *);
 /* No entry is half done, and no transaction of an expiry is open. */

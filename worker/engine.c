@@ -307,6 +307,7 @@ start_bucket(struct engine *e)
 		if (!is_due(e))
 			return 0;
 	}
+	e->news |= e->interim_left && e->nopen > 1;
 	if (drop_interim(e) == -1)
 		return -1;
 	b = engine_bucket(e, e->next_s);
@@ -367,6 +368,7 @@ engine_add(struct engine *e, int64_t time_s, const struct record *rec)
 		return -1;
 	}
 	b = bucket_of(e, time_s);
+	e->news = true;
 	if (e->size.timestamp < b->start_s * 1000)
 		e->size.timestamp = b->start_s * 1000;
 	return gather_record(e, b, time_s, rec);
@@ -390,8 +392,10 @@ engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
 	for (size_t i = 0; i < e->nopen; i++) {
 		struct bucket *b = &e->open[i];
 
-		if (b->start_s >= start && b->start_s < stop)
+		if (b->start_s >= start && b->start_s < stop) {
+			e->news = true;
 			empty_bucket(e, b, b->start_s);
+		}
 	}
 }
 
@@ -479,7 +483,17 @@ engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
 	while (rc == 1 && clock_mono_us() < stop);
 	if (rc != 1)
 		e->interim_s = TIME_UNSET;
+	if (rc == -1)
+		e->interim_left = true; /* they go with the next ones */
+	if (rc == 0 && start_s == TIME_UNSET && end_s == TIME_UNSET)
+		e->news = false;
 	return rc;
+}
+
+bool
+engine_has_news(const struct engine *e)
+{
+	return e->news;
 }
 
 int64_t

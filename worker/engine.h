@@ -89,6 +89,12 @@ void engine_skip(struct engine *, int64_t time_s);
  */
 int engine_interim(struct engine *, int64_t start_s, int64_t end_s) MUST_CHECK;
 
+/*
+ * Records have come, or earlier interim results have gone, since the last
+ * ones of all open buckets.
+ */
+bool engine_has_news(const struct engine *);
+
 /* L in epoch ms; TIME_UNSET when no time was ever seen. */
 int64_t engine_last_finalized_ms(const struct engine *);
 

@@ -66,6 +66,7 @@ struct engine {
 	struct judge judge;
 	struct completeness completeness;
 	bool interim_left; /* interim results may be in the sink */
+	bool news;	   /* for engine_interim */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */
 
 	struct model_size size; /* peak, failures, status; the rest is made */

@@ -517,6 +517,7 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	e->empty_run = s.empty_run;
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
+	e->news = s.nbuckets > 0;
 	if (load_elements(&l, &s) == -1)
 		return -1;
 	if (judge_load(&e->judge, r) == -1 ||

@@ -218,8 +218,9 @@ entry_commit(const struct entry_run *run)
 
 	if (run->entry.seq != 0)
 		a->applied_seq = run->entry.seq;
-	if (run->entry.type == JOURNAL_UPLOAD ||
-	    run->entry.type == JOURNAL_FLUSH)
+	if (run->entry.seq != 0 &&
+	    (run->entry.type == JOURNAL_UPLOAD ||
+		run->entry.type == JOURNAL_FLUSH))
 		a->data_seq = a->applied_seq;
 	if (a->muted)
 		return 0;

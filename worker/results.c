@@ -581,6 +581,14 @@ fail:
 	return commit_fail(r);
 }
 
+void
+results_give_up(struct results *r)
+{
+	file_close(r);
+	r->error = 0;
+	r->has_rows = false;
+}
+
 static bool
 has_only_answers(const struct results *r)
 {

@@ -64,6 +64,12 @@ int results_forget_answers(
 int results_commit(struct results *, uint64_t seq, bool durable) MUST_CHECK;
 
 /*
+ * Of interim results only, which a fault of the sink or of a commit has spoilt:
+ * forget what is under way. What was there before stands.
+ */
+void results_give_up(struct results *);
+
+/*
  * An entry has ended. As results_commit, but that answers alone wait for the
  * entries behind it, for a transaction costs several times what they do:
  * nobody but this writer looks at them, and replay makes them again from the

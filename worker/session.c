@@ -17,6 +17,7 @@
 #include "worker/loop.h"
 #include "worker/salvage.h"
 #include "worker/session.h"
+#include "worker/tending.h"
 
 #define LOCK_FILE "lock"
 #define LOCK_RETRY_MS 20
@@ -184,6 +185,7 @@ session_hello(struct session *s, const struct msg_hello *m)
 	s->results_damaged = m->results_damaged;
 	s->policy = (enum sync_policy)m->sync_policy;
 	s->journal_quota = m->journal_quota_bytes;
+	s->interim_interval_s = m->interim_interval_s;
 	s->uploads.max_bytes = m->max_expanded_bytes;
 	s->uploads.flush = s->policy == SYNC_ALWAYS;
 	return session_enter_directory(s);
@@ -418,6 +420,7 @@ session_ready(struct session *s)
 		return -1;
 	snapper_set_quota(s->snapper, s->journal_quota);
 	persist_init(&s->persist, s->peer, s->snapper);
+	beat_init(&s->beat, s->analysis, s->interim_interval_s);
 	s->backlog = backlog_new(
 	    s->peer, s->analysis, s->journal, s->snapper, s->awaiting.epoch);
 	/* Totals first: whoever hears that the job is open may ask for them. */
@@ -478,6 +481,13 @@ packs_now(const struct session *s, int64_t now_us)
 	    (!backlog_is_busy(s->backlog) && !uploads_is_busy(&s->uploads));
 }
 
+/* Returns 0, or -1 with errno. */
+static int
+work_beat(struct session *s)
+{
+	return s->state == IN_OPEN ? beat_work(&s->beat, s->backlog) : 0;
+}
+
 static int
 work_open(struct session *s, int64_t deadline_us)
 {
@@ -489,7 +499,7 @@ work_open(struct session *s, int64_t deadline_us)
 	journal_tick(s->journal);
 	if (uploads_decode(&s->uploads, now_us + (deadline_us - now_us) / 2,
 		&s->progress) == -1 ||
-	    work_snapshot(s) == -1 ||
+	    work_snapshot(s) == -1 || work_beat(s) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
 	    work_snapshot(s) == -1)
 		return is_out_of_room()
@@ -502,53 +512,6 @@ work_open(struct session *s, int64_t deadline_us)
 		s->packed_us = clock_mono_us();
 	}
 	return 0;
-}
-
-static int
-work_chore(struct session *s, int64_t deadline_us)
-{
-	int rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
-
-	if (rc == 1)
-		return 0;
-	chore_free(s->chore);
-	s->chore = NULL;
-	s->asked = false;
-	s->ended = true;
-	return rc;
-}
-
-/*
- * The job stays closed: what is asked for is opened, and nothing else. It ends
- * when there is no more to do, for nobody will ask again.
- */
-static int
-work_tending(struct session *s, int64_t deadline_us)
-{
-	struct msg_expired m;
-	struct apierr e;
-	int rc;
-
-	if (!s->asked)
-		return 0;
-	if (s->chore != NULL)
-		return work_chore(s, deadline_us);
-	if (s->results == NULL && (s->results = results_new()) == NULL)
-		return -1;
-	if (s->expiry == NULL &&
-	    (s->expiry = expiry_new(s->results, &s->ask, s->job_id)) == NULL)
-		return -1;
-	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
-	if (rc == 1)
-		return 0;
-	if (rc == -1)
-		expiry_error(&e, errno);
-	expiry_free(s->expiry);
-	s->expiry = NULL;
-	s->asked = false;
-	s->ended = rc == -1 || !m.more;
-	return rc == -1 ? peer_fail(s->peer, s->ask_request, &e)
-			: peer_send(s->peer, MSG_EXPIRED, s->ask_request, &m);
 }
 
 int
@@ -570,7 +533,7 @@ session_work(struct session *s, int64_t deadline_us)
 	case SESSION_OPEN:
 		return work_open(s, deadline_us);
 	case SESSION_TENDING:
-		return work_tending(s, deadline_us);
+		return tending_work(s, deadline_us);
 	}
 	return 0;
 }
@@ -608,10 +571,17 @@ session_has_room(const struct session *s)
 	    peer_queued(s->peer) < OUTPUT_BYTES;
 }
 
+/* The nearer one; -1 is never. */
+static int
+sooner(int a_ms, int b_ms)
+{
+	return a_ms == -1 || (b_ms != -1 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 int
 session_timer_ms(struct session *s)
 {
-	int sync_ms, snapshot_ms;
+	int timer_ms;
 
 	if (s->stage == SESSION_LOCKING)
 		return LOCK_RETRY_MS;
@@ -621,9 +591,9 @@ session_timer_ms(struct session *s)
 		return -1;
 	if (packs_now(s, clock_mono_us()))
 		return 0;
-	sync_ms = journal_tick(s->journal);
-	snapshot_ms = snapper_timer_ms(s->snapper);
-	return sync_ms == -1 || (snapshot_ms != -1 && snapshot_ms < sync_ms)
-	    ? snapshot_ms
-	    : sync_ms;
+	timer_ms =
+	    sooner(journal_tick(s->journal), snapper_timer_ms(s->snapper));
+	if (s->state != IN_OPEN)
+		return timer_ms;
+	return sooner(timer_ms, beat_timer_ms(&s->beat, s->backlog));
 }

@@ -14,6 +14,7 @@
 #include "worker/aside.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
+#include "worker/beat.h"
 #include "worker/chore.h"
 #include "worker/expiry.h"
 #include "worker/journal.h"
@@ -49,6 +50,7 @@ struct session {
 	char *path;
 	enum sync_policy policy;
 	uint64_t journal_quota; /* bytes */
+	uint32_t interim_interval_s;
 	int lockfd;
 	int64_t lock_deadline_us;
 	char *config; /* text, until the job is open */
@@ -68,6 +70,7 @@ struct session {
 	struct snapper *snapper;
 	struct persist persist; /* from then on */
 	struct backlog *backlog;
+	struct beat beat;
 	struct aside aside; /* entries that are put aside */
 
 	bool tends; /* EXPIRE or CHORE came in place of the configuration */

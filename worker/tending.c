@@ -1,0 +1,52 @@
+/* Owns what is done for a closed job. */
+#include "common/compat.h"
+
+#include "worker/session.h"
+#include "worker/tending.h"
+
+static int
+work_chore(struct session *s, int64_t deadline_us)
+{
+	int rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
+
+	if (rc == 1)
+		return 0;
+	chore_free(s->chore);
+	s->chore = NULL;
+	s->asked = false;
+	s->ended = true;
+	return rc;
+}
+
+/*
+ * The job stays closed: what is asked for is opened, and nothing else. It ends
+ * when there is no more to do, for nobody will ask again.
+ */
+int
+tending_work(struct session *s, int64_t deadline_us)
+{
+	struct msg_expired m;
+	struct apierr e;
+	int rc;
+
+	if (!s->asked)
+		return 0;
+	if (s->chore != NULL)
+		return work_chore(s, deadline_us);
+	if (s->results == NULL && (s->results = results_new()) == NULL)
+		return -1;
+	if (s->expiry == NULL &&
+	    (s->expiry = expiry_new(s->results, &s->ask, s->job_id)) == NULL)
+		return -1;
+	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
+	if (rc == 1)
+		return 0;
+	if (rc == -1)
+		expiry_error(&e, errno);
+	expiry_free(s->expiry);
+	s->expiry = NULL;
+	s->asked = false;
+	s->ended = rc == -1 || !m.more;
+	return rc == -1 ? peer_fail(s->peer, s->ask_request, &e)
+			: peer_send(s->peer, MSG_EXPIRED, s->ask_request, &m);
+}
