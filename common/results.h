@@ -129,7 +129,9 @@ struct rescorer {
 	bool anew;	 /* not on with what was begun */
 	int64_t from_ms; /* buckets from here on, */
 	int64_t to_ms;	 /* and before this one */
-	double (*bucket)(void *arg, const struct bucket_influencer *);
+	/* place: in the bucket's list; that of the bucket itself is the first */
+	double (*bucket)(
+	    void *arg, size_t place, const struct bucket_influencer *);
 	double (*influencer)(void *arg, const struct influencer_result *);
 	double (*record)(void *arg, const struct record_result *);
 	void *arg;
@@ -145,7 +147,10 @@ struct rescorer {
 struct result_sink {
 	int (*record)(void *arg, const struct record_result *);
 	int (*bucket)(void *arg, const struct bucket_result *);
-	/* Interim results at or after this time are to be forgotten. */
+	/*
+	 * Interim results at or after this time are to be forgotten: some of
+	 * them. Returns 1: there may be more, so it is to be called again.
+	 */
 	int (*drop_interim)(void *arg, int64_t from_ms);
 	void *arg;
 	/* NULL: they are not wanted. */

@@ -115,6 +115,16 @@ write_bucket(struct writer *w, int64_t ms, double score, bool interim)
 }
 
 static inline void
+drop_interim(struct writer *w, int64_t from_ms)
+{
+	int more;
+
+	while ((more = w->sink.drop_interim(w->sink.arg, from_ms)) == 1)
+		;
+	cr_assert_eq(more, 0);
+}
+
+static inline void
 writer_commit(struct writer *w)
 {
 	cr_assert_eq(results_commit(w->results, ++w->seq, false), 0);

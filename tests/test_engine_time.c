@@ -256,3 +256,53 @@ Test(engine_time, interim_work_is_cut_in_slices)
 	cr_expect_eq(f.nbuckets, before + 3, "in their place");
 	feed_clear(&f);
 }
+
+/* 1,000 series in an open bucket. Returns the slices until nothing is due. */
+static int
+slices_to_forget(void (*forget)(struct engine *))
+{
+	struct feed_detector by_host[] = {
+		{ .function = "count", .by = "host" }, { .function = NULL }
+	};
+	int steps = 0, more;
+	char host[16];
+	struct feed f;
+
+	feed_init(&f, SPAN, by_host, NULL);
+	feed_start(&f);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(host, sizeof(host), "h%d", i);
+		feed_set(&f, "host", host);
+		cr_assert_eq(feed_add(&f, T0), 0);
+	}
+	clock_fake(NULL, each_look_takes_400_us);
+	forget(f.engine);
+	while ((more = engine_step(f.engine)) == 1)
+		steps++;
+	clock_fake(NULL, NULL);
+	cr_expect_eq(more, 0);
+	cr_expect_eq(f.nbuckets, 0);
+	cr_assert_eq(feed_advance(&f, T0 + 5 * SPAN), 0);
+	for (size_t i = 0; i < f.nbuckets; i++)
+		cr_expect_eq(f.bucket[i].event_count, 0);
+	feed_clear(&f);
+	return steps;
+}
+
+static void
+skip_a_bucket(struct engine *e)
+{
+	engine_skip(e, T0 + SPAN);
+}
+
+static void
+reset_a_bucket(struct engine *e)
+{
+	engine_reset_buckets(e, T0, T0 + 1);
+}
+
+Test(engine_time, what_is_forgotten_is_freed_in_slices)
+{
+	cr_expect_gt(slices_to_forget(skip_a_bucket), 4);
+	cr_expect_gt(slices_to_forget(reset_a_bucket), 4);
+}

@@ -240,7 +240,7 @@ Test(query_influencers, final_ones_take_the_place_of_interim_ones)
 	writer_open(&w);
 	put_one(&w, T0, 10, true);
 	writer_commit(&w);
-	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	drop_interim(&w, INT64_MIN);
 	put_one(&w, T0, 30, true);
 	writer_commit(&w);
 	put_one(&w, T0, 20, false);

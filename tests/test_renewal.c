@@ -82,7 +82,7 @@ Test(renewal, what_was_great_is_less_beside_what_is_greater)
 	cr_expect_lt(f.rescored.influencer(f.rescored.arg, &who.r),
 	    small.r.initial_record_score - 10);
 	in.raw_anomaly_score = score_raw(log(small.r.probability));
-	cr_expect_lt(f.rescored.bucket(f.rescored.arg, &in),
+	cr_expect_lt(f.rescored.bucket(f.rescored.arg, 1, &in),
 	    small.r.initial_record_score - 10);
 	/* the other host has its own history, and no part in this */
 	small.r.partition_field_value = (struct span){ "h0", 2 };
@@ -108,7 +108,7 @@ Test(renewal, of_what_is_not_known_nothing_is_said)
 	r.partition_field_value = (struct span){ "h9", 2 };
 	cr_expect_eq(f.rescored.record(f.rescored.arg, &r), -1);
 	cr_expect_eq(f.rescored.influencer(f.rescored.arg, &who), -1);
-	cr_expect_eq(f.rescored.bucket(f.rescored.arg, &in), -1);
+	cr_expect_eq(f.rescored.bucket(f.rescored.arg, 1, &in), -1);
 	feed_clear(&f);
 }
 
@@ -207,4 +207,25 @@ Test(renewal, a_restart_changes_no_moment)
 	cr_expect_gt(whole.nrescores, 2);
 	feed_clear(&whole);
 	feed_clear(&cut);
+}
+
+/* The list of a bucket begins with its own scope, whatever fields are named. */
+Test(renewal, a_field_of_the_name_bucket_time_is_another_scope)
+{
+	static const char *const field[] = { "bucket_time", NULL };
+	struct bucket_influencer in = { .influencer_field_name = "bucket_time",
+		.raw_anomaly_score = 5 };
+	struct feed f;
+
+	feed_init(&f, SPAN, by_host, field);
+	feed_start(&f);
+	/* the field is there with what is odd, and not with what is more so */
+	for (int b = 0; b < 1001; b++) {
+		feed_set(&f, "bucket_time", b == 900 ? "x" : NULL);
+		feed_bucket(&f, b, b == 900 ? 1.2 : b == 999 ? 1000 : 1);
+	}
+	cr_assert_gt(f.nrescores, 0);
+	cr_expect_lt(f.rescored.bucket(f.rescored.arg, 0, &in),
+	    f.rescored.bucket(f.rescored.arg, 1, &in));
+	feed_clear(&f);
 }

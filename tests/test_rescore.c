@@ -66,10 +66,11 @@ struct asked {
 };
 
 static double
-ask_bucket(void *arg, const struct bucket_influencer *in)
+ask_bucket(void *arg, size_t place, const struct bucket_influencer *in)
 {
 	struct asked *a = arg;
 
+	(void)place;
 	a->buckets++;
 	return in->anomaly_score * a->times;
 }

@@ -306,7 +306,7 @@ Test(resultsdb, there_is_no_file_before_the_first_result)
 	writer_open(&w);
 	cr_expect_eq(results_applied_seq(w.results, &seq), 0);
 	cr_expect_eq(seq, 0);
-	cr_expect_eq(w.sink.drop_interim(w.sink.arg, 0), 0);
+	drop_interim(&w, 0);
 	cr_expect_eq(results_commit(w.results, 5, true), 0);
 	cr_expect_eq(access("results/results.db", F_OK), -1);
 	cr_expect_null(resultsdb_open_reader("results"));
@@ -409,7 +409,7 @@ Test(resultsdb, a_muted_sink_writes_nothing)
 	results_mute(w.results, true);
 	write_bucket(&w, T0, 50, false);
 	write_bucket(&w, T0 + SPAN_MS, 50, true);
-	cr_expect_eq(w.sink.drop_interim(w.sink.arg, 0), 0);
+	drop_interim(&w, 0);
 	cr_assert_eq(results_commit(w.results, 3, true), 0);
 	results_mute(w.results, false);
 	writer_close(&w);
@@ -452,10 +452,10 @@ Test(resultsdb, interim_results_are_dropped_from_a_time_on)
 	write_bucket(&w, T0 + SPAN_MS, 1, true);
 	write_bucket(&w, T0 + 2 * SPAN_MS, 1, true);
 	writer_commit(&w);
-	cr_assert_eq(w.sink.drop_interim(w.sink.arg, T0 + 2 * SPAN_MS), 0);
+	drop_interim(&w, T0 + 2 * SPAN_MS);
 	writer_commit(&w);
 	cr_expect_eq(number("SELECT count(*) FROM bucket"), 2);
-	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	drop_interim(&w, INT64_MIN);
 	writer_commit(&w);
 	cr_expect_eq(number("SELECT count(*) FROM bucket"), 1);
 	cr_expect_eq(number("SELECT count(*) FROM record"), 1);
@@ -479,7 +479,7 @@ Test(resultsdb, what_was_dropped_while_muted_goes_with_the_next_write)
 
 	writer_open(&w);
 	results_mute(w.results, true);
-	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	drop_interim(&w, INT64_MIN);
 	results_mute(w.results, false);
 	cr_expect_eq(number("SELECT count(*) FROM bucket"), 2);
 	write_bucket(&w, T0 + 5 * SPAN_MS, 3, false);
@@ -511,7 +511,7 @@ Test(resultsdb, an_answer_leaves_interim_results)
 
 	writer_open(&w);
 	results_mute(w.results, true);
-	cr_assert_eq(w.sink.drop_interim(w.sink.arg, INT64_MIN), 0);
+	drop_interim(&w, INT64_MIN);
 	results_mute(w.results, false);
 	put_answer(&w, 3);
 	cr_assert_eq(results_commit(w.results, 3, true), 0);
@@ -587,7 +587,7 @@ Test(resultsdb, runs_hold_every_final_record_once)
 		for (int i = 0; i < 900; i++)
 			write_bucket(&w, ms + i * SPAN_MS, 1, true);
 		writer_commit(&w);
-		cr_assert_eq(w.sink.drop_interim(w.sink.arg, ms), 0);
+		drop_interim(&w, ms);
 		writer_commit(&w);
 		/* A final bucket that comes again. */
 		write_bucket(&w, T0 + SPAN_MS, 99, false);

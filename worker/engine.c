@@ -17,6 +17,8 @@
 #include "worker/zone.h"
 
 #define SLICE_US 1000
+/* Each may own the statistics of hundreds of influencers' values. */
+#define LEAVES_PER_STEP 64
 
 /* The exponential mean of bucket times (jobs-and-data 6.3). */
 #define TIMING_KEEP 0.99
@@ -215,7 +217,34 @@ is_due(const struct engine *e)
 bool
 engine_is_busy(const struct engine *e)
 {
-	return e->judge.phase != JUDGE_IDLE || is_due(e);
+	return e->judge.phase != JUDGE_IDLE || is_due(e) ||
+	    e->empty_from_s != e->empty_to_s;
+}
+
+/* What a large bucket holds is not freed at once. */
+static void
+empty_some(struct engine *e)
+{
+	struct bucket *b = &e->open[e->empty_at];
+
+	if (b->start_s >= e->empty_from_s && b->start_s < e->empty_to_s) {
+		if (bucket_shed(b, LEAVES_PER_STEP))
+			return;
+		empty_bucket(e, b, b->start_s);
+	}
+	if (++e->empty_at == e->nopen)
+		e->empty_from_s = e->empty_to_s;
+}
+
+/* The open buckets that start in a range, step by step. */
+static void
+begin_to_empty(struct engine *e, int64_t from_s, int64_t to_s)
+{
+	while (e->empty_from_s != e->empty_to_s)
+		empty_some(e);
+	e->empty_from_s = from_s;
+	e->empty_to_s = to_s;
+	e->empty_at = 0;
 }
 
 static void
@@ -286,21 +315,25 @@ jump_over_silence(struct engine *e)
 	e->empty_run = 0;
 }
 
+/* Returns 1: there are more; 0: none are left; -1 with errno of the sink. */
 static int
 drop_interim(struct engine *e)
 {
+	int more;
+
 	if (!e->interim_left)
 		return 0;
-	if (e->sink.drop_interim(e->sink.arg, INT64_MIN) == -1)
-		return -1;
-	e->interim_left = false;
-	return 0;
+	more = e->sink.drop_interim(e->sink.arg, INT64_MIN);
+	e->interim_left = more != 0;
+	return more;
 }
 
+/* 0, also when it is to be called again; or -1. */
 static int
 start_bucket(struct engine *e)
 {
 	struct bucket *b;
+	int more;
 
 	if (e->empty_run >= ENGINE_EMPTY_MOST) {
 		jump_over_silence(e);
@@ -308,8 +341,9 @@ start_bucket(struct engine *e)
 			return 0;
 	}
 	e->news |= e->interim_left && e->nopen > 1;
-	if (drop_interim(e) == -1)
-		return -1;
+	more = drop_interim(e);
+	if (more != 0)
+		return more == -1 ? -1 : 0;
 	b = engine_bucket(e, e->next_s);
 	e->empty_run = b->events > 0 ? 0 : e->empty_run + 1;
 	judge_begin(e, b, false, e->empty_run > ENGINE_EMPTY_LEARNED);
@@ -328,6 +362,10 @@ engine_step(struct engine *e)
 	do {
 		int more;
 
+		if (e->empty_from_s != e->empty_to_s) {
+			empty_some(e);
+			continue;
+		}
 		if (e->judge.phase == JUDGE_IDLE) {
 			if (!is_due(e))
 				return 0;
@@ -389,14 +427,10 @@ engine_reset_buckets(struct engine *e, int64_t start_s, int64_t end_s)
 	int64_t start = engine_floor(e, time_within(start_s));
 	int64_t stop = engine_ceil(e, time_within(end_s));
 
-	for (size_t i = 0; i < e->nopen; i++) {
-		struct bucket *b = &e->open[i];
-
-		if (b->start_s >= start && b->start_s < stop) {
-			e->news = true;
-			empty_bucket(e, b, b->start_s);
-		}
-	}
+	if (start >= stop)
+		return;
+	begin_to_empty(e, start, stop);
+	e->news = true;
 }
 
 void
@@ -410,10 +444,7 @@ engine_skip(struct engine *e, int64_t time_s)
 	if (start <= e->end_s)
 		return;
 	judge_abandon(e);
-	for (size_t i = 0; i < e->nopen; i++) {
-		if (e->open[i].start_s < start)
-			empty_bucket(e, &e->open[i], e->open[i].start_s);
-	}
+	begin_to_empty(e, INT64_MIN, start);
 	e->next_s = e->end_s = start;
 	e->empty_run = 0;
 	if (e->target_s < start)
@@ -455,17 +486,20 @@ interim_step(struct engine *e, int64_t start_s, int64_t end_s)
 	return 1;
 }
 
+/* Returns 1: to be called again; 0: e->interim_s is set; -1 with errno. */
 static int
 interim_begin(struct engine *e)
 {
+	int more;
+
 	if (engine_is_busy(e)) {
 		errno = EBUSY;
 		return -1;
 	}
-	if (drop_interim(e) == -1)
-		return -1;
-	e->interim_s = e->next_s;
-	return 0;
+	more = drop_interim(e);
+	if (more == 0)
+		e->interim_s = e->next_s;
+	return more;
 }
 
 int
@@ -476,11 +510,12 @@ engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
 
 	if (e->target_s == TIME_UNSET)
 		return 0;
-	if (e->interim_s == TIME_UNSET && interim_begin(e) == -1)
-		return -1;
-	do
-		rc = interim_step(e, start_s, end_s);
-	while (rc == 1 && clock_mono_us() < stop);
+	do {
+		if (e->interim_s != TIME_UNSET)
+			rc = interim_step(e, start_s, end_s);
+		else if ((rc = interim_begin(e)) == 0)
+			rc = 1;
+	} while (rc == 1 && clock_mono_us() < stop);
 	if (rc != 1)
 		e->interim_s = TIME_UNSET;
 	if (rc == -1)

@@ -68,12 +68,15 @@ int engine_add(
  */
 void engine_opened(struct engine *);
 
-/* Forget what open buckets of [start_s, end_s) have gathered (5.10). */
+/*
+ * Forget what open buckets of [start_s, end_s) have gathered (5.10): from then
+ * on that is due, for engine_step.
+ */
 void engine_reset_buckets(struct engine *, int64_t start_s, int64_t end_s);
 
 /*
  * Jump: L becomes ceil(time_s, span); nothing is learned, no results. A time
- * before L changes nothing.
+ * before L changes nothing. To free what was gathered is due then.
  */
 void engine_skip(struct engine *, int64_t time_s);
 

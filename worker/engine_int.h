@@ -56,6 +56,9 @@ struct engine {
 
 	struct bucket *open; /* owned ring; by number of the bucket */
 	size_t nopen;
+	/* Those that start in this range are to be emptied; none: equal. */
+	int64_t empty_from_s, empty_to_s;
+	size_t empty_at; /* place in open */
 	struct bucket *recent; /* in open: where the last record went */
 	size_t open_bytes;     /* of all of them */
 	size_t fixed_bytes;    /* of what is as large as the job's shape */

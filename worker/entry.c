@@ -60,7 +60,10 @@ static int
 phase_upload_end(struct entry_run *run)
 {
 	const struct analysis *a = run->analysis;
+	int rc = settle(run);
 
+	if (rc != 0)
+		return rc;
 	intake_end(a->intake, reader_bytes(a->reader), run->entry.receipt_ms,
 	    run->failed);
 	return phase_end(run);

@@ -95,15 +95,14 @@ scope_of(const struct engine *e, const char *field)
 	return i;
 }
 
+/* A field may have the name that the scope of the bucket itself is shown by. */
 static double
-bucket_again(void *arg, const struct bucket_influencer *in)
+bucket_again(void *arg, size_t place, const struct bucket_influencer *in)
 {
 	const struct engine *e = arg;
 	const struct judge_scope *sc = e->judge.scope;
-	size_t i = 0;
+	size_t i = place == 0 ? 0 : scope_of(e, in->influencer_field_name);
 
-	if (strcmp(in->influencer_field_name, "bucket_time") != 0)
-		i = scope_of(e, in->influencer_field_name);
 	if (i == e->judge.nscopes)
 		return -1;
 	return score_again(&sc[i].scores, in->raw_anomaly_score, sc[i].peak);

@@ -246,7 +246,7 @@ change_bucket(struct rescore *s, struct bucket_result *b, unsigned records,
 
 	for (size_t i = 0; i < b->ninfluencers; i++) {
 		struct bucket_influencer *in = &b->influencer[i];
-		double made = s->how.bucket(s->how.arg, in), now;
+		double made = s->how.bucket(s->how.arg, i, in), now;
 
 		big |= differs(in->anomaly_score, made, &now);
 		if (made >= 0)

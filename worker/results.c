@@ -19,6 +19,7 @@
 #include "worker/walfold.h"
 
 #define RESULTS_DIR "results"
+#define DROP_ROWS 50 /* of interim results, at a time: less than a ms */
 
 enum stmt {
 	ST_BEGIN,
@@ -42,12 +43,17 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_BUCKET] = resultrow_insert_bucket,
 	[ST_FORGET_RECORDS] = "DELETE FROM record WHERE timestamp = ?1",
 	[ST_FORGET_INFLUENCES] = "DELETE FROM influence WHERE timestamp = ?1",
+	/* ?2: how many at a time. */
 	[ST_DROP_RECORDS] =
-	    "DELETE FROM record WHERE is_interim = 1 AND timestamp >= ?1",
+	    "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE"
+	    " is_interim = 1 AND timestamp >= ?1 LIMIT ?2)",
 	[ST_DROP_INFLUENCES] =
-	    "DELETE FROM influence WHERE is_interim = 1 AND timestamp >= ?1",
+	    "DELETE FROM influence WHERE id IN (SELECT id FROM influence WHERE"
+	    " is_interim = 1 AND timestamp >= ?1 LIMIT ?2)",
 	[ST_DROP_BUCKETS] =
-	    "DELETE FROM bucket WHERE is_interim = 1 AND timestamp >= ?1",
+	    "DELETE FROM bucket WHERE timestamp IN (SELECT timestamp FROM "
+	    "bucket"
+	    " WHERE is_interim = 1 AND timestamp >= ?1 LIMIT ?2)",
 };
 
 struct results {
@@ -208,13 +214,29 @@ run_of_time(struct results *r, enum stmt st, int64_t ms)
 	return sqlx_run(r->st[st]) == -1 ? spoil(r) : 0;
 }
 
+/* Some of them. Returns 1: there may be more; 0: no more; -1 with errno. */
 static int
 interim_delete(struct results *r, int64_t from_ms)
 {
-	if (run_of_time(r, ST_DROP_RECORDS, from_ms) == -1 ||
-	    run_of_time(r, ST_DROP_INFLUENCES, from_ms) == -1)
-		return -1;
-	return run_of_time(r, ST_DROP_BUCKETS, from_ms);
+	for (enum stmt st = ST_DROP_RECORDS; st <= ST_DROP_BUCKETS; st++) {
+		sqlite3_bind_int64(r->st[st], 2, DROP_ROWS);
+		if (run_of_time(r, st, from_ms) == -1)
+			return -1;
+		if (sqlite3_changes(r->db) == DROP_ROWS)
+			return 1;
+	}
+	return 0;
+}
+
+/* All of them: only of the buckets that were open before a restart. */
+static int
+interim_delete_owed(struct results *r)
+{
+	int more = 1;
+
+	while (more == 1)
+		more = interim_delete(r, r->owed_ms);
+	return more;
 }
 
 static int
@@ -241,7 +263,7 @@ rows_begin(struct results *r)
 	if (r->has_rows)
 		return 0;
 	r->has_rows = true;
-	return r->drop_owed ? interim_delete(r, r->owed_ms) : 0;
+	return r->drop_owed ? interim_delete_owed(r) : 0;
 }
 
 /*
