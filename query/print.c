@@ -1,6 +1,7 @@
 /* Owns the shape of buckets and records in answers. */
 #include "common/compat.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/units.h"
@@ -172,6 +173,26 @@ print_echo(struct jsonw *w, const struct record_result *r)
 		echo_print(w, &list[i]);
 }
 
+static void
+print_place(struct jsonw *w, const char *name, const double v[2])
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.12f,%.12f", v[0], v[1]);
+	jsonw_key_str(w, name, text);
+}
+
+/* What lat_long has two numbers of, once more for maps. */
+static void
+print_places(struct jsonw *w, const struct record_result *r)
+{
+	jsonw_key(w, "geo_results");
+	jsonw_begin(w, '{');
+	print_place(w, "actual_point", r->actual);
+	print_place(w, "typical_point", r->typical);
+	jsonw_end(w, '}');
+}
+
 void
 print_record(struct jsonw *w, const struct print_context *c,
     const struct record_result *r)
@@ -201,6 +222,8 @@ print_record(struct jsonw *w, const struct print_context *c,
 	print_name(w, "over_field_name", r->over_field_name);
 	jsonw_key_span(w, "over_field_value", r->over_field_value);
 	print_influencers(w, r);
+	if (r->nvalues == RESULT_MAX_VALUES)
+		print_places(w, r);
 	print_why(w, &r->why);
 	print_echo(w, r);
 	jsonw_end(w, '}');

@@ -161,6 +161,48 @@ Test(zone, a_change_of_clocks_is_no_event)
 	feed_clear(&f);
 }
 
+/* Log-ins from 8 to 18 by clocks that are ahead by so much. */
+static void
+add_log_ins(struct feed *f, int64_t from_s, int64_t to_s, int64_t ahead_s)
+{
+	for (int64_t t = from_s; t < to_s; t += HOUR / 6) {
+		int64_t hour = (t + ahead_s) % DAY / HOUR;
+
+		if (hour >= 8 && hour < 18)
+			add_times(f, t, 1);
+	}
+}
+
+static double
+score_of_change(char *zone)
+{
+	struct feed_detector day[] = { { .function = "time_of_day" },
+		{ .function = NULL } };
+	double score = 0;
+	struct feed f;
+
+	feed_init(&f, HOUR, day, NULL);
+	f.conf.time_zone = zone;
+	feed_start(&f);
+	add_log_ins(&f, BEGIN_S, FORWARD_S, HOUR);
+	add_log_ins(&f, FORWARD_S, FORWARD_S + 3 * DAY, 2 * HOUR);
+	for (size_t i = 0; i < f.nrecords; i++) {
+		if (f.record[i].r.timestamp_ms >= FORWARD_S * 1000LL)
+			score = fmax(score, f.record[i].r.record_score);
+	}
+	feed_clear(&f);
+	return score;
+}
+
+Test(zone, times_of_day_are_those_of_the_clocks)
+{
+	char zone[] = "Middle/Europe";
+
+	cr_expect_eq(score_of_change(zone), 0);
+	/* without the zone they come an hour early */
+	cr_expect_gt(score_of_change(NULL), 3);
+}
+
 Test(zone, what_was_learnt_moves_with_a_new_zone)
 {
 	char zone[] = "Middle/Europe";

@@ -11,6 +11,7 @@
 
 #include "common/timefmt.h"
 #include "worker/bucketdiag.h"
+#include "worker/globe.h"
 #include "worker/intake.h"
 
 #define NO_TWIN SIZE_MAX
@@ -22,6 +23,8 @@ struct intake {
 	struct timefmt *format;	    /* owned */
 	int64_t plain_unit_ms;	    /* of plain digits; 0: a pattern */
 	size_t twin; /* the field of a record that is the time field too */
+	bool *is_place; /* owned; [nfields + 1]: of a lat_long */
+	bool has_places;
 	struct bucketdiag *diag; /* owned */
 	struct data_counts total;
 	struct data_counts upload;
@@ -121,6 +124,23 @@ year_of(int64_t ms)
 
 /* ---- counting ---- */
 
+/* A place that cannot be read counts as a missing one (6.2). */
+static uint64_t
+count_lost(const struct intake *in, const struct record *rec)
+{
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < rec->nfields; i++) {
+		const struct field_value *f = &rec->field[i];
+		struct position where;
+
+		if (in->is_place[i] && f->present &&
+		    globe_parse(f->p, f->len, &where) == -1)
+			lost++;
+	}
+	return lost;
+}
+
 static uint64_t
 count_missing(const struct intake *in, const struct record *rec)
 {
@@ -129,7 +149,7 @@ count_missing(const struct intake *in, const struct record *rec)
 	for (size_t i = 0; i < rec->nfields; i++)
 		if (!rec->field[i].present && i != in->twin)
 			missing++;
-	return missing;
+	return in->has_places ? missing + count_lost(in, rec) : missing;
 }
 
 /* A record, whatever becomes of it. */
@@ -275,6 +295,23 @@ plain_unit(const char *time_format)
 	return strcmp(time_format, "epoch_ms") == 0 ? 1 : 0;
 }
 
+static void
+find_places(struct intake *in)
+{
+	const struct jobconf *jc = in->conf;
+
+	for (size_t i = 0; i < jc->ndetectors; i++) {
+		const struct detector *d = &jc->detector[i];
+
+		if (d->function->kind != FN_LAT_LONG)
+			continue;
+		for (size_t k = 0; k < jc->nfields; k++)
+			in->is_place[1 + k] |=
+			    strcmp(jc->field[k], d->field_name) == 0;
+		in->has_places = true;
+	}
+}
+
 struct intake *
 intake_new(const struct jobconf *jc)
 {
@@ -287,10 +324,12 @@ intake_new(const struct jobconf *jc)
 	in->plain_unit_ms = plain_unit(jc->time_format);
 	in->format = timefmt_new(jc->time_format);
 	in->diag = bucketdiag_new(jc->bucket_span_s, jc->latency_s);
-	if (in->format == NULL || in->diag == NULL) {
+	in->is_place = calloc(jc->nfields + 1, sizeof(*in->is_place));
+	if (in->format == NULL || in->diag == NULL || in->is_place == NULL) {
 		intake_free(in);
 		return NULL;
 	}
+	find_places(in);
 	data_counts_init(&in->total);
 	data_counts_init(&in->upload);
 	set_latest(in, 0);
@@ -305,6 +344,7 @@ intake_free(struct intake *in)
 		return;
 	timefmt_free(in->format);
 	bucketdiag_free(in->diag);
+	free(in->is_place);
 	free(in);
 }
 
