@@ -7,7 +7,8 @@
  * A case is a directory with job.json and data.ndjson; its results go to
  * outdir/<its name>/buckets.ndjson and records.ndjson, with the fields that
  * the scorers of the quality yardstick read. With -b, bounds.json counts how
- * many values were inside of the model's bounds. Files are read whole.
+ * many values were inside of the model's bounds, and annotations.ndjson has
+ * what the model has noticed. Files are read whole.
  */
 #include "common/compat.h"
 
@@ -28,6 +29,7 @@
 struct outputs {
 	FILE *buckets;
 	FILE *records;
+	FILE *annotations; /* NULL: they are not wanted */
 	/* Values that were beside the model's bounds, of all that have some. */
 	uint64_t plotted;
 	uint64_t below;
@@ -111,6 +113,15 @@ take_plot(void *arg, const struct plot_result *r)
 	to->above += r->actual > r->upper;
 	to->low += r->actual < r->median;
 	to->width += r->upper - r->lower;
+	return 0;
+}
+
+static int
+take_annotation(void *arg, const struct annotation_result *r)
+{
+	fprintf(((struct outputs *)arg)->annotations,
+	    "{\"timestamp\":%lld,\"annotation\":\"%s\"}\n",
+	    (long long)r->timestamp_ms, r->text);
 	return 0;
 }
 
@@ -203,10 +214,13 @@ run_case(const char *out, const char *dir, bool bounds)
 	const char *slash = strrchr(dir, '/');
 	const char *name = slash == NULL ? dir : slash + 1;
 	struct outputs to = { create(out, name, "buckets"),
-		create(out, name, "records"), 0, 0, 0, 0, 0 };
+		create(out, name, "records"),
+		bounds ? create(out, name, "annotations") : NULL, 0, 0, 0, 0,
+		0 };
 	struct result_sink sink = { .record = take_record,
 		.bucket = take_bucket,
 		.plot = take_plot,
+		.annotation = take_annotation,
 		.drop_interim = take_drop,
 		.arg = &to };
 	size_t conf_len, len;
@@ -219,7 +233,7 @@ run_case(const char *out, const char *dir, bool bounds)
 	conf = jobconf_parse("case", text, conf_len, NULL, &ae);
 	if (conf == NULL)
 		errx(1, "%s: %s", dir, ae.link[0].reason);
-	conf->plot.enabled = bounds;
+	conf->plot.enabled = conf->plot.annotations = bounds;
 	e = engine_new(conf, &sink);
 	if (e == NULL)
 		err(1, NULL);
@@ -228,7 +242,8 @@ run_case(const char *out, const char *dir, bool bounds)
 	jobconf_free(conf);
 	free(text);
 	free(data);
-	if (fclose(to.buckets) == EOF || fclose(to.records) == EOF)
+	if (fclose(to.buckets) == EOF || fclose(to.records) == EOF ||
+	    (bounds && fclose(to.annotations) == EOF))
 		err(1, "%s", out);
 	if (bounds)
 		put_bounds(out, name, &to);

@@ -162,6 +162,13 @@ engine_local(const struct engine *e, int64_t time_s)
 					  : time_s + zone_offset_s(time_s);
 }
 
+struct span
+engine_value_of(const struct engine *e, uint32_t name)
+{
+	return name == NAMES_NONE ? (struct span){ NULL, 0 }
+				  : names_get(&e->names, name);
+}
+
 static size_t
 ring_place(const struct engine *e, int64_t start_s)
 {

@@ -83,6 +83,9 @@ int64_t engine_ceil(const struct engine *, int64_t time_s);
 /* The same moment on the clocks of the job's time zone. */
 int64_t engine_local(const struct engine *, int64_t time_s);
 
+/* The value of a by or partition field; p is NULL where there is no field. */
+struct span engine_value_of(const struct engine *, uint32_t name);
+
 /* The open bucket that starts then, reset if its place was another's. */
 struct bucket *engine_bucket(struct engine *, int64_t start_s);
 

@@ -91,6 +91,7 @@ judge_clear(struct judge *j)
 	free(j->touched);
 	free(j->judged);
 	culprits_free(&j->culprits);
+	news_clear(&j->news);
 	plot_clear(&j->plot);
 	memset(j, 0, sizeof(*j));
 }
@@ -276,18 +277,26 @@ may_grow(const struct engine *e)
 
 /* A series grows in memory while there is plenty. */
 static int
-learn_value(struct engine *e, struct model *m, const struct outlook *o)
+learn_value(struct engine *e, uint32_t series, struct model *m,
+    const struct outlook *o)
 {
+	struct news_mark mark;
 	size_t before = model_bytes(m), after;
 	uint32_t searches = model_searches(m);
-	int ret = model_learn(m, &e->judge.model, o, may_grow(e));
+	int ret;
 
+	if (news_reserve(&e->judge.news) == -1)
+		return -1;
+	news_mark(&mark, m, o);
+	ret = model_learn(m, &e->judge.model, o, may_grow(e));
 	after = model_bytes(m);
 	e->judge.ngrown += after != before || model_searches(m) != searches;
 	if (after != before) {
 		e->table.bytes += after - before;
 		engine_note_bytes(e);
 	}
+	if (ret == 0)
+		news_note(e, series, m, o, &mark);
 	return ret;
 }
 
@@ -346,7 +355,7 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 			explain(m, &o, side, ln_p, &f->why);
 		}
 	}
-	return j->interim ? 0 : learn_value(e, m, &o);
+	return j->interim ? 0 : learn_value(e, f->series, m, &o);
 }
 
 /*
@@ -460,28 +469,36 @@ score_findings(struct engine *e)
 	}
 }
 
+/* What a slice of series has left to be written. */
+static int
+write_noted(struct engine *e)
+{
+	return plot_write(e) == -1 ? -1 : news_write(e);
+}
+
 static int
 step_series(struct engine *e)
 {
 	struct judge *j = &e->judge;
 	uint32_t n = e->table.numbers.n, stop = j->cursor + SERIES_PER_STEP;
 
-	if (plot_write(e) == -1) /* of a step that is tried again */
+	if (write_noted(e) == -1) /* of a step that is tried again */
 		return -1;
 	for (; j->cursor < n && j->cursor < stop; j->cursor++) {
-		size_t noted = j->plot.npoints;
+		size_t noted = j->plot.npoints, heard = j->news.n;
 
 		if (e->table.series[j->cursor] == NULL ||
 		    (!j->interim && prune_series(e, j->cursor)))
 			continue;
 		if (judge_series(e, j->cursor) == -1) {
 			plot_forget(&j->plot, noted);
+			news_forget(&j->news, heard);
 			return -1;
 		}
 		if (is_slow(e, j->cursor))
 			stop = j->cursor + 1;
 	}
-	if (plot_write(e) == -1)
+	if (write_noted(e) == -1)
 		return -1;
 	if (j->cursor < n)
 		return 1;
@@ -642,5 +659,6 @@ judge_abandon(struct engine *e)
 		aggregate_clear(&e->table.partition[j->touched[i]]->members);
 	j->ntouched = 0;
 	plot_forget(&j->plot, 0);
+	news_forget(&j->news, 0);
 	j->phase = JUDGE_IDLE;
 }

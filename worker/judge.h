@@ -16,6 +16,7 @@
 #include "worker/culprits.h"
 #include "worker/feature.h"
 #include "worker/model.h"
+#include "worker/news.h"
 #include "worker/normalise.h"
 #include "worker/plot.h"
 #include "worker/renewal.h"
@@ -96,6 +97,7 @@ struct judge {
 	uint64_t nleaves; /* series with a result */
 	uint32_t ngrown;  /* models that got a table, or looked for one */
 	struct culprits culprits;
+	struct news news;
 	struct plot plot; /* what is to be written of the slice at hand */
 	struct aggregate *detector;   /* owned; [ndetectors] */
 	struct record_result *record; /* owned scratch: it is large */

@@ -80,6 +80,7 @@ struct model {
 	uint32_t probes;	      /* searches that have ended */
 	double scale[BASES];	      /* of errors over each base */
 	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
+	bool seasons_gone; /* what was adopted explains nothing any more */
 	double ln_base[BASES]; /* weights, the greatest is 0 */
 	uint32_t best;	       /* the base that has won */
 	uint32_t adopted;      /* the greatest that ever did */

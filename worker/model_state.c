@@ -296,8 +296,10 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 	walk_tail(c, &m->odd);
 	for (size_t s = 0; s < SIDES && c->format >= FORMAT_WIDTHS; s++)
 		walk_f32(c, &m->width[s], 0);
-	if (c->format >= FORMAT_WIDTHS)
+	if (c->format >= FORMAT_WIDTHS) {
 		walk_f64(c, &m->reach, 0);
+		walk_bool(c, &m->seasons_gone);
+	}
 	walk_seasons(c, m, p);
 	if (!c->bad)
 		walk_probe(c, m);

@@ -108,13 +108,6 @@ plot_forget(struct plot *p, size_t n)
 		p->written = n;
 }
 
-static struct span
-value_of(const struct engine *e, uint32_t name)
-{
-	return name == NAMES_NONE ? (struct span){ NULL, 0 }
-				  : names_get(&e->names, name);
-}
-
 static int
 write_point(struct engine *e, const struct plot_point *at)
 {
@@ -127,9 +120,9 @@ write_point(struct engine *e, const struct plot_point *at)
 		.detector_index = (int)p->detector,
 		.model_feature = phrase_of(d, at->feature),
 		.by_field_name = d->by_field_name,
-		.by_field_value = value_of(e, s->by),
+		.by_field_value = engine_value_of(e, s->by),
 		.partition_field_name = d->partition_field_name,
-		.partition_field_value = value_of(e, p->name),
+		.partition_field_value = engine_value_of(e, p->name),
 		.lower = at->lower,
 		.median = at->median,
 		.upper = at->upper,

@@ -8,13 +8,6 @@
 #include "worker/report.h"
 #include "worker/score.h"
 
-static struct span
-split_value(const struct engine *e, uint32_t name)
-{
-	return name == NAMES_NONE ? (struct span){ NULL, 0 }
-				  : names_get(&e->names, name);
-}
-
 static void
 name_influencers(
     struct engine *e, const struct finding *f, struct record_result *r)
@@ -52,10 +45,10 @@ report_record(struct engine *e, const struct finding *f)
 	r->function_description = f->feature->description;
 	r->field_name = d->conf->field_name;
 	r->by_field_name = d->conf->by_field_name;
-	r->by_field_value = split_value(e, s->by);
+	r->by_field_value = engine_value_of(e, s->by);
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
-	    split_value(e, e->table.partition[s->partition]->name);
+	    engine_value_of(e, e->table.partition[s->partition]->name);
 	r->nvalues = f->feature->special == SPECIAL_PLACE ? 2 : 1;
 	r->typical[0] = f->told.typical;
 	r->actual[0] = f->told.actual;
