@@ -37,7 +37,6 @@ int
 report_record(struct engine *e, const struct finding *f)
 {
 	const struct engine_detector *d = &e->detector[f->detector];
-	const struct series *s = e->table.series[f->series];
 	struct record_result *r = e->judge.record;
 
 	r->timestamp_ms = e->judge.bucket->start_s * 1000;
@@ -52,11 +51,15 @@ report_record(struct engine *e, const struct finding *f)
 	r->function_description = f->feature->description;
 	r->field_name = d->conf->field_name;
 	r->by_field_name = d->conf->by_field_name;
-	r->by_field_value = split_value(e, s->by);
+	r->by_field_value = split_value(e, f->by);
+	r->over_field_name = d->conf->over_field_name;
+	r->over_field_value = split_value(e, f->over);
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
-	    split_value(e, e->table.partition[s->partition]->name);
+	    split_value(e, e->table.partition[f->partition]->name);
 	r->nvalues = f->feature->special == SPECIAL_PLACE ? 2 : 1;
+	if (f->person != PEOPLE_NONE)
+		r->nvalues = 0; /* they are told with the causes */
 	r->typical[0] = f->told.typical;
 	r->actual[0] = f->told.actual;
 	r->typical[1] = f->typical_2;
