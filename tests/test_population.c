@@ -225,3 +225,42 @@ Test(population, who_is_gone_is_given_up)
 	cr_expect_eq(later.model_bytes, full.model_bytes);
 	feed_clear(&f);
 }
+
+/* The attributes that are told, the least probable one first. */
+Test(population, a_record_names_its_causes)
+{
+	struct random r = random_seed(12);
+	const struct record_result *top;
+	struct feed f;
+	int64_t at;
+
+	feed_init(&f, SPAN, sum_by_app, user_influences);
+	feed_start(&f);
+	at = live_in_sites(&f, T0, &r, 150);
+	(void)live_in_sites(&f, at, &r, 1);
+	feed_set(&f, "site", "site-1");
+	feed_set(&f, "app", "app-2");
+	add_person(&f, at + 100, 77, 90000);
+	feed_set(&f, "app", "app-0");
+	add_person(&f, at + 100, 77, 2e6);
+	feed_set(&f, "app", "app-1");
+	add_person(&f, at + 100, 77, exp(3));
+	cr_assert_eq(feed_advance(&f, at + 2 * SPAN), 0);
+	top = &feed_top_record(&f)->r;
+	cr_assert_eq(top->timestamp_ms, at * 1000);
+	cr_expect_str_eq(feed_top_record(&f)->over, "user-77");
+	cr_expect_str_eq(feed_top_record(&f)->partition, "site-1");
+	cr_expect_str_eq(feed_top_record(&f)->by, "");
+	cr_assert_eq(top->ncauses, 2);
+	cr_expect_eq(top->cause[0].actual[0], 2e6);
+	cr_expect_eq(top->cause[1].actual[0], 90000);
+	cr_expect_eq(memcmp(top->cause[0].by_field_value.p, "app-0", 5), 0);
+	cr_expect_eq(memcmp(top->cause[1].by_field_value.p, "app-2", 5), 0);
+	cr_expect_lt(top->cause[0].probability, top->cause[1].probability);
+	for (size_t i = 0; i < 2; i++) {
+		cr_expect_eq(top->cause[i].nvalues, 1);
+		cr_expect_gt(top->cause[i].typical[0], 5);
+		cr_expect_lt(top->cause[i].typical[0], 80);
+	}
+	feed_clear(&f);
+}

@@ -2,11 +2,15 @@
 #include "common/compat.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "worker/engine_int.h"
 #include "worker/influence.h"
 #include "worker/report.h"
 #include "worker/score.h"
+
+/* Attributes within this factor of the most unlikely one are causes, too. */
+#define CAUSE_FACTOR 1.1
 
 static struct span
 split_value(const struct engine *e, uint32_t name)
@@ -30,6 +34,66 @@ name_influencers(
 		for (size_t k = 0; k < in->nvalues; k++)
 			in->value[k] = list[k].value;
 		r->ninfluencers += in->nvalues > 0;
+	}
+}
+
+/* Where a cause is told, and how many are. */
+static size_t
+place_cause(const struct record_result *r, double probability)
+{
+	size_t at = r->ncauses;
+
+	while (at > 0 && r->cause[at - 1].probability > probability)
+		at--;
+	return at;
+}
+
+static void
+add_cause(struct record_result *r, const struct record_cause *c)
+{
+	size_t at = place_cause(r, c->probability);
+
+	if (at == RESULT_MAX_CAUSES)
+		return;
+	if (r->ncauses < RESULT_MAX_CAUSES)
+		r->ncauses++;
+	memmove(&r->cause[at + 1], &r->cause[at],
+	    (r->ncauses - 1 - at) * sizeof(*c));
+	r->cause[at] = *c;
+}
+
+/*
+ * The attributes in which a person stands out: those that are about as
+ * unlikely as the most unlikely one, or below 0.05 (6.1). All are of the same
+ * feature, for a record has one description.
+ */
+static void
+name_causes(struct engine *e, const struct finding *f, struct record_result *r)
+{
+	const struct people *p = &e->judge.people;
+	const struct person *who;
+	const struct verdict *worst;
+	double most;
+
+	r->ncauses = 0;
+	if (f->person == PEOPLE_NONE)
+		return;
+	who = &p->person[f->person];
+	worst = &p->verdict[who->worst];
+	most = fmax(worst->ln_p + log(CAUSE_FACTOR), SCORE_LN_UNREMARKABLE);
+	for (uint32_t i = who->first; i != PEOPLE_NONE; i = p->verdict[i].own) {
+		const struct verdict *v = &p->verdict[i];
+		const struct leaf *leaf = &e->judge.bucket->leaf[i];
+		struct record_cause c = { .nvalues = 1 };
+
+		if (!v->says || v->feature != worst->feature || v->ln_p > most)
+			continue;
+		c.probability = score_probability(v->ln_p);
+		c.by_field_value =
+		    split_value(e, e->table.series[leaf->series]->by);
+		c.typical[0] = v->typical;
+		c.actual[0] = feature_value(f->feature, &leaf->stat);
+		add_cause(r, &c);
 	}
 }
 
@@ -65,6 +129,7 @@ report_record(struct engine *e, const struct finding *f)
 	r->typical[1] = f->typical_2;
 	r->actual[1] = f->actual_2;
 	r->why = f->why;
+	name_causes(e, f, r);
 	name_influencers(e, f, r);
 	return e->sink.record(e->sink.arg, r);
 }
