@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 # beyond the reach of a time series model of its own history
-LEFT_OUT = ("population", "rare_category", "port_scan")
+LEFT_OUT = ("rare_category",)
 
 
 def load(path, name):

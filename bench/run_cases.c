@@ -81,6 +81,7 @@ take_record(void *arg, const struct record_result *r)
 	    r->record_score, r->probability, r->multi_bucket_impact,
 	    r->typical[0], r->actual[0], r->function);
 	put_field(f, "by", r->by_field_name, r->by_field_value);
+	put_field(f, "over", r->over_field_name, r->over_field_value);
 	put_field(
 	    f, "partition", r->partition_field_name, r->partition_field_value);
 	fprintf(f, "}\n");

@@ -36,6 +36,8 @@ take_detector(struct json_object *obj, struct detector *d)
 	d->use_null = use_null != NULL && json_object_get_boolean(use_null);
 	d->exclude_frequent_by = frequent != NULL &&
 	    (strcmp(frequent, "by") == 0 || strcmp(frequent, "all") == 0);
+	d->exclude_frequent_over = frequent != NULL &&
+	    (strcmp(frequent, "over") == 0 || strcmp(frequent, "all") == 0);
 	return copy_text(obj, "detector_description", &d->description) &&
 	    copy_text(obj, "field_name", &d->field_name) &&
 	    copy_text(obj, "by_field_name", &d->by_field_name) &&

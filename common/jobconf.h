@@ -63,6 +63,7 @@ struct detector {
 	char *partition_field_name;
 	bool use_null;
 	bool exclude_frequent_by; /* no results for frequent by values */
+	bool exclude_frequent_over;
 };
 
 enum data_format { FORMAT_XCONTENT, FORMAT_DELIMITED };

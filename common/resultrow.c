@@ -369,6 +369,7 @@ resultrow_read_record(
 	why = read_bytes(&row);
 	r->ninfluencers = 0;
 	r->why.has = 0;
+	r->ncauses = 0; /* they have a row of their own */
 	if (read_end(&row) == -1 ||
 	    (why.p != NULL && explanation_get(why.p, why.len, &r->why) == -1))
 		return -1;

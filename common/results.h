@@ -16,6 +16,7 @@
 #define RESULT_MAX_INFLUENCERS 32
 #define RESULT_MAX_INFLUENCER_VALUES 64
 #define RESULT_MAX_VALUES 2 /* typical and actual: 2 for lat_long */
+#define RESULT_MAX_CAUSES 10
 #define RESULT_MAX_RECORDS_PER_BUCKET 500
 #define RESULT_MAX_INFLUENCES_PER_BUCKET 500
 
@@ -45,6 +46,15 @@ struct record_influencer {
 	struct span value[RESULT_MAX_INFLUENCER_VALUES]; /* borrowed */
 };
 
+/* One of the attributes in which a person stands out; the rest is the record's */
+struct record_cause {
+	double probability;
+	struct span by_field_value; /* borrowed; p NULL: no by field */
+	size_t nvalues;
+	double typical[RESULT_MAX_VALUES]; /* of the others */
+	double actual[RESULT_MAX_VALUES];
+};
+
 /* Names that are NULL and spans whose p is NULL are absent from the answer. */
 struct record_result {
 	int64_t timestamp_ms; /* start of the bucket */
@@ -70,6 +80,8 @@ struct record_result {
 	size_t ninfluencers;
 	struct record_influencer influencer[RESULT_MAX_INFLUENCERS];
 	struct explanation why; /* has is 0: none */
+	size_t ncauses;		/* of populations; least probable first */
+	struct record_cause cause[RESULT_MAX_CAUSES];
 };
 
 /* What one value of an influencer field has to do with a bucket. */

@@ -11,6 +11,7 @@
 #include "common/detectorlist.h"
 #include "common/log.h"
 #include "common/plotrow.h"
+#include "common/resultcause.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlvfs.h"
@@ -29,6 +30,7 @@ struct answer {
 	sqlite3 *db;		   /* NULL: there are no results yet */
 	struct detectorlist detectors;
 	sqlite3_stmt *page;
+	sqlite3_stmt *causes; /* of a record; NULL: none was asked for yet */
 	sqlite3_stmt *expand; /* records of a bucket; NULL: not asked for */
 	uint64_t count;	      /* matches */
 	uint64_t nrows;	      /* of them on the page */
@@ -179,6 +181,30 @@ prepare(struct answer *a)
 	return prepare_expand(a);
 }
 
+/* Of a population's record; they are borrowed until the next one's. */
+static int
+causes_read(struct answer *a, int64_t record, struct record_result *r)
+{
+	int rc;
+
+	if (a->causes == NULL)
+		a->causes = sqlx_prepare(a->db, resultcause_select);
+	if (a->causes == NULL)
+		return fail(a);
+	sqlite3_reset(a->causes);
+	sqlite3_bind_int64(a->causes, 1, record);
+	rc = sqlite3_step(a->causes);
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW) {
+		errno = sqlx_errno(a->db);
+		return fail(a);
+	}
+	return resultcause_read(a->causes, r) == -1
+	    ? fail_row(a, "cause", record)
+	    : 0;
+}
+
 static int
 record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
     const struct print_context *c)
@@ -190,6 +216,9 @@ record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
 	errno = EBADMSG;
 	if (d == NULL || resultrow_read_record(st, d, &r) == -1)
 		return fail_row(a, "record", sqlite3_column_int64(st, 0));
+	if (r.over_field_name != NULL &&
+	    causes_read(a, sqlite3_column_int64(st, 0), &r) == -1)
+		return -1;
 	print_record(w, c, &r);
 	return 0;
 }
@@ -368,6 +397,7 @@ close_results(struct answer *a)
 {
 	sqlite3_finalize(a->page);
 	sqlite3_finalize(a->expand);
+	sqlite3_finalize(a->causes);
 	detectorlist_clear(&a->detectors);
 	resultsdb_close(a->db);
 }

@@ -71,6 +71,41 @@ print_influencers(struct jsonw *w, const struct record_result *r)
 	jsonw_end(w, ']');
 }
 
+/* In the order of AnomalyCause. */
+static void
+print_cause(struct jsonw *w, const struct record_result *r,
+    const struct record_cause *c)
+{
+	jsonw_begin(w, '{');
+	jsonw_key_f64(w, "probability", c->probability);
+	print_name(w, "by_field_name", r->by_field_name);
+	jsonw_key_span(w, "by_field_value", c->by_field_value);
+	print_name(w, "partition_field_name", r->partition_field_name);
+	jsonw_key_span(w, "partition_field_value", r->partition_field_value);
+	print_name(w, "function", r->function);
+	print_name(w, "function_description", r->function_description);
+	if (c->nvalues > 0) {
+		print_doubles(w, "typical", c->typical, c->nvalues);
+		print_doubles(w, "actual", c->actual, c->nvalues);
+	}
+	print_name(w, "field_name", r->field_name);
+	print_name(w, "over_field_name", r->over_field_name);
+	jsonw_key_span(w, "over_field_value", r->over_field_value);
+	jsonw_end(w, '}');
+}
+
+static void
+print_causes(struct jsonw *w, const struct record_result *r)
+{
+	if (r->ncauses == 0)
+		return;
+	jsonw_key(w, "causes");
+	jsonw_begin(w, '[');
+	for (size_t i = 0; i < r->ncauses; i++)
+		print_cause(w, r, &r->cause[i]);
+	jsonw_end(w, ']');
+}
+
 static void
 print_u32(struct jsonw *w, const char *name, bool is_there, uint32_t v)
 {
@@ -221,6 +256,7 @@ print_record(struct jsonw *w, const struct print_context *c,
 	print_name(w, "field_name", r->field_name);
 	print_name(w, "over_field_name", r->over_field_name);
 	jsonw_key_span(w, "over_field_value", r->over_field_value);
+	print_causes(w, r);
 	print_influencers(w, r);
 	if (r->nvalues == RESULT_MAX_VALUES)
 		print_places(w, r);

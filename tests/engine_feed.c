@@ -58,6 +58,7 @@ take_record(void *arg, const struct record_result *r)
 	kept->r = *r;
 	keep_text(kept->by, &kept->r.by_field_value);
 	keep_text(kept->partition, &kept->r.partition_field_value);
+	keep_text(kept->over, &kept->r.over_field_value);
 	for (size_t i = 0; i < r->ninfluencers && i < 2; i++)
 		keep_text(kept->influencer[i], &kept->r.influencer[i].value[0]);
 	return 0;
@@ -177,11 +178,13 @@ feed_init(struct feed *f, int64_t span_s, const struct feed_detector *d,
 		c->field_name = copy(d->field);
 		c->by_field_name = copy(d->by);
 		c->partition_field_name = copy(d->partition);
+		c->over_field_name = copy(d->over);
 		c->use_null = d->use_null;
 		c->exclude_frequent_by = d->exclude_frequent;
 		add_field(f, d->field);
 		add_field(f, d->by);
 		add_field(f, d->partition);
+		add_field(f, d->over);
 	}
 	for (; influencers != NULL && *influencers != NULL; influencers++) {
 		f->influencer[f->conf.ninfluencers++] = strdup(*influencers);
@@ -222,6 +225,7 @@ feed_clear(struct feed *f)
 		free(f->detector[i].field_name);
 		free(f->detector[i].by_field_name);
 		free(f->detector[i].partition_field_name);
+		free(f->detector[i].over_field_name);
 	}
 	for (size_t i = 0; i < f->conf.ninfluencers; i++)
 		free(f->influencer[i]);

@@ -22,6 +22,7 @@ struct feed_detector {
 	const char *field;
 	const char *by;
 	const char *partition;
+	const char *over;
 	bool use_null;
 	bool exclude_frequent;
 };
@@ -29,6 +30,7 @@ struct feed_detector {
 struct feed_record {
 	struct record_result r; /* its strings: copies below or static */
 	char by[FEED_TEXT];
+	char over[FEED_TEXT];
 	char partition[FEED_TEXT];
 	char influencer[2][FEED_TEXT]; /* first value of the first two */
 };

@@ -25,6 +25,8 @@
  */
 #define AGGREGATE_SERIES 5
 #define AGGREGATE_PARTITIONS 5
+/* of people only the one who stands out most counts (4.4) */
+#define AGGREGATE_PEOPLE 1
 #define AGGREGATE_DETECTORS 1
 
 struct aggregate {

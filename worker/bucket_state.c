@@ -89,12 +89,12 @@ load_influence(const struct engine *e, struct bucket *b, struct leaf *leaf,
 }
 
 static int
-load_leaf(const struct engine *e, struct bucket *b, struct snapshot_reader *r)
+load_leaf(struct engine *e, struct bucket *b, struct snapshot_reader *r)
 {
-	const struct series_table *t = &e->table;
+	struct series_table *t = &e->table;
 	const struct partition *p;
 	struct leaf_state s;
-	struct series *x;
+	const struct series *x;
 	struct leaf *leaf;
 
 	if (snapshot_get(r, &leaf_state_schema, &s) == -1)
@@ -103,10 +103,11 @@ load_leaf(const struct engine *e, struct bucket *b, struct snapshot_reader *r)
 	    bucket_find(b, s.series) != NULL)
 		return bad();
 	x = t->series[s.series];
+	if (x->role == SERIES_ATTRIBUTE)
+		return bad();
 	p = t->partition[x->partition];
 	/* it has data here: given up, it would leave its number to another */
-	if (x->data_s < b->start_s)
-		x->data_s = b->start_s;
+	series_touch(t, s.series, b->start_s);
 	leaf = bucket_leaf(
 	    b, s.series, e->detector[p->detector].feature->statistic);
 	if (leaf == NULL ||

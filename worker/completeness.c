@@ -73,14 +73,14 @@ completeness_look(struct engine *e, const struct bucket *b)
 
 bool
 completeness_side(const struct completeness *c, const struct feature *feature,
-    const struct model *m, enum function_side *side)
+    bool negative, enum function_side *side)
 {
 	enum function_side sure = SIDE_HIGH;
 
 	if (c->nearly_whole)
 		return true;
 	if (feature->drift == DRIFT_ANY ||
-	    (feature->drift == DRIFT_SIGN && m->negative))
+	    (feature->drift == DRIFT_SIGN && negative))
 		return false;
 	if (feature->drift == DRIFT_DOWN)
 		sure = SIDE_LOW;

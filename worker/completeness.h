@@ -48,9 +48,11 @@ void completeness_look(struct engine *, const struct bucket *);
  * The side on which a value of the open bucket may be told; *side is the one
  * that is asked for. false: none. Only what can but move further away is sure
  * while records are missing: a low count is not low yet.
+ *
+ * negative  a value below zero was seen
  */
 bool completeness_side(const struct completeness *, const struct feature *,
-    const struct model *, enum function_side *side);
+    bool negative, enum function_side *side);
 
 /*
  * value  so far

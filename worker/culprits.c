@@ -134,6 +134,8 @@ culprits_look(struct engine *e, uint32_t index)
 	for (uint32_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		if (e->influencer[i] == d->by)
 			count(c, i, NAMES_NONE, s->by);
+		else if (e->influencer[i] == d->over)
+			count(c, i, NAMES_NONE, s->over);
 		else if (e->influencer[i] == d->partition)
 			count(c, i, NAMES_NONE, p->name);
 	}

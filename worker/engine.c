@@ -40,22 +40,30 @@ plan_detector(struct engine *e, size_t index)
 	struct engine_detector *d = &e->detector[index];
 
 	d->conf = conf;
-	d->feature = conf->over_field_name != NULL
-	    ? NULL
-	    : feature_find(conf->function->kind, e->summary_count != FIELD_NONE,
-		  &d->nfeatures);
-	if (d->feature == NULL)
+	d->feature = feature_find(conf->function->kind,
+	    e->summary_count != FIELD_NONE, &d->nfeatures);
+	/* of places, no middle of a population is known */
+	if (conf->over_field_name != NULL && d->feature != NULL &&
+	    d->feature->special != SPECIAL_NONE)
+		d->feature = NULL;
+	if (d->feature == NULL) {
 		log_warnx("job %s: detector %zu: no results are computed for "
 			  "%s%s yet",
 		    e->conf->job_id, index, conf->function->name,
 		    conf->over_field_name != NULL ? " over a population" : "");
-	else if (d->feature->special == SPECIAL_NONE)
-		d->nmodels = d->nfeatures;
+	} else {
+		d->kind = conf->over_field_name != NULL ? ANALYSIS_POPULATION
+							: ANALYSIS_INDIVIDUAL;
+		if (d->feature->special == SPECIAL_NONE)
+			d->nmodels = d->nfeatures;
+	}
+	e->has_people |= d->kind == ANALYSIS_POPULATION;
 	d->argument = find_field(e->conf, conf->field_name);
 	d->by = find_field(e->conf, conf->by_field_name);
+	d->over = find_field(e->conf, conf->over_field_name);
 	d->partition = find_field(e->conf, conf->partition_field_name);
 	for (size_t i = 0; i + 1 < e->judge.nscopes; i++) {
-		if (e->influencer[i] != d->by &&
+		if (e->influencer[i] != d->by && e->influencer[i] != d->over &&
 		    e->influencer[i] != d->partition)
 			d->other_influencers++;
 	}
@@ -128,6 +136,7 @@ engine_free(struct engine *e)
 		return;
 	for (size_t i = 0; e->open != NULL && i < e->nopen; i++)
 		bucket_free(&e->open[i]);
+	people_clear(e);
 	judge_clear(&e->judge);
 	completeness_clear(&e->completeness);
 	series_clear(&e->table);
@@ -580,7 +589,9 @@ engine_size(const struct engine *e, struct model_size *size)
 	if (size->model_bytes > size->peak_model_bytes)
 		size->peak_model_bytes = size->model_bytes;
 	size->model_bytes_memory_limit = limit;
-	size->total_by_field_count = numbers_taken(&e->table.numbers);
+	size->total_by_field_count =
+	    numbers_taken(&e->table.numbers) - e->table.nmembers;
+	size->total_over_field_count = e->table.nmembers;
 	size->total_partition_field_count = numbers_taken(&e->table.partitions);
 	if (size->memory_status == MEMORY_OK && !memory_is_ample(e))
 		size->memory_status = MEMORY_SOFT_LIMIT;

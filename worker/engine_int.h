@@ -18,16 +18,25 @@
  */
 #define ENGINE_TIME_MOST 9000000000000000
 
+/* How a detector's values are judged. */
+enum analysis_kind {
+	ANALYSIS_NONE,	     /* not computed */
+	ANALYSIS_INDIVIDUAL, /* each series by its own past */
+	ANALYSIS_POPULATION, /* people by the others and their past */
+};
+
 /* A detector, with its fields as numbers of analysis fields. */
 struct engine_detector {
-	const struct detector *conf;   /* borrowed */
+	const struct detector *conf; /* borrowed */
+	enum analysis_kind kind;
 	const struct feature *feature; /* static; NULL: not computed */
 	uint32_t nfeatures;	       /* of them, in a row */
 	uint32_t nmodels;	       /* a series has so many, or a special */
 	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
+	uint32_t over;
 	uint32_t partition;
-	uint32_t other_influencers; /* not its by or partition field */
+	uint32_t other_influencers; /* not its by, over or partition field */
 };
 
 /* One analysis field of the record at hand, looked up when it is wanted. */
@@ -68,6 +77,7 @@ struct engine {
 	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
 	struct completeness completeness;
+	bool has_people;   /* a detector is of a population */
 	bool interim_left; /* interim results may be in the sink */
 	bool news;	   /* for engine_interim */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */

@@ -69,6 +69,26 @@ SCHEMA_DEFINE(partition_state, PARTITION_FIELDS);
 SCHEMA_STRUCT(series_state, SERIES_FIELDS);
 SCHEMA_DEFINE(series_state, SERIES_FIELDS);
 
+/* What came with format 5: whose rows they are, and how large tables were. */
+#define ROLE_FIELDS(F, S)                                                      \
+	F(S, U8, role, 0, SERIES_MEMBER)                                       \
+	F(S, U32, over, 0, NAMES_NONE)                                         \
+	F(S, U32, attribute, 0, SERIES_NONE)
+SCHEMA_STRUCT(role_state, ROLE_FIELDS);
+SCHEMA_DEFINE(role_state, ROLE_FIELDS);
+
+#define PEAK_FIELDS(F, S)                                                      \
+	F(S, F64, peak, 0, 100)                                                \
+	F(S, I64, peak_s, -1e16, 1e16)
+SCHEMA_STRUCT(peak_state, PEAK_FIELDS);
+SCHEMA_DEFINE(peak_state, PEAK_FIELDS);
+
+#define ROOMS_FIELDS(F, S)                                                     \
+	F(S, U32, series_slots, 0, UINT32_MAX)                                 \
+	F(S, U32, member_slots, 0, UINT32_MAX)
+SCHEMA_STRUCT(rooms_state, ROOMS_FIELDS);
+SCHEMA_DEFINE(rooms_state, ROOMS_FIELDS);
+
 /* Of sections SNAPSHOT_ENGINE_1 and 2: nothing was ever given up there. */
 #define TEXT_2_FIELDS(F, S) F(S, BYTES, text, 0, TEXT_MOST)
 SCHEMA_STRUCT(text_2, TEXT_2_FIELDS);
@@ -93,6 +113,7 @@ struct loading {
 	struct engine *e;
 	struct snapshot_reader *r;
 	bool old;	   /* format 2 */
+	bool has_roles;	   /* from format 5 on */
 	int64_t forward_s; /* by which the job's clocks have been put */
 };
 
@@ -206,15 +227,19 @@ static int
 save_partition(const struct partition *p, struct snapshot_writer *w)
 {
 	struct partition_state s = { .is_free = p == NULL };
+	struct peak_state peak;
 
 	if (p == NULL)
 		return snapshot_put(w, &partition_state_schema, &s);
 	s.detector = p->detector;
 	s.name = p->name;
 	s.first_s = p->first_s;
-	if (snapshot_put(w, &partition_state_schema, &s) == -1)
+	if (snapshot_put(w, &partition_state_schema, &s) == -1 ||
+	    normalise_save(&p->scores, w) == -1)
 		return -1;
-	return normalise_save(&p->scores, w);
+	peak.peak = p->peak;
+	peak.peak_s = p->peak_s;
+	return snapshot_put(w, &peak_state_schema, &peak);
 }
 
 /* A name that is there, or none where the detector has no such field. */
@@ -249,6 +274,20 @@ get_partition(struct loading *l, struct partition_state *s)
 }
 
 static int
+load_peak(struct loading *l, struct partition *p)
+{
+	struct peak_state s;
+
+	if (!l->has_roles)
+		return 0;
+	if (snapshot_get(l->r, &peak_state_schema, &s) == -1)
+		return -1;
+	p->peak = s.peak;
+	p->peak_s = s.peak_s;
+	return 0;
+}
+
+static int
 load_partition(struct loading *l)
 {
 	struct engine *e = l->e;
@@ -268,7 +307,25 @@ load_partition(struct loading *l)
 	if (id == SERIES_NONE)
 		return -1;
 	hold_name(e, s.name);
-	return normalise_load(&e->table.partition[id]->scores, l->r);
+	if (normalise_load(&e->table.partition[id]->scores, l->r) == -1)
+		return -1;
+	return load_peak(l, e->table.partition[id]);
+}
+
+static int
+save_role(const struct series *x, struct snapshot_writer *w)
+{
+	struct role_state s = { x->role, x->over, x->attribute };
+
+	if (snapshot_put(w, &role_state_schema, &s) == -1)
+		return -1;
+	if (x->role == SERIES_MEMBER)
+		return habit_save(&x->habit, w);
+	for (uint32_t i = 0; x->crowd != NULL && i < x->nmodels; i++) {
+		if (crowd_save(&x->crowd[i], w) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -284,7 +341,8 @@ save_series(const struct series *x, struct snapshot_writer *w)
 	s.data_s = x->data_s;
 	s.buckets = x->buckets;
 	s.peak = x->peak;
-	if (snapshot_put(w, &series_state_schema, &s) == -1)
+	if (snapshot_put(w, &series_state_schema, &s) == -1 ||
+	    save_role(x, w) == -1)
 		return -1;
 	for (uint32_t i = 0; i < x->nmodels; i++) {
 		if (model_save(&x->model[i], w) == -1)
@@ -335,12 +393,62 @@ load_special(struct loading *l, struct series *s)
 	return 0;
 }
 
-static int
-load_series(struct loading *l)
+/* Rows of a population, and no others, have roles; SERIES_NONE with errno. */
+static uint32_t
+add_row(struct loading *l, const struct series_state *s,
+    const struct role_state *role)
 {
 	struct engine *e = l->e;
 	struct series_table *t = &e->table;
-	const struct engine_detector *d;
+	const struct engine_detector *d =
+	    &e->detector[t->partition[s->partition]->detector];
+	bool fits = (d->over != FIELD_NONE) == (role->role != SERIES_ALONE);
+	uint32_t id;
+
+	if (role->role == SERIES_MEMBER) {
+		if (fits && name_fits(e, d->over, role->over) &&
+		    member_find(t, role->attribute, role->over) == SERIES_NONE)
+			return member_add(t, s->partition, role->attribute,
+			    role->over, s->last_s);
+		errno = EBADMSG;
+		return SERIES_NONE;
+	}
+	if (!fits || !name_fits(e, d->by, s->by) ||
+	    series_find(t, s->partition, s->by) != SERIES_NONE) {
+		errno = EBADMSG;
+		return SERIES_NONE;
+	}
+	if (role->role == SERIES_ATTRIBUTE)
+		return attribute_add(
+		    t, s->partition, s->by, d->nmodels, s->last_s);
+	id = series_add(t, s->partition, s->by, d->nmodels, s->last_s);
+	if (id == SERIES_NONE || d->feature->special == SPECIAL_NONE)
+		return id;
+	return series_make_special(t, id, d->feature->special) == -1
+	    ? SERIES_NONE
+	    : id;
+}
+
+static int
+load_role(struct loading *l, struct series *x)
+{
+	if (x->role == SERIES_MEMBER) {
+		hold_name(l->e, x->over);
+		return habit_load(&x->habit, l->r);
+	}
+	hold_name(l->e, x->by);
+	for (uint32_t i = 0; x->crowd != NULL && i < x->nmodels; i++) {
+		if (crowd_load(&x->crowd[i], l->r) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+load_series(struct loading *l)
+{
+	struct series_table *t = &l->e->table;
+	struct role_state role = { SERIES_ALONE, NAMES_NONE, SERIES_NONE };
 	struct series_state s;
 	struct series *x;
 	uint32_t id;
@@ -351,27 +459,25 @@ load_series(struct loading *l)
 		return series_skip(t);
 	if (s.partition >= t->partitions.n || t->partition[s.partition] == NULL)
 		return bad();
-	d = &e->detector[t->partition[s.partition]->detector];
-	if (!name_fits(e, d->by, s.by) ||
-	    series_find(t, s.partition, s.by) != SERIES_NONE)
-		return bad();
-	id = series_add(t, s.partition, s.by, d->nmodels, s.last_s);
-	if (id == SERIES_NONE)
+	if (l->has_roles && snapshot_get(l->r, &role_state_schema, &role) == -1)
 		return -1;
-	hold_name(e, s.by);
-	if (d->feature->special != SPECIAL_NONE &&
-	    series_make_special(t, id, d->feature->special) == -1)
+	id = add_row(l, &s, &role);
+	if (id == SERIES_NONE)
 		return -1;
 	x = t->series[id];
 	x->data_s = s.data_s;
 	x->buckets = s.buckets;
 	x->peak = s.peak;
+	if (load_role(l, x) == -1)
+		return -1;
 	return x->special != NULL ? load_special(l, x) : load_models(l, x);
 }
 
 static int
 save_table(const struct series_table *t, struct snapshot_writer *w)
 {
+	struct rooms_state rooms;
+
 	for (uint32_t i = 0; i < t->partitions.n; i++) {
 		if (save_partition(t->partition[i], w) == -1)
 			return -1;
@@ -380,7 +486,9 @@ save_table(const struct series_table *t, struct snapshot_writer *w)
 		if (save_series(t->series[i], w) == -1)
 			return -1;
 	}
-	return 0;
+	rooms.series_slots = t->series_of.nslots;
+	rooms.member_slots = t->member_of.nslots;
+	return snapshot_put(w, &rooms_state_schema, &rooms);
 }
 
 /* Whoever has no series would never be given up. */
@@ -392,6 +500,43 @@ check_partitions(const struct series_table *t)
 			return bad();
 	}
 	return 0;
+}
+
+static int
+reserve_keys(struct keys *k, uint32_t slots, uint32_t nseries)
+{
+	/* more than there ever were of series */
+	if (slots / 4 > nseries + 16) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return slots == 0 ? 0 : keys_reserve(k, slots / 2);
+}
+
+/* All rows are there. */
+static int
+finish_table(struct loading *l)
+{
+	struct series_table *t = &l->e->table;
+	struct rooms_state s;
+
+	for (uint32_t i = 0; i < t->numbers.n; i++) {
+		if (t->series[i] != NULL &&
+		    t->series[i]->role == SERIES_MEMBER &&
+		    series_join(t, i) == -1)
+			return -1;
+	}
+	if (check_partitions(t) == -1 || series_loaded(t) == -1)
+		return -1;
+	if (!l->has_roles)
+		return t->numbers.n == 0
+		    ? 0
+		    : keys_reserve(&t->series_of, t->numbers.n);
+	if (snapshot_get(l->r, &rooms_state_schema, &s) == -1)
+		return -1;
+	return reserve_keys(&t->series_of, s.series_slots, t->numbers.n) == -1
+	    ? -1
+	    : reserve_keys(&t->member_of, s.member_slots, t->numbers.n);
 }
 
 static void
@@ -456,8 +601,7 @@ load_elements(struct loading *l, const struct engine_state *s)
 		if (load_series(l) == -1)
 			return -1;
 	}
-	if (check_partitions(&e->table) == -1 ||
-	    series_loaded(&e->table) == -1 ||
+	if (finish_table(l) == -1 ||
 	    engine_load_buckets(e, s->nbuckets, !l->old, l->r) == -1)
 		return -1;
 	return snapshot_left(l->r) == 0 ? 0 : bad();
@@ -499,7 +643,8 @@ load_prune(struct loading *l)
 int
 engine_load(struct engine *e, struct snapshot_reader *r)
 {
-	struct loading l = { e, r, snapshot_format(r) == 2, 0 };
+	struct loading l = { e, r, snapshot_format(r) == 2,
+		snapshot_format(r) >= 5, 0 };
 	struct engine_state s;
 
 	if (snapshot_enter(r, l.old ? SNAPSHOT_ENGINE_1 : SNAPSHOT_ENGINE) ==

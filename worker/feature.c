@@ -335,6 +335,14 @@ feature_find(enum function_kind kind, bool summed, uint32_t *n)
 }
 
 double
+feature_value(const struct feature *f, const union statistic *s)
+{
+	double v = f->value(s);
+
+	return isnan(v) ? v : fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
+}
+
+double
 feature_influence(const struct feature *f, const union statistic *all,
     const union statistic *part, const struct feature_told *told)
 {

@@ -65,6 +65,9 @@ struct feature {
 const struct feature *feature_find(
     enum function_kind, bool summed, uint32_t *n);
 
+/* The value of a bucket, within what models take; NAN with ENOMEM. */
+double feature_value(const struct feature *, const union statistic *);
+
 /*
  * How much of the way from the typical value to the actual one is due to the
  * records of one influencer's value, 0..1: what is gone of it without them.

@@ -113,20 +113,43 @@ new_name_cost(const struct gathering *g, uint32_t field, uint32_t name)
 	return names_growth(&g->e->names, text_of(g, field).len);
 }
 
+/* Where a record belongs: names and numbers of what is there already. */
+struct address {
+	uint32_t partition_name, by_name, over_name; /* or NAMES_NONE */
+	uint32_t partition;			     /* or SERIES_NONE */
+	uint32_t series;			     /* the attribute, too */
+};
+
+/* Two rows may come at once, for which the tables must not grow twice. */
+static size_t
+rows_cost(const struct gathering *g, const struct engine_detector *d,
+    const struct address *a)
+{
+	const struct series_table *t = &g->e->table;
+	size_t cost = 0;
+
+	if (d->over == FIELD_NONE)
+		return series_growth(t, d->nmodels) +
+		    special_bytes(d->feature->special) +
+		    bucket_growth(g->bucket, t->numbers.n);
+	if (a->series == SERIES_NONE)
+		cost += attribute_growth(t, d->nmodels);
+	return cost + member_growth(t) +
+	    bucket_growth(g->bucket, t->numbers.n + 1);
+}
+
 /* All that is allocated for a new series. */
 static size_t
 new_series_cost(const struct gathering *g, const struct engine_detector *d,
-    uint32_t partition, uint32_t partition_name, uint32_t by_name)
+    const struct address *a)
 {
-	const struct series_table *t = &g->e->table;
-	size_t cost = series_growth(t, d->nmodels) +
-	    special_bytes(d->feature->special) +
-	    bucket_growth(g->bucket, t->numbers.n);
+	size_t cost = rows_cost(g, d, a);
 
-	if (partition == SERIES_NONE)
-		cost += partition_growth(t);
-	return cost + new_name_cost(g, d->partition, partition_name) +
-	    new_name_cost(g, d->by, by_name);
+	if (a->partition == SERIES_NONE)
+		cost += partition_growth(&g->e->table);
+	return cost + new_name_cost(g, d->partition, a->partition_name) +
+	    new_name_cost(g, d->by, a->by_name) +
+	    new_name_cost(g, d->over, a->over_name);
 }
 
 /* Set *name, which is none yet, unless the field is not used. */
@@ -146,41 +169,88 @@ hold_name(struct engine *e, uint32_t name)
 		names_hold(&e->names, name);
 }
 
+static int
+make_partition(struct gathering *g, uint32_t detector, struct address *a)
+{
+	struct engine *e = g->e;
+
+	if (a->partition != SERIES_NONE)
+		return 0;
+	a->partition = partition_add(
+	    &e->table, detector, a->partition_name, g->bucket->start_s);
+	if (a->partition == SERIES_NONE)
+		return -1;
+	hold_name(e, a->partition_name);
+	return 0;
+}
+
+/* It knows nothing of the buckets before this one. */
+static int
+make_series(
+    struct gathering *g, const struct engine_detector *d, struct address *a)
+{
+	struct engine *e = g->e;
+	int64_t last_s = g->bucket->start_s - e->span_s;
+
+	if (a->series != SERIES_NONE)
+		return 0;
+	a->series = d->over == FIELD_NONE
+	    ? series_add(
+		  &e->table, a->partition, a->by_name, d->nmodels, last_s)
+	    : attribute_add(
+		  &e->table, a->partition, a->by_name, d->nmodels, last_s);
+	if (a->series == SERIES_NONE)
+		return -1;
+	if (d->feature->special != SPECIAL_NONE &&
+	    series_make_special(&e->table, a->series, d->feature->special) ==
+		-1)
+		return -1;
+	hold_name(e, a->by_name);
+	return 0;
+}
+
+static int
+make_member(struct gathering *g, const struct address *a, uint32_t *member)
+{
+	struct engine *e = g->e;
+
+	*member = member_add(&e->table, a->partition, a->series, a->over_name,
+	    g->bucket->start_s - e->span_s);
+	if (*member == SERIES_NONE)
+		return -1;
+	hold_name(e, a->over_name);
+	return series_join(&e->table, *member);
+}
+
 /* Make the series of this record. *series is SERIES_NONE when refused. */
 static int
-new_series(struct gathering *g, uint32_t detector, uint32_t partition_name,
-    uint32_t by_name, uint32_t *series)
+new_series(
+    struct gathering *g, uint32_t detector, struct address *a, uint32_t *series)
 {
 	struct engine *e = g->e;
 	const struct engine_detector *d = &e->detector[detector];
-	struct series_table *t = &e->table;
-	int64_t start_s = g->bucket->start_s;
-	uint32_t partition = partition_find(t, detector, partition_name);
 
 	*series = SERIES_NONE;
-	if (!memory_allows(e, g->bucket,
-		new_series_cost(g, d, partition, partition_name, by_name)))
+	if (!memory_allows(e, g->bucket, new_series_cost(g, d, a)))
 		return 0;
-	if (make_name(g, d->partition, &partition_name) == -1 ||
-	    make_name(g, d->by, &by_name) == -1)
+	if (make_name(g, d->partition, &a->partition_name) == -1 ||
+	    make_name(g, d->by, &a->by_name) == -1 ||
+	    make_name(g, d->over, &a->over_name) == -1)
 		return -1;
-	if (partition == SERIES_NONE) {
-		partition = partition_add(t, detector, partition_name, start_s);
-		if (partition == SERIES_NONE)
-			return -1;
-		hold_name(e, partition_name);
-	}
-	/* it knows nothing of the buckets before this one */
-	*series =
-	    series_add(t, partition, by_name, d->nmodels, start_s - e->span_s);
-	if (*series == SERIES_NONE)
+	if (make_partition(g, detector, a) == -1 || make_series(g, d, a) == -1)
 		return -1;
-	if (d->feature->special != SPECIAL_NONE &&
-	    series_make_special(t, *series, d->feature->special) == -1)
+	*series = a->series;
+	if (d->over != FIELD_NONE && make_member(g, a, series) == -1)
 		return -1;
-	hold_name(e, by_name);
 	engine_note_bytes(e);
 	return 0;
+}
+
+/* A name that is in use, or none where there is no such field. */
+static bool
+is_named(uint32_t field, uint32_t name)
+{
+	return field == FIELD_NONE || name != NAMES_NONE;
 }
 
 /* *series is SERIES_NONE when the record is not for this detector. */
@@ -190,20 +260,24 @@ series_of(struct gathering *g, uint32_t detector, uint32_t *series)
 	const struct engine_detector *d = &g->e->detector[detector];
 	const struct series_table *t = &g->e->table;
 	bool use_null = d->conf->use_null;
-	uint32_t partition_name, by_name, partition = SERIES_NONE;
+	struct address a = { .partition = SERIES_NONE, .series = SERIES_NONE };
 
 	*series = SERIES_NONE;
-	if (!split_name(g, d->partition, use_null, &partition_name) ||
-	    !split_name(g, d->by, use_null, &by_name))
+	if (!split_name(g, d->partition, use_null, &a.partition_name) ||
+	    !split_name(g, d->by, use_null, &a.by_name) ||
+	    !split_name(g, d->over, use_null, &a.over_name))
 		return 0;
-	if (d->partition == FIELD_NONE || partition_name != NAMES_NONE)
-		partition = partition_find(t, detector, partition_name);
-	if (partition != SERIES_NONE &&
-	    (d->by == FIELD_NONE || by_name != NAMES_NONE))
-		*series = series_find(t, partition, by_name);
+	if (is_named(d->partition, a.partition_name))
+		a.partition = partition_find(t, detector, a.partition_name);
+	if (a.partition != SERIES_NONE && is_named(d->by, a.by_name))
+		a.series = series_find(t, a.partition, a.by_name);
+	if (d->over == FIELD_NONE)
+		*series = a.series;
+	else if (a.series != SERIES_NONE && a.over_name != NAMES_NONE)
+		*series = member_find(t, a.series, a.over_name);
 	if (*series != SERIES_NONE)
 		return 0;
-	return new_series(g, detector, partition_name, by_name, series);
+	return new_series(g, detector, &a, series);
 }
 
 /*
@@ -221,7 +295,8 @@ see_influencers(struct gathering *g, const struct engine_detector *d,
 		uint32_t field = e->influencer[i];
 		struct span t = text_of(g, field);
 
-		if (field == d->by || field == d->partition || t.len == 0)
+		if (field == d->by || field == d->over ||
+		    field == d->partition || t.len == 0)
 			continue;
 		if (bucket_see(g->bucket, leaf, i, t.p, t.len, may_grow, o) ==
 		    -1)
@@ -273,13 +348,9 @@ leaf_of(struct gathering *g, uint32_t number, enum statistic_kind kind)
 	struct bucket *b = g->bucket;
 	uint32_t before = b->nleaves;
 	struct leaf *leaf = bucket_leaf(b, number, kind);
-	struct series *s;
 
-	if (b->nleaves == before)
-		return leaf;
-	s = g->e->table.series[number];
-	if (s->data_s < b->start_s)
-		s->data_s = b->start_s;
+	if (b->nleaves != before)
+		series_touch(&g->e->table, number, b->start_s);
 	return leaf;
 }
 
@@ -334,7 +405,7 @@ gather_record(struct engine *e, struct bucket *b, int64_t time_s,
 		return 0;
 	b->events += (uint64_t)g.events;
 	for (uint32_t i = 0; i < e->conf->ndetectors && ret == 0; i++) {
-		if (e->detector[i].feature != NULL)
+		if (e->detector[i].kind != ANALYSIS_NONE)
 			ret = gather_for(&g, i);
 	}
 	e->open_bytes += b->bytes - before;

@@ -65,6 +65,8 @@ influence_find(const struct engine *e, const struct finding *f,
 
 	if (field == d->by)
 		return own_value(e, s->by, list);
+	if (field == d->over)
+		return own_value(e, s->over, list);
 	if (field == d->partition)
 		return own_value(
 		    e, e->table.partition[s->partition]->name, list);

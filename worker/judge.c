@@ -179,10 +179,13 @@ reserve_touched(struct judge *j)
 	return 0;
 }
 
-static void
-touch_partition(struct judge *j, struct partition *p, uint32_t index)
+void
+judge_touch(struct engine *e, uint32_t index)
 {
-	if (p->members.n > 0)
+	struct judge *j = &e->judge;
+	struct partition *p = e->table.partition[index];
+
+	if (p->members.n > 0 || p->people > 0)
 		return;
 	j->touched[j->ntouched++] = index;
 	aggregate_clear(&p->members);
@@ -196,7 +199,7 @@ reserve_judged(struct judge *j, uint32_t nseries)
 	uint32_t words = (nseries + 63) / 64;
 	uint64_t *grown;
 
-	if (words <= j->judged_words)
+	if (j->nscopes == 1 || words <= j->judged_words)
 		return 0;
 	grown = reallocarray(j->judged, words, sizeof(*j->judged));
 	if (grown == NULL)
@@ -208,9 +211,18 @@ reserve_judged(struct judge *j, uint32_t nseries)
 	return 0;
 }
 
-/* Time has passed since the series was last seen to. */
-static void
-fade(struct engine *e, struct series *s)
+int
+judge_reserve(struct engine *e)
+{
+	struct judge *j = &e->judge;
+
+	if (reserve_touched(j) == -1)
+		return -1;
+	return reserve_judged(j, e->table.numbers.n);
+}
+
+void
+judge_fade(struct engine *e, struct series *s)
 {
 	int64_t passed = (e->judge.bucket->start_s - s->last_s) / e->span_s;
 	double keep = e->judge.model.keep;
@@ -247,14 +259,6 @@ has_say(const struct engine *e, const struct series *s,
 	    s->last_s < j->bucket->start_s;
 }
 
-static double
-actual_value(const struct feature *feature, const struct leaf *leaf)
-{
-	double v = leaf == NULL ? 0 : feature->value(&leaf->stat);
-
-	return isnan(v) ? v : fmin(fmax(v, -MODEL_VALUE_MAX), MODEL_VALUE_MAX);
-}
-
 /*
  * Series that began together would all get their tables in the same bucket,
  * which would take many times as long as others: an hour has room for all, and
@@ -275,10 +279,9 @@ may_grow(const struct engine *e)
 	return e->judge.ngrown < most;
 }
 
-/* A series grows in memory while there is plenty. */
-static int
-learn_value(struct engine *e, uint32_t series, struct model *m,
-    const struct outlook *o)
+int
+judge_learn(
+    struct engine *e, uint32_t series, struct model *m, const struct outlook *o)
 {
 	struct news_mark mark;
 	size_t before = model_bytes(m), after;
@@ -331,12 +334,14 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	enum function_side side = feature->side == SIDE_BOTH
 	    ? d->conf->function->side
 	    : feature->side;
-	double actual = actual_value(feature, f->leaf), ln_p;
+	double actual = 0, ln_p;
 	struct outlook o;
 
 	if (j->interim &&
-	    !completeness_side(&e->completeness, feature, m, &side))
+	    !completeness_side(&e->completeness, feature, m->negative, &side))
 		return 0;
+	if (f->leaf != NULL)
+		actual = feature_value(feature, &f->leaf->stat);
 	if (isnan(actual))
 		return -1;
 	look(e, m, feature, actual, &o);
@@ -355,7 +360,7 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 			explain(m, &o, side, ln_p, &f->why);
 		}
 	}
-	return j->interim ? 0 : learn_value(e, f->series, m, &o);
+	return j->interim ? 0 : judge_learn(e, f->series, m, &o);
 }
 
 /*
@@ -382,21 +387,30 @@ judge_special(struct engine *e, struct series *s, struct finding *f)
 }
 
 /*
- * A by value that is there in more than a tenth of the buckets since its
- * partition began has no results where they are not wanted (6.1). What was
- * long ago fades in both numbers.
+ * Of the buckets since its partition began. What was long ago fades in both
+ * numbers.
  */
-static bool
-is_excluded(const struct engine *e, const struct engine_detector *d,
-    const struct series *s, const struct partition *p)
+bool
+judge_is_frequent(
+    const struct engine *e, const struct series *s, const struct partition *p)
 {
 	double keep = e->judge.model.keep, age;
 
-	if (!d->conf->exclude_frequent_by || d->by == FIELD_NONE)
-		return false;
 	age = (double)((e->judge.bucket->start_s - p->first_s) / e->span_s) + 1;
 	return s->buckets >
 	    FREQUENT * (1 - pow(keep, fmax(age, 1))) / (1 - keep);
+}
+
+void
+judge_add(struct engine *e, const struct finding *f)
+{
+	struct judge *j = &e->judge;
+
+	j->nleaves++;
+	if (j->nscopes > 1)
+		j->judged[f->series / 64] |= UINT64_C(1) << f->series % 64;
+	if (f->ln_p < LN_RECORD)
+		add_finding(j, f);
 }
 
 /* Whether telling its value takes so long that it has a step of its own. */
@@ -417,18 +431,21 @@ judge_series(struct engine *e, uint32_t index)
 	struct series *s = e->table.series[index];
 	struct partition *p = e->table.partition[s->partition];
 	const struct engine_detector *d = &e->detector[p->detector];
-	struct finding f = { .series = index, .detector = p->detector };
+	struct finding f = { .series = index,
+		.detector = p->detector,
+		.partition = s->partition,
+		.by = s->by,
+		.over = NAMES_NONE,
+		.person = PEOPLE_NONE };
 
 	f.leaf = bucket_find(j->bucket, index);
 	f.plotted = plot_wants(e, index);
 	if (!has_say(e, s, d->feature, f.leaf))
 		return f.plotted ? plot_note_absent(e, index) : 0;
-	if (reserve_touched(j) == -1)
-		return -1;
-	if (j->nscopes > 1 && reserve_judged(j, e->table.numbers.n) == -1)
+	if (judge_reserve(e) == -1)
 		return -1;
 	if (!j->interim) {
-		fade(e, s);
+		judge_fade(e, s);
 		s->buckets += f.leaf != NULL;
 	}
 	for (uint32_t i = 0; i < s->nmodels; i++) {
@@ -437,17 +454,15 @@ judge_series(struct engine *e, uint32_t index)
 	}
 	if (s->special != NULL)
 		judge_special(e, s, &f);
-	if (f.feature == NULL || is_excluded(e, d, s, p))
+	if (f.feature == NULL ||
+	    (d->conf->exclude_frequent_by && d->by != FIELD_NONE &&
+		judge_is_frequent(e, s, p)))
 		return 0;
-	touch_partition(j, p, s->partition);
+	judge_touch(e, s->partition);
 	f.raw = score_raw(f.ln_p);
 	aggregate_add(&p->members, f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
-	j->nleaves++;
-	if (j->nscopes > 1)
-		j->judged[index / 64] |= UINT64_C(1) << index % 64;
-	if (f.ln_p < LN_RECORD)
-		add_finding(j, &f);
+	judge_add(e, &f);
 	if (!j->interim)
 		s->peak = fmax(s->peak, f.raw);
 	return 0;
@@ -462,10 +477,9 @@ score_findings(struct engine *e)
 	keep_most_unlikely(j);
 	for (size_t i = 0; i < j->nfindings; i++) {
 		struct finding *f = &j->finding[i];
-		const struct series *s = e->table.series[f->series];
 
 		f->score = normalise_score(
-		    &e->table.partition[s->partition]->scores, f->raw);
+		    &e->table.partition[f->partition]->scores, f->raw);
 	}
 }
 
@@ -488,7 +502,8 @@ step_series(struct engine *e)
 		size_t noted = j->plot.npoints, heard = j->news.n;
 
 		if (e->table.series[j->cursor] == NULL ||
-		    (!j->interim && prune_series(e, j->cursor)))
+		    (!j->interim && prune_series(e, j->cursor)) ||
+		    e->table.series[j->cursor]->role != SERIES_ALONE)
 			continue;
 		if (judge_series(e, j->cursor) == -1) {
 			plot_forget(&j->plot, noted);
@@ -502,10 +517,50 @@ step_series(struct engine *e)
 		return -1;
 	if (j->cursor < n)
 		return 1;
-	score_findings(e);
 	j->cursor = 0;
-	j->phase = JUDGE_CULPRITS;
+	j->phase = JUDGE_LINKS;
 	return 1;
+}
+
+/* 1 as long as the phase goes on; then there is another one. */
+static int
+go_on(struct judge *j, int more, enum judge_phase next)
+{
+	if (more == 0)
+		j->phase = next;
+	return more == -1 ? -1 : 1;
+}
+
+static int
+step_links(struct engine *e)
+{
+	if (!e->has_people) {
+		score_findings(e);
+		e->judge.phase = JUDGE_CULPRITS;
+		return 1;
+	}
+	return go_on(&e->judge, people_link(e), JUDGE_MEMBERS);
+}
+
+static int
+step_members(struct engine *e)
+{
+	if (write_noted(e) == -1) /* of the step before */
+		return -1;
+	return go_on(&e->judge, people_compare(e), JUDGE_PEOPLE);
+}
+
+static int
+step_people(struct engine *e)
+{
+	int ret;
+
+	if (write_noted(e) == -1)
+		return -1;
+	ret = go_on(&e->judge, people_judge(e), JUDGE_CULPRITS);
+	if (e->judge.phase == JUDGE_CULPRITS)
+		score_findings(e);
+	return ret;
 }
 
 /* The most unlikely findings first: culprits.h relies on it. */
@@ -547,6 +602,22 @@ step_crowd(struct engine *e)
 	return 1;
 }
 
+/* What this bucket was like becomes history. */
+static void
+remember_partition(struct engine *e, struct partition *p)
+{
+	struct judge *j = &e->judge;
+	int64_t passed = (j->bucket->start_s - p->peak_s) / e->span_s;
+
+	normalise_add(&p->scores, &j->normalise, p->loudest);
+	if (p->people == 0)
+		return;
+	if (passed > 0)
+		p->peak *= pow(j->keep_peak, (double)passed);
+	p->peak_s = j->bucket->start_s;
+	p->peak = fmax(p->peak, p->loudest);
+}
+
 static int
 step_partitions(struct engine *e)
 {
@@ -557,10 +628,11 @@ step_partitions(struct engine *e)
 		struct partition *p = e->table.partition[j->touched[j->cursor]];
 
 		aggregate_add(&j->detector[p->detector],
-		    aggregate_ln_p(&p->members, AGGREGATE_SERIES));
+		    aggregate_ln_p(&p->members,
+			p->people > 0 ? AGGREGATE_PEOPLE : AGGREGATE_SERIES));
 		aggregate_clear(&p->members);
 		if (!j->interim)
-			normalise_add(&p->scores, &j->normalise, p->loudest);
+			remember_partition(e, p);
 	}
 	if (j->cursor < j->ntouched)
 		return 1;
@@ -620,6 +692,7 @@ step_shedding(struct engine *e)
 {
 	struct judge *j = &e->judge;
 
+	people_clear(e);
 	if (bucket_shed(j->bucket, LEAVES_PER_STEP))
 		return 1;
 	j->phase = JUDGE_IDLE;
@@ -631,6 +704,9 @@ judge_step(struct engine *e)
 {
 	static int (*const step[])(struct engine *) = {
 		[JUDGE_SERIES] = step_series,
+		[JUDGE_LINKS] = step_links,
+		[JUDGE_MEMBERS] = step_members,
+		[JUDGE_PEOPLE] = step_people,
 		[JUDGE_CULPRITS] = step_culprits,
 		[JUDGE_CROWD] = step_crowd,
 		[JUDGE_PARTITIONS] = step_partitions,
@@ -660,5 +736,6 @@ judge_abandon(struct engine *e)
 	j->ntouched = 0;
 	plot_forget(&j->plot, 0);
 	news_forget(&j->news, 0);
+	people_clear(e);
 	j->phase = JUDGE_IDLE;
 }

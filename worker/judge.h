@@ -18,17 +18,24 @@
 #include "worker/model.h"
 #include "worker/news.h"
 #include "worker/normalise.h"
+#include "worker/people.h"
 #include "worker/plot.h"
 #include "worker/renewal.h"
 
 struct bucket;
 struct engine;
 struct leaf;
+struct partition;
+struct series;
 
 /* A record that may be written. */
 struct finding {
-	uint32_t series;
+	uint32_t series; /* of a person: where he stands out most */
 	uint32_t detector;
+	uint32_t partition;
+	uint32_t by; /* names; NAMES_NONE */
+	uint32_t over;
+	uint32_t person; /* of people.h; PEOPLE_NONE: a series of its own */
 	double ln_p;
 	double raw;
 	double score;
@@ -45,6 +52,9 @@ struct finding {
 enum judge_phase {
 	JUDGE_IDLE,
 	JUDGE_SERIES,
+	JUDGE_LINKS,   /* of the people in the bucket */
+	JUDGE_MEMBERS, /* each among the others */
+	JUDGE_PEOPLE,
 	JUDGE_CULPRITS, /* whom records name */
 	JUDGE_CROWD,	/* where else they were */
 	JUDGE_PARTITIONS,
@@ -96,6 +106,7 @@ struct judge {
 	uint32_t judged_words;
 	uint64_t nleaves; /* series with a result */
 	uint32_t ngrown;  /* models that got a table, or looked for one */
+	struct people people;
 	struct culprits culprits;
 	struct news news;
 	struct plot plot; /* what is to be written of the slice at hand */
@@ -122,6 +133,31 @@ int judge_step(struct engine *) MUST_CHECK;
 /* 0, or -1 with errno. load wants a new judge of the same configuration. */
 int judge_save(const struct judge *, struct snapshot_writer *) MUST_CHECK;
 int judge_load(struct judge *, struct snapshot_reader *) MUST_CHECK;
+
+/* For the kinds of analysis, each of which has a file of its own: */
+
+/*
+ * Time has passed since the series was last seen to: it has not learnt the
+ * bucket at hand.
+ */
+void judge_fade(struct engine *, struct series *);
+/*
+ * A model of a series learns; it grows while there is memory. 0, or -1 with
+ * ENOMEM.
+ */
+int judge_learn(struct engine *, uint32_t series, struct model *,
+    const struct outlook *) MUST_CHECK;
+/* It is there in more than a tenth of the buckets (6.1). */
+bool judge_is_frequent(
+    const struct engine *, const struct series *, const struct partition *);
+/*
+ * A series, or a person, has something to say in this partition: first there
+ * is to be room for that (0, or -1 with ENOMEM), then the partition is told,
+ * then comes what is said. What is unlikely enough is kept for a record.
+ */
+int judge_reserve(struct engine *) MUST_CHECK;
+void judge_touch(struct engine *, uint32_t partition);
+void judge_add(struct engine *, const struct finding *);
 
 /* Leave the bucket as it is. Series that were judged have learnt it. */
 void judge_abandon(struct engine *);

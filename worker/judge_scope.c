@@ -72,8 +72,10 @@ judge_step_bucket(struct engine *e)
 	    (learns && completeness_learn(e, j->bucket) == -1))
 		return -1;
 	j->phase = j->interim ? JUDGE_IDLE : JUDGE_SHEDDING;
-	if (j->interim)
+	if (j->interim) {
+		people_clear(e);
 		return 0;
+	}
 	if (j->quiet)
 		return 1;
 	remember_scopes(j);

@@ -45,7 +45,10 @@ give_up(struct engine *e, uint32_t number)
 	uint32_t partition = t->series[number]->partition;
 	struct partition *p = t->partition[partition];
 
-	drop_name(e, t->series[number]->by);
+	/* a member has the by value of its attribute */
+	drop_name(e,
+	    t->series[number]->role == SERIES_MEMBER ? t->series[number]->over
+						     : t->series[number]->by);
 	series_remove(t, number);
 	if (p->nseries > 0)
 		return;
@@ -61,8 +64,9 @@ prune_series(struct engine *e, uint32_t number)
 	double silent_s = (double)(e->judge.bucket->start_s - s->data_s);
 
 	if (silent_s < LEAST_SPANS * (double)e->span_s ||
-	    silent_s < window(e) ||
-	    (s->by == NAMES_NONE && p->name == NAMES_NONE))
+	    silent_s < window(e) || s->nmembers > 0 ||
+	    (s->role != SERIES_MEMBER && s->by == NAMES_NONE &&
+		p->name == NAMES_NONE))
 		return false;
 	give_up(e, number);
 	return true;

@@ -130,12 +130,32 @@ name_of(const struct engine *e, uint32_t field, struct span value)
 
 /* Series are seen to when they have something to say. */
 static double
-peak_of(const struct engine *e, const struct series *s)
+faded(const struct engine *e, double peak, int64_t last_s)
 {
-	int64_t passed = (e->judge.bucket->start_s - s->last_s) / e->span_s;
+	int64_t passed = (e->judge.bucket->start_s - last_s) / e->span_s;
 
-	return passed <= 0 ? s->peak
-			   : s->peak * pow(e->judge.keep_peak, (double)passed);
+	return passed <= 0 ? peak
+			   : peak * pow(e->judge.keep_peak, (double)passed);
+}
+
+/* The greatest of a series, or of all people of a partition (4.6); -1: none */
+static double
+peak_of(const struct engine *e, const struct record_result *r,
+    const struct engine_detector *d, uint32_t partition)
+{
+	const struct partition *p = e->table.partition[partition];
+	const struct series *s;
+	uint32_t series;
+
+	if (d->over != FIELD_NONE)
+		return faded(e, p->peak, p->peak_s);
+	series = series_find(
+	    &e->table, partition, name_of(e, d->by, r->by_field_value));
+	/* given up: without its greatest the score would rise again */
+	if (series == SERIES_NONE)
+		return -1;
+	s = e->table.series[series];
+	return faded(e, s->peak, s->last_s);
 }
 
 static double
@@ -143,7 +163,8 @@ record_again(void *arg, const struct record_result *r)
 {
 	const struct engine *e = arg;
 	const struct engine_detector *d;
-	uint32_t partition, series, detector = (uint32_t)r->detector_index;
+	uint32_t partition, detector = (uint32_t)r->detector_index;
+	double peak;
 
 	if (detector >= e->conf->ndetectors)
 		return -1;
@@ -152,14 +173,11 @@ record_again(void *arg, const struct record_result *r)
 	    name_of(e, d->partition, r->partition_field_value));
 	if (partition == SERIES_NONE)
 		return -1;
-	series = series_find(
-	    &e->table, partition, name_of(e, d->by, r->by_field_value));
-	/* given up: without its greatest the score would rise again */
-	if (series == SERIES_NONE)
+	peak = peak_of(e, r, d, partition);
+	if (peak < 0)
 		return -1;
 	return score_again(&e->table.partition[partition]->scores,
-	    score_raw(log(r->probability)),
-	    peak_of(e, e->table.series[series]));
+	    score_raw(log(r->probability)), peak);
 }
 
 int

@@ -2,11 +2,15 @@
 #include "common/compat.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "worker/engine_int.h"
 #include "worker/influence.h"
 #include "worker/report.h"
 #include "worker/score.h"
+
+/* Attributes within this factor of the most unlikely one are causes, too. */
+#define CAUSE_FACTOR 1.1
 
 static void
 name_influencers(
@@ -26,11 +30,70 @@ name_influencers(
 	}
 }
 
+/* Where a cause is told, and how many are. */
+static size_t
+place_cause(const struct record_result *r, double probability)
+{
+	size_t at = r->ncauses;
+
+	while (at > 0 && r->cause[at - 1].probability > probability)
+		at--;
+	return at;
+}
+
+static void
+add_cause(struct record_result *r, const struct record_cause *c)
+{
+	size_t at = place_cause(r, c->probability);
+
+	if (at == RESULT_MAX_CAUSES)
+		return;
+	if (r->ncauses < RESULT_MAX_CAUSES)
+		r->ncauses++;
+	memmove(&r->cause[at + 1], &r->cause[at],
+	    (r->ncauses - 1 - at) * sizeof(*c));
+	r->cause[at] = *c;
+}
+
+/*
+ * The attributes in which a person stands out: those that are about as
+ * unlikely as the most unlikely one, or below 0.05 (6.1). All are of the same
+ * feature, for a record has one description.
+ */
+static void
+name_causes(struct engine *e, const struct finding *f, struct record_result *r)
+{
+	const struct people *p = &e->judge.people;
+	const struct person *who;
+	const struct verdict *worst;
+	double most;
+
+	r->ncauses = 0;
+	if (f->person == PEOPLE_NONE)
+		return;
+	who = &p->person[f->person];
+	worst = &p->verdict[who->worst];
+	most = fmax(worst->ln_p + log(CAUSE_FACTOR), SCORE_LN_UNREMARKABLE);
+	for (uint32_t i = who->first; i != PEOPLE_NONE; i = p->verdict[i].own) {
+		const struct verdict *v = &p->verdict[i];
+		const struct leaf *leaf = &e->judge.bucket->leaf[i];
+		struct record_cause c = { .nvalues = 1 };
+
+		if (!v->says || v->feature != worst->feature || v->ln_p > most)
+			continue;
+		c.probability = score_probability(v->ln_p);
+		c.by_field_value =
+		    engine_value_of(e, e->table.series[leaf->series]->by);
+		c.typical[0] = v->typical;
+		c.actual[0] = feature_value(f->feature, &leaf->stat);
+		add_cause(r, &c);
+	}
+}
+
 int
 report_record(struct engine *e, const struct finding *f)
 {
 	const struct engine_detector *d = &e->detector[f->detector];
-	const struct series *s = e->table.series[f->series];
 	struct record_result *r = e->judge.record;
 
 	r->timestamp_ms = e->judge.bucket->start_s * 1000;
@@ -45,16 +108,21 @@ report_record(struct engine *e, const struct finding *f)
 	r->function_description = f->feature->description;
 	r->field_name = d->conf->field_name;
 	r->by_field_name = d->conf->by_field_name;
-	r->by_field_value = engine_value_of(e, s->by);
+	r->by_field_value = engine_value_of(e, f->by);
+	r->over_field_name = d->conf->over_field_name;
+	r->over_field_value = engine_value_of(e, f->over);
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
-	    engine_value_of(e, e->table.partition[s->partition]->name);
+	    engine_value_of(e, e->table.partition[f->partition]->name);
 	r->nvalues = f->feature->special == SPECIAL_PLACE ? 2 : 1;
+	if (f->person != PEOPLE_NONE)
+		r->nvalues = 0; /* they are told with the causes */
 	r->typical[0] = f->told.typical;
 	r->actual[0] = f->told.actual;
 	r->typical[1] = f->typical_2;
 	r->actual[1] = f->actual_2;
 	r->why = f->why;
+	name_causes(e, f, r);
 	name_influencers(e, f, r);
 	return e->sink.record(e->sink.arg, r);
 }

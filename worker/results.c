@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/resultcause.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
@@ -25,6 +26,7 @@ enum stmt {
 	ST_BEGIN,
 	ST_COMMIT,
 	ST_RECORD,
+	ST_CAUSE,
 	ST_INFLUENCE,
 	ST_BUCKET,
 	ST_FORGET_RECORDS,
@@ -39,6 +41,7 @@ static const char *const stmt_sql[ST_MAX] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
 	[ST_COMMIT] = "COMMIT",
 	[ST_RECORD] = resultrow_insert_record,
+	[ST_CAUSE] = resultcause_insert,
 	[ST_INFLUENCE] = resultrow_insert_influence,
 	[ST_BUCKET] = resultrow_insert_bucket,
 	[ST_FORGET_RECORDS] = "DELETE FROM record WHERE timestamp = ?1",
@@ -298,6 +301,11 @@ record_insert(struct results *r, const struct record_result *rec)
 	    resultrow_bind_record(r->st[ST_RECORD], r->next_id, detector, rec,
 		&r->scratch) == -1 ||
 	    sqlx_run(r->st[ST_RECORD]) == -1)
+		return -1;
+	if (rec->ncauses > 0 &&
+	    (resultcause_bind(r->st[ST_CAUSE], r->next_id, rec, &r->scratch) ==
+		    -1 ||
+		sqlx_run(r->st[ST_CAUSE]) == -1))
 		return -1;
 	r->next_id++;
 	r->records++;

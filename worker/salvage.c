@@ -11,6 +11,7 @@
 #include "common/disk.h"
 #include "common/log.h"
 #include "common/plotrow.h"
+#include "common/resultcause.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlx.h"
@@ -36,6 +37,7 @@ enum table {
 	INFLUENCE,
 	PLOT, /* from here on of version 4: the file may have none */
 	ANNOTATION,
+	CAUSE,
 	TABLES
 };
 
@@ -55,6 +57,8 @@ static const char *const select_sql[TABLES][2] = {
 	    "SELECT " PLOT_COLUMNS " FROM plot ORDER BY id DESC" },
 	{ "SELECT " ANNOTATION_COLUMNS " FROM annotation ORDER BY id",
 	    "SELECT " ANNOTATION_COLUMNS " FROM annotation ORDER BY id DESC" },
+	{ "SELECT " CAUSE_COLUMNS " FROM cause ORDER BY record",
+	    "SELECT " CAUSE_COLUMNS " FROM cause ORDER BY record DESC" },
 };
 
 static const char *const insert_sql[TABLES] = {
@@ -76,6 +80,7 @@ static const char *const insert_sql[TABLES] = {
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	"INSERT OR IGNORE INTO annotation (" ANNOTATION_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	"INSERT OR IGNORE INTO cause (" CAUSE_COLUMNS ") VALUES (?1, ?2, ?3)",
 };
 
 struct salvage {
@@ -146,6 +151,8 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 		if (resultrow_read_record(st, &d, &r) == -1)
 			return -1;
 		return influencers_add(s, &r);
+	case CAUSE:
+		return resultcause_read(st, &r);
 	case INFLUENCE:
 		return resultrow_read_influence(st, &in);
 	case PLOT:
@@ -219,7 +226,7 @@ table_copy(struct salvage *s, enum table t)
 	return rc == -1 ? -1 : 0;
 }
 
-/* A row whose detector is lost has no names: it is no use. */
+/* A row whose detector is lost has no names: it is no use, nor is a cause. */
 static int
 drop_nameless(struct salvage *s)
 {
@@ -230,6 +237,8 @@ drop_nameless(struct salvage *s)
 		" (SELECT id FROM detector)",
 		"DELETE FROM annotation WHERE detector NOT IN"
 		" (SELECT id FROM detector)",
+		"DELETE FROM cause WHERE record NOT IN"
+		" (SELECT id FROM record)",
 	};
 
 	for (size_t i = 0; i < NELEM(sql); i++) {
@@ -261,14 +270,16 @@ records_settle(struct salvage *s)
 static bool
 has_table(const struct salvage *s, enum table t)
 {
-	const char *name = t == PLOT ? "plot" : "annotation";
+	static const char *const names[TABLES] = {
+		[PLOT] = "plot", [ANNOTATION] = "annotation", [CAUSE] = "cause"
+	};
 	sqlite3_stmt *st = NULL;
 	bool has = true;
 
 	if (sqlite3_prepare_v2(s->from,
 		"SELECT 1 FROM sqlite_schema WHERE name = ?1", -1, &st,
 		NULL) == SQLITE_OK) {
-		sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 1, names[t], -1, SQLITE_STATIC);
 		has = sqlite3_step(st) != SQLITE_DONE;
 	}
 	sqlite3_finalize(st);

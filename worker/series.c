@@ -1,6 +1,7 @@
 /* Owns the tables of partitions and series. */
 #include "common/compat.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,12 @@ bytes_of(uint32_t nmodels)
 	return sizeof(struct series) + nmodels * sizeof(struct model);
 }
 
+static size_t
+bytes_of_crowd(uint32_t nmodels)
+{
+	return nmodels * sizeof(struct crowd);
+}
+
 static void
 free_series(struct series *s)
 {
@@ -20,6 +27,7 @@ free_series(struct series *s)
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		model_clear(&s->model[i]);
 	special_free(s->special);
+	free(s->crowd);
 	free(s);
 }
 
@@ -36,6 +44,7 @@ series_clear(struct series_table *t)
 	numbers_clear(&t->numbers);
 	keys_clear(&t->partition_of);
 	keys_clear(&t->series_of);
+	keys_clear(&t->member_of);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -49,6 +58,12 @@ uint32_t
 series_find(const struct series_table *t, uint32_t partition, uint32_t by)
 {
 	return keys_find(&t->series_of, partition, by);
+}
+
+uint32_t
+member_find(const struct series_table *t, uint32_t attribute, uint32_t over)
+{
+	return keys_find(&t->member_of, attribute, over);
 }
 
 /* Room for one more in either table. */
@@ -91,7 +106,7 @@ partition_add(
 		return SERIES_NONE;
 	p->detector = detector;
 	p->name = name;
-	p->first_s = start_s;
+	p->first_s = p->peak_s = start_s;
 	number = numbers_take(&t->partitions);
 	if (keys_add(&t->partition_of, detector, name, number) == -1) {
 		numbers_give_back(&t->partitions, number);
@@ -102,33 +117,99 @@ partition_add(
 	return number;
 }
 
+static struct series *
+new_row(uint32_t partition, uint32_t by, uint32_t nmodels, int64_t last_s)
+{
+	struct series *s = calloc(1, bytes_of(nmodels));
+
+	if (s == NULL)
+		return NULL;
+	s->partition = partition;
+	s->by = by;
+	s->over = NAMES_NONE;
+	s->attribute = SERIES_NONE;
+	s->last_s = s->data_s = last_s;
+	s->nmodels = nmodels;
+	for (uint32_t i = 0; i < nmodels; i++)
+		model_init(&s->model[i]);
+	return s;
+}
+
+/* Give it a number; it is freed when there is none. */
+static uint32_t
+put_row(struct series_table *t, struct series *s, struct keys *keys, uint32_t a,
+    uint32_t b)
+{
+	uint32_t number = numbers_take(&t->numbers);
+
+	if (keys_add(keys, a, b, number) == -1) {
+		numbers_give_back(&t->numbers, number);
+		free_series(s);
+		return SERIES_NONE;
+	}
+	t->series[number] = s;
+	t->partition[s->partition]->nseries++;
+	t->bytes += bytes_of(s->nmodels);
+	return number;
+}
+
 uint32_t
 series_add(struct series_table *t, uint32_t partition, uint32_t by,
     uint32_t nmodels, int64_t last_s)
+{
+	struct series *s;
+
+	if (room_for_series(t) == -1)
+		return SERIES_NONE;
+	s = new_row(partition, by, nmodels, last_s);
+	if (s == NULL)
+		return SERIES_NONE;
+	return put_row(t, s, &t->series_of, partition, by);
+}
+
+uint32_t
+attribute_add(struct series_table *t, uint32_t partition, uint32_t by,
+    uint32_t nmodels, int64_t last_s)
+{
+	struct crowd *crowd = NULL;
+	uint32_t number;
+
+	if (nmodels > 0) {
+		crowd = calloc(nmodels, sizeof(*crowd));
+		if (crowd == NULL)
+			return SERIES_NONE;
+	}
+	number = series_add(t, partition, by, nmodels, last_s);
+	if (number == SERIES_NONE) {
+		free(crowd);
+		return SERIES_NONE;
+	}
+	for (uint32_t i = 0; i < nmodels; i++)
+		crowd_init(&crowd[i]);
+	t->series[number]->role = SERIES_ATTRIBUTE;
+	t->series[number]->crowd = crowd;
+	t->bytes += bytes_of_crowd(nmodels);
+	return number;
+}
+
+uint32_t
+member_add(struct series_table *t, uint32_t partition, uint32_t attribute,
+    uint32_t over, int64_t last_s)
 {
 	struct series *s;
 	uint32_t number;
 
 	if (room_for_series(t) == -1)
 		return SERIES_NONE;
-	s = calloc(1, bytes_of(nmodels));
+	s = new_row(partition, NAMES_NONE, 0, last_s);
 	if (s == NULL)
 		return SERIES_NONE;
-	s->partition = partition;
-	s->by = by;
-	s->last_s = s->data_s = last_s;
-	s->nmodels = nmodels;
-	for (uint32_t i = 0; i < nmodels; i++)
-		model_init(&s->model[i]);
-	number = numbers_take(&t->numbers);
-	if (keys_add(&t->series_of, partition, by, number) == -1) {
-		numbers_give_back(&t->numbers, number);
-		free(s);
-		return SERIES_NONE;
-	}
-	t->series[number] = s;
-	t->partition[partition]->nseries++;
-	t->bytes += bytes_of(nmodels);
+	s->role = SERIES_MEMBER;
+	habit_init(&s->habit);
+	s->over = over;
+	s->attribute = attribute;
+	number = put_row(t, s, &t->member_of, attribute, over);
+	t->nmembers += number != SERIES_NONE;
 	return number;
 }
 
@@ -147,12 +228,49 @@ series_make_special(
 	return 0;
 }
 
+/* In a snapshot a member may come before its attribute. */
+int
+series_join(struct series_table *t, uint32_t number)
+{
+	struct series *s = t->series[number], *of = NULL;
+
+	if (s->attribute < t->numbers.n)
+		of = t->series[s->attribute];
+	if (of == NULL || of->role != SERIES_ATTRIBUTE ||
+	    of->partition != s->partition) {
+		errno = EBADMSG;
+		return -1;
+	}
+	s->by = of->by;
+	of->nmembers++;
+	return 0;
+}
+
+void
+series_touch(struct series_table *t, uint32_t number, int64_t start_s)
+{
+	struct series *s = t->series[number];
+
+	if (s->data_s < start_s)
+		s->data_s = start_s;
+	if (s->role == SERIES_MEMBER)
+		series_touch(t, s->attribute, start_s);
+}
+
 void
 series_remove(struct series_table *t, uint32_t number)
 {
 	struct series *s = t->series[number];
 
-	keys_remove(&t->series_of, s->partition, s->by);
+	if (s->role == SERIES_MEMBER) {
+		keys_remove(&t->member_of, s->attribute, s->over);
+		t->series[s->attribute]->nmembers--;
+		t->nmembers--;
+	} else {
+		keys_remove(&t->series_of, s->partition, s->by);
+	}
+	if (s->crowd != NULL)
+		t->bytes -= bytes_of_crowd(s->nmodels);
 	t->partition[s->partition]->nseries--;
 	t->bytes -= bytes_of(s->nmodels);
 	for (uint32_t i = 0; i < s->nmodels; i++)
@@ -193,7 +311,7 @@ series_skip(struct series_table *t)
 	return 0;
 }
 
-/* As many keys as numbers were there once. */
+/* As many keys of partitions as numbers were there once. */
 int
 series_loaded(struct series_table *t)
 {
@@ -205,11 +323,9 @@ series_loaded(struct series_table *t)
 		if (t->series[i] == NULL)
 			numbers_give_back(&t->numbers, i);
 	}
-	if (t->partitions.n > 0 &&
-	    keys_reserve(&t->partition_of, t->partitions.n) == -1)
-		return -1;
-	return t->numbers.n == 0 ? 0
-				 : keys_reserve(&t->series_of, t->numbers.n);
+	return t->partitions.n == 0
+	    ? 0
+	    : keys_reserve(&t->partition_of, t->partitions.n);
 }
 
 size_t
@@ -219,7 +335,7 @@ series_bytes(const struct series_table *t)
 	    numbers_taken(&t->partitions) * sizeof(struct partition) +
 	    keys_bytes(&t->partition_of) +
 	    numbers_bytes(&t->numbers, sizeof(t->series[0])) + t->bytes +
-	    keys_bytes(&t->series_of);
+	    keys_bytes(&t->series_of) + keys_bytes(&t->member_of);
 }
 
 size_t
@@ -227,6 +343,19 @@ series_growth(const struct series_table *t, uint32_t nmodels)
 {
 	return numbers_growth(&t->numbers, sizeof(t->series[0])) +
 	    bytes_of(nmodels) + keys_growth(&t->series_of);
+}
+
+size_t
+attribute_growth(const struct series_table *t, uint32_t nmodels)
+{
+	return series_growth(t, nmodels) + bytes_of_crowd(nmodels);
+}
+
+size_t
+member_growth(const struct series_table *t)
+{
+	return numbers_growth(&t->numbers, sizeof(t->series[0])) + bytes_of(0) +
+	    keys_growth(&t->member_of);
 }
 
 size_t
