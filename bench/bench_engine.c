@@ -27,6 +27,10 @@ static const struct feed_detector mean_by_host[] = {
 static const struct feed_detector count_by_host[] = {
 	{ .function = "count", .partition = "host" }, { .function = NULL }
 };
+static const struct feed_detector sum_over_host[] = {
+	{ .function = "sum", .field = "v", .over = "host" },
+	{ .function = NULL }
+};
 static const char *const host_influences[] = { "host", NULL };
 
 static const struct shape {
@@ -46,6 +50,10 @@ static const struct shape {
 	    20 },
 	{ "count, 1000 partitions, 1 a bucket", count_by_host, NULL, 1000, 1,
 	    2000 },
+	{ "sum, 1000 people, 1 a bucket", sum_over_host, NULL, 1000, 1, 2000 },
+	{ "sum, 1000 people, 10 a bucket", sum_over_host, NULL, 1000, 10, 300 },
+	{ "sum, 100000 people, 1 a bucket", sum_over_host, NULL, 100000, 1,
+	    20 },
 	{ "mean, 1 series, 100 influencer values", mean_alone, host_influences,
 	    100, 10, 2000 },
 };
@@ -126,7 +134,9 @@ run_shape(const struct shape *s)
 	engine_size(f.engine, &size);
 	printf("%-40s %9.0f records/s %7.0f ns/record %8.0f bytes/series\n",
 	    s->name, n / seconds, 1e9 * seconds / n,
-	    (double)size.model_bytes / (double)(size.total_by_field_count + 1));
+	    (double)size.model_bytes /
+		(double)(size.total_by_field_count +
+		    size.total_over_field_count + 1));
 	feed_clear(&f);
 	free(t.host);
 }
