@@ -13,8 +13,10 @@ explanation_put(struct wbuf *wb, const struct explanation *x)
 	const double v[] = { x->lower_confidence_bound, x->typical_value,
 		x->upper_confidence_bound };
 
-	if ((x->has & EXPLAINED_BOUNDS) != 0 &&
-	    !(isfinite(v[0]) && isfinite(v[1]) && isfinite(v[2]))) {
+	if (((x->has & EXPLAINED_BOUNDS) != 0 &&
+		!(isfinite(v[0]) && isfinite(v[1]) && isfinite(v[2]))) ||
+	    ((x->has & EXPLAINED_RARITY) != 0 &&
+		!isfinite(x->relative_rarity))) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -30,6 +32,8 @@ explanation_put(struct wbuf *wb, const struct explanation *x)
 	for (size_t i = 0; i < NELEM(v) && (x->has & EXPLAINED_BOUNDS) != 0;
 	     i++)
 		wire_put_f64(wb, v[i]);
+	if ((x->has & EXPLAINED_RARITY) != 0)
+		wire_put_f64(wb, x->relative_rarity);
 	if (!wb->bad)
 		return 0;
 	errno = ENOMEM;
@@ -54,6 +58,14 @@ get_bounds(struct rbuf *rb, struct explanation *x)
 	return 0;
 }
 
+static int
+get_rarity(struct rbuf *rb, struct explanation *x)
+{
+	if (wire_get_f64(rb, &x->relative_rarity) == -1)
+		return -1;
+	return isfinite(x->relative_rarity) && x->relative_rarity > 0 ? 0 : -1;
+}
+
 int
 explanation_get(const void *blob, size_t len, struct explanation *x)
 {
@@ -71,6 +83,7 @@ explanation_get(const void *blob, size_t len, struct explanation *x)
 	    get_u32(&rb, has & EXPLAINED_MULTI, &x->multi_bucket_impact) ==
 		-1 ||
 	    ((has & EXPLAINED_BOUNDS) != 0 && get_bounds(&rb, x) == -1) ||
+	    ((has & EXPLAINED_RARITY) != 0 && get_rarity(&rb, x) == -1) ||
 	    rb.left != 0) {
 		memset(x, 0, sizeof(*x));
 		errno = EBADMSG;

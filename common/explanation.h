@@ -18,7 +18,9 @@ enum explained {
 	EXPLAINED_SINGLE = 4,
 	EXPLAINED_MULTI = 8,
 	EXPLAINED_BOUNDS = 16,
-	EXPLAINED_ALL = 31
+	EXPLAINED_FIRST = 32, /* the by value was never seen before */
+	EXPLAINED_RARITY = 64,
+	EXPLAINED_ALL = 127
 };
 
 struct explanation {
@@ -30,11 +32,14 @@ struct explanation {
 	double lower_confidence_bound; /* of 95 % of all values */
 	double typical_value;
 	double upper_confidence_bound;
+	double relative_rarity; /* of the by value: the mean one is so many
+				   times as frequent; > 0 */
 };
 
 /*
  * As bytes, big-endian: u8 has; then, as far as they are there and in this
- * order, u8 dip, u32 length, u32 single, u32 multi, f64 lower, typical, upper.
+ * order, u8 dip, u32 length, u32 single, u32 multi, f64 lower, typical, upper,
+ * f64 rarity.
  * put: 0, or -1 with EINVAL (not finite), ENOMEM; get: 0, or -1 with EBADMSG.
  */
 int explanation_put(struct wbuf *, const struct explanation *) MUST_CHECK;

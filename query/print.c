@@ -135,6 +135,11 @@ print_why(struct jsonw *w, const struct explanation *x)
 		jsonw_key_f64(
 		    w, "upper_confidence_bound", x->upper_confidence_bound);
 	}
+	if ((x->has & EXPLAINED_FIRST) != 0)
+		jsonw_key_bool(w, "by_field_first_occurrence", true);
+	if ((x->has & EXPLAINED_RARITY) != 0)
+		jsonw_key_f64(
+		    w, "by_field_relative_rarity", x->relative_rarity);
 	jsonw_end(w, '}');
 }
 

@@ -21,6 +21,7 @@ static const struct explanation all = {
 	.lower_confidence_bound = -1.5,
 	.typical_value = 0.1,
 	.upper_confidence_bound = DBL_MAX,
+	.relative_rarity = 8.5,
 };
 
 static struct wbuf
@@ -52,6 +53,8 @@ Test(explain, what_is_stored_comes_back)
 		    has & EXPLAINED_MULTI ? all.multi_bucket_impact : 0);
 		cr_expect_eq(got.upper_confidence_bound,
 		    has & EXPLAINED_BOUNDS ? DBL_MAX : 0);
+		cr_expect_eq(got.relative_rarity,
+		    has & EXPLAINED_RARITY ? 8.5 : 0);
 		wbuf_clear(&wb);
 	}
 }
@@ -83,6 +86,11 @@ Test(explain, bounds_that_are_no_numbers_are_not_stored)
 
 	wbuf_init(&wb, 0);
 	x.upper_confidence_bound = INFINITY;
+	errno = 0;
+	cr_expect_eq(explanation_put(&wb, &x), -1);
+	cr_expect_eq(errno, EINVAL);
+	x = all;
+	x.relative_rarity = NAN;
 	errno = 0;
 	cr_expect_eq(explanation_put(&wb, &x), -1);
 	cr_expect_eq(errno, EINVAL);
@@ -126,8 +134,9 @@ Test(explain, a_spike_is_above_its_bounds)
 
 	feed_stretch(&f, "mean", 400, 401, 40);
 	r = record_at(&f, 400);
-	cr_assert_eq(r->why.has & (EXPLAINED_ALL - EXPLAINED_MULTI),
-	    EXPLAINED_ALL - EXPLAINED_MULTI);
+	cr_assert_eq(r->why.has & ~(unsigned)EXPLAINED_MULTI,
+	    EXPLAINED_TYPE | EXPLAINED_LENGTH | EXPLAINED_SINGLE |
+		EXPLAINED_BOUNDS);
 	cr_expect_not(r->why.dip);
 	cr_expect_eq(r->why.anomaly_length, 1);
 	cr_expect_geq(r->why.single_bucket_impact, 3);

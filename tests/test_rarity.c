@@ -150,7 +150,8 @@ Test(rarity, shares_are_those_of_the_formula)
 /*
  * Weights of 2, 4, 4, 8 and 64 times 2^(1/16), the middle of their classes.
  * mpmath, 30 digits: sums of (n + 1/6) / (N + 1) over what is no likelier; then
- * -ln(1 - (1 - p)^V) with V = N / 10.
+ * -ln(1 - (1 - p)^V) with V = N / 40, and
+ * for what is new 1 + sqrt(40 pi) times less than that.
  */
 Test(rarity, values_of_mpmath)
 {
@@ -159,10 +160,10 @@ Test(rarity, values_of_mpmath)
 		double ln_share;
 		double surprise;
 	} known[] = {
-		{ 2, -3.5771069032923335, 1.5344532530232385 },
-		{ 4, -2.0538593711903617, 0.3692675980684954 },
-		{ 8, -1.4845790468102572, 0.11739612727789343 },
-		{ 64, 1.9721522630525295e-31, 0.0 },
+		{ 2, -3.5771069032923335, 2.8319983539917602 },
+		{ 4, -2.0538593711903617, 1.3681676086562096 },
+		{ 8, -1.4845790468102572, 0.86015357480914412 },
+		{ 64, 0, 0 },
 	};
 	static const double all[] = { 2, 4, 4, 8, 64 };
 	struct rarity r = { .n = 0 };
@@ -172,15 +173,16 @@ Test(rarity, values_of_mpmath)
 	rarity_clock_init(&c, SPAN, 1e15, false);
 	for (size_t i = 0; i < NELEM(all); i++)
 		rarity_add(&r, rarity_class(&c, all[i], 0));
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 40; i++)
 		pass(&r, &c, (int64_t)i * SPAN);
-	rarity_begin(&r, &c, 9 * SPAN);
-	each = r.total / 10;
-	cr_expect_float_eq(each, 8.5630450159047935, 1e-9);
+	rarity_begin(&r, &c, 39 * SPAN);
+	each = r.total / 40;
+	cr_expect_float_eq(r.each, each, 1e-12);
+	cr_expect_float_eq(each, 2.1407612539761984, 1e-9);
 	cr_expect_float_eq(
 	    rarity_ln_share(&r, RARITY_NEW), -6.2534108414579159, 1e-12);
 	cr_expect_float_eq(
-	    rarity_surprise(&r, RARITY_NEW), 6.2534108414579159, 1e-12);
+	    rarity_surprise(&r, RARITY_NEW), 8.7556646908240361, 1e-12);
 	for (size_t i = 0; i < NELEM(known); i++) {
 		int64_t class = rarity_class(&c, known[i].weight, 0);
 

@@ -31,6 +31,15 @@ aggregate_add(struct aggregate *a, double ln_p)
 	a->least[at] = ln_p;
 }
 
+void
+aggregate_least(struct aggregate *a, double ln_p)
+{
+	if (a->n > 0 && a->least[0] <= ln_p)
+		return;
+	aggregate_clear(a);
+	aggregate_add(a, ln_p);
+}
+
 double
 aggregate_ln_p(const struct aggregate *a, uint32_t most)
 {

@@ -37,6 +37,8 @@ struct aggregate {
 
 void aggregate_clear(struct aggregate *);
 void aggregate_add(struct aggregate *, double ln_p);
+/* Of members that are one together: only the least is kept, as of one. */
+void aggregate_least(struct aggregate *, double ln_p);
 /* ln of the probability of the whole; 0 when it has no member. */
 double aggregate_ln_p(const struct aggregate *, uint32_t most);
 

@@ -33,6 +33,24 @@ find_field(const struct jobconf *conf, const char *name)
 	return FIELD_NONE;
 }
 
+bool
+engine_is_rare(const struct engine_detector *d)
+{
+	return d->kind == ANALYSIS_RARE || d->kind == ANALYSIS_RARE_PEOPLE;
+}
+
+static enum analysis_kind
+kind_of(const struct engine_detector *d)
+{
+	if (d->feature == NULL)
+		return ANALYSIS_NONE;
+	if (feature_is_rarity(d->feature))
+		return d->conf->over_field_name != NULL ? ANALYSIS_RARE_PEOPLE
+							: ANALYSIS_RARE;
+	return d->conf->over_field_name != NULL ? ANALYSIS_POPULATION
+						: ANALYSIS_INDIVIDUAL;
+}
+
 static void
 plan_detector(struct engine *e, size_t index)
 {
@@ -46,18 +64,17 @@ plan_detector(struct engine *e, size_t index)
 	if (conf->over_field_name != NULL && d->feature != NULL &&
 	    d->feature->special != SPECIAL_NONE)
 		d->feature = NULL;
-	if (d->feature == NULL) {
+	d->kind = kind_of(d);
+	e->has_people |= d->kind == ANALYSIS_POPULATION ||
+	    d->kind == ANALYSIS_RARE_PEOPLE;
+	e->has_rare |= engine_is_rare(d);
+	if (d->kind == ANALYSIS_NONE)
 		log_warnx("job %s: detector %zu: no results are computed for "
 			  "%s%s yet",
 		    e->conf->job_id, index, conf->function->name,
 		    conf->over_field_name != NULL ? " over a population" : "");
-	} else {
-		d->kind = conf->over_field_name != NULL ? ANALYSIS_POPULATION
-							: ANALYSIS_INDIVIDUAL;
-		if (d->feature->special == SPECIAL_NONE)
-			d->nmodels = d->nfeatures;
-	}
-	e->has_people |= d->kind == ANALYSIS_POPULATION;
+	else if (d->feature->special == SPECIAL_NONE && !engine_is_rare(d))
+		d->nmodels = d->nfeatures;
 	d->argument = find_field(e->conf, conf->field_name);
 	d->by = find_field(e->conf, conf->by_field_name);
 	d->over = find_field(e->conf, conf->over_field_name);

@@ -23,6 +23,8 @@ enum analysis_kind {
 	ANALYSIS_NONE,	     /* not computed */
 	ANALYSIS_INDIVIDUAL, /* each series by its own past */
 	ANALYSIS_POPULATION, /* people by the others and their past */
+	ANALYSIS_RARE,	     /* values by how often they were there */
+	ANALYSIS_RARE_PEOPLE, /* people by how rare their values are */
 };
 
 /* A detector, with its fields as numbers of analysis fields. */
@@ -31,7 +33,7 @@ struct engine_detector {
 	enum analysis_kind kind;
 	const struct feature *feature; /* static; NULL: not computed */
 	uint32_t nfeatures;	       /* of them, in a row */
-	uint32_t nmodels;	       /* a series has so many, or a special */
+	uint32_t nmodels; /* a series has so many, a special, or neither */
 	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t over;
@@ -78,6 +80,7 @@ struct engine {
 	struct judge judge;
 	struct completeness completeness;
 	bool has_people;   /* a detector is of a population */
+	bool has_rare;	   /* a detector is of rare values */
 	bool interim_left; /* interim results may be in the sink */
 	bool news;	   /* for engine_interim */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */
@@ -85,6 +88,9 @@ struct engine {
 	struct model_size size; /* peak, failures, status; the rest is made */
 	struct timing timing;
 };
+
+/* Partitions know which of their values are rare. */
+bool engine_is_rare(const struct engine_detector *);
 
 /* Floor and ceiling to the bucket span. */
 int64_t engine_floor(const struct engine *, int64_t time_s);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "worker/engine_int.h"
+#include "worker/rare.h"
 
 /* A field value may be as long as a document. */
 #define TEXT_MOST UINT32_MAX
@@ -71,7 +72,7 @@ SCHEMA_DEFINE(series_state, SERIES_FIELDS);
 
 /* What came with format 5: whose rows they are, and how large tables were. */
 #define ROLE_FIELDS(F, S)                                                      \
-	F(S, U8, role, 0, SERIES_MEMBER)                                       \
+	F(S, U8, role, 0, SERIES_VALUE)                                        \
 	F(S, U32, over, 0, NAMES_NONE)                                         \
 	F(S, U32, attribute, 0, SERIES_NONE)
 SCHEMA_STRUCT(role_state, ROLE_FIELDS);
@@ -239,7 +240,9 @@ save_partition(const struct partition *p, struct snapshot_writer *w)
 		return -1;
 	peak.peak = p->peak;
 	peak.peak_s = p->peak_s;
-	return snapshot_put(w, &peak_state_schema, &peak);
+	if (snapshot_put(w, &peak_state_schema, &peak) == -1)
+		return -1;
+	return p->rarity == NULL ? 0 : rarity_save(p->rarity, w);
 }
 
 /* A name that is there, or none where the detector has no such field. */
@@ -287,6 +290,22 @@ load_peak(struct loading *l, struct partition *p)
 	return 0;
 }
 
+/* No earlier format has any. */
+static int
+load_rarity(struct loading *l, uint32_t partition)
+{
+	struct series_table *t = &l->e->table;
+	const struct partition *p = t->partition[partition];
+
+	if (!engine_is_rare(&l->e->detector[p->detector]))
+		return 0;
+	if (!l->has_roles)
+		return bad();
+	if (partition_watch(t, partition) == -1)
+		return -1;
+	return rarity_load(p->rarity, l->r);
+}
+
 static int
 load_partition(struct loading *l)
 {
@@ -309,7 +328,9 @@ load_partition(struct loading *l)
 	hold_name(e, s.name);
 	if (normalise_load(&e->table.partition[id]->scores, l->r) == -1)
 		return -1;
-	return load_peak(l, e->table.partition[id]);
+	if (load_peak(l, e->table.partition[id]) == -1)
+		return -1;
+	return load_rarity(l, id);
 }
 
 static int
@@ -393,7 +414,16 @@ load_special(struct loading *l, struct series *s)
 	return 0;
 }
 
-/* Rows of a population, and no others, have roles; SERIES_NONE with errno. */
+/* What a row is follows from its detector, but for members of attributes. */
+static bool
+role_fits(const struct engine_detector *d, uint32_t role)
+{
+	if (d->over != FIELD_NONE)
+		return role == SERIES_ATTRIBUTE || role == SERIES_MEMBER;
+	return role == (d->kind == ANALYSIS_RARE ? SERIES_VALUE : SERIES_ALONE);
+}
+
+/* SERIES_NONE with errno. */
 static uint32_t
 add_row(struct loading *l, const struct series_state *s,
     const struct role_state *role)
@@ -402,7 +432,7 @@ add_row(struct loading *l, const struct series_state *s,
 	struct series_table *t = &e->table;
 	const struct engine_detector *d =
 	    &e->detector[t->partition[s->partition]->detector];
-	bool fits = (d->over != FIELD_NONE) == (role->role != SERIES_ALONE);
+	bool fits = role_fits(d, role->role);
 	uint32_t id;
 
 	if (role->role == SERIES_MEMBER) {
@@ -422,7 +452,10 @@ add_row(struct loading *l, const struct series_state *s,
 		return attribute_add(
 		    t, s->partition, s->by, d->nmodels, s->last_s);
 	id = series_add(t, s->partition, s->by, d->nmodels, s->last_s);
-	if (id == SERIES_NONE || d->feature->special == SPECIAL_NONE)
+	if (id == SERIES_NONE)
+		return SERIES_NONE;
+	t->series[id]->role = role->role;
+	if (d->feature->special == SPECIAL_NONE)
 		return id;
 	return series_make_special(t, id, d->feature->special) == -1
 	    ? SERIES_NONE
@@ -468,6 +501,7 @@ load_series(struct loading *l)
 	x->data_s = s.data_s;
 	x->buckets = s.buckets;
 	x->peak = s.peak;
+	rare_recall(l->e, x);
 	if (load_role(l, x) == -1)
 		return -1;
 	return x->special != NULL ? load_special(l, x) : load_models(l, x);

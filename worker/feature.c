@@ -67,6 +67,12 @@ value_content(const union statistic *s)
 	return content_compressed(s->content);
 }
 
+static double
+value_presence(const union statistic *s)
+{
+	return s->tally.n > 0;
+}
+
 /* What is left without a part */
 
 static bool
@@ -137,6 +143,14 @@ distinct_without(const union statistic *a, const union statistic *b, double *v)
 
 	*v = all - part * part / all;
 	return a->distinct->n > b->distinct->n;
+}
+
+/* Whoever came with it accounts for all of it (6.3). */
+static bool
+presence_without(const union statistic *a, const union statistic *b, double *v)
+{
+	*v = 0;
+	return a->tally.n > b->tally.n && b->tally.n <= 0;
 }
 
 static double
@@ -288,6 +302,13 @@ static const struct feature place_features[] = {
 	    .statistic = STATISTIC_PLACES,
 	    .special = SPECIAL_PLACE },
 };
+static const struct feature rare_features[] = {
+	{ .description = "rare",
+	    .value = value_presence,
+	    .without = presence_without,
+	    .side = SIDE_HIGH,
+	    .drift = DRIFT_UP },
+};
 /* Of statistics that come summed up there is nothing but their mean. */
 static const struct feature summed_variance[] = { MEAN("varp") };
 static const struct feature summed_median[] = { MEAN("median") };
@@ -316,6 +337,8 @@ static const struct {
 	ROW(FN_TIME_OF_DAY, day_features),
 	ROW(FN_TIME_OF_WEEK, week_features),
 	ROW(FN_LAT_LONG, place_features),
+	ROW(FN_RARE, rare_features),
+	ROW(FN_FREQ_RARE, rare_features),
 	{ FN_VARP, variance_features, summed_variance, 1 },
 	{ FN_MEDIAN, median_features, summed_median, 1 },
 };
@@ -332,6 +355,12 @@ feature_find(enum function_kind kind, bool summed, uint32_t *n)
 	}
 	*n = 0;
 	return NULL;
+}
+
+bool
+feature_is_rarity(const struct feature *f)
+{
+	return f == rare_features;
 }
 
 double

@@ -65,6 +65,9 @@ struct feature {
 const struct feature *feature_find(
     enum function_kind, bool summed, uint32_t *n);
 
+/* It tells that something is there, which is judged by its rarity. */
+bool feature_is_rarity(const struct feature *);
+
 /* The value of a bucket, within what models take; NAN with ENOMEM. */
 double feature_value(const struct feature *, const union statistic *);
 

@@ -8,6 +8,7 @@
 #include "common/timefmt.h"
 #include "worker/engine_int.h"
 #include "worker/memory.h"
+#include "worker/rare.h"
 
 /* One record on its way. */
 struct gathering {
@@ -146,7 +147,7 @@ new_series_cost(const struct gathering *g, const struct engine_detector *d,
 	size_t cost = rows_cost(g, d, a);
 
 	if (a->partition == SERIES_NONE)
-		cost += partition_growth(&g->e->table);
+		cost += partition_growth(&g->e->table, engine_is_rare(d));
 	return cost + new_name_cost(g, d->partition, a->partition_name) +
 	    new_name_cost(g, d->by, a->by_name) +
 	    new_name_cost(g, d->over, a->over_name);
@@ -181,7 +182,9 @@ make_partition(struct gathering *g, uint32_t detector, struct address *a)
 	if (a->partition == SERIES_NONE)
 		return -1;
 	hold_name(e, a->partition_name);
-	return 0;
+	return engine_is_rare(&e->detector[detector])
+	    ? partition_watch(&e->table, a->partition)
+	    : 0;
 }
 
 /* It knows nothing of the buckets before this one. */
@@ -201,6 +204,8 @@ make_series(
 		  &e->table, a->partition, a->by_name, d->nmodels, last_s);
 	if (a->series == SERIES_NONE)
 		return -1;
+	if (d->kind == ANALYSIS_RARE)
+		e->table.series[a->series]->role = SERIES_VALUE;
 	if (d->feature->special != SPECIAL_NONE &&
 	    series_make_special(&e->table, a->series, d->feature->special) ==
 		-1)
@@ -231,8 +236,11 @@ new_series(
 	const struct engine_detector *d = &e->detector[detector];
 
 	*series = SERIES_NONE;
-	if (!memory_allows(e, g->bucket, new_series_cost(g, d, a)))
+	if (!memory_allows(e, g->bucket, new_series_cost(g, d, a))) {
+		if (a->partition != SERIES_NONE)
+			rare_miss(e, a->partition, g->bucket->start_s);
 		return 0;
+	}
 	if (make_name(g, d->partition, &a->partition_name) == -1 ||
 	    make_name(g, d->by, &a->by_name) == -1 ||
 	    make_name(g, d->over, &a->over_name) == -1)

@@ -16,6 +16,7 @@
 #include "worker/judge_scope.h"
 #include "worker/memory.h"
 #include "worker/prune.h"
+#include "worker/rare.h"
 #include "worker/report.h"
 #include "worker/score.h"
 
@@ -64,6 +65,8 @@ judge_init(struct judge *j, const struct jobconf *conf)
 		    : RESULT_MAX_INFLUENCERS);
 	renewal_init(&j->renewal, conf);
 	model_params_init(&j->model, span_s, memory);
+	rarity_clock_init(&j->rarity, span_s, memory, true);
+	rarity_clock_init(&j->rarity_people, span_s, memory, false);
 	j->keep_peak = exp(-1 / (memory * SCORE_MEMORY));
 	normalise_params_init(&j->normalise, span_s, memory * SCORE_MEMORY);
 	j->finding = calloc(FINDINGS_MOST, sizeof(*j->finding));
@@ -477,7 +480,10 @@ score_findings(struct engine *e)
 	keep_most_unlikely(j);
 	for (size_t i = 0; i < j->nfindings; i++) {
 		struct finding *f = &j->finding[i];
+		struct series *s = e->table.series[f->series];
 
+		if (s->role == SERIES_VALUE && !j->interim)
+			s->peak = fmax(s->peak, f->raw);
 		f->score = normalise_score(
 		    &e->table.partition[f->partition]->scores, f->raw);
 	}
@@ -518,7 +524,7 @@ step_series(struct engine *e)
 	if (j->cursor < n)
 		return 1;
 	j->cursor = 0;
-	j->phase = JUDGE_LINKS;
+	j->phase = e->has_rare ? JUDGE_VALUES : JUDGE_LINKS;
 	return 1;
 }
 
@@ -532,11 +538,16 @@ go_on(struct judge *j, int more, enum judge_phase next)
 }
 
 static int
+step_values(struct engine *e)
+{
+	return go_on(&e->judge, rare_look(e), JUDGE_LINKS);
+}
+
+static int
 step_links(struct engine *e)
 {
 	if (!e->has_people) {
-		score_findings(e);
-		e->judge.phase = JUDGE_CULPRITS;
+		e->judge.phase = JUDGE_VALUES_LEARNT;
 		return 1;
 	}
 	return go_on(&e->judge, people_link(e), JUDGE_MEMBERS);
@@ -553,14 +564,20 @@ step_members(struct engine *e)
 static int
 step_people(struct engine *e)
 {
-	int ret;
-
 	if (write_noted(e) == -1)
 		return -1;
-	ret = go_on(&e->judge, people_judge(e), JUDGE_CULPRITS);
-	if (e->judge.phase == JUDGE_CULPRITS)
+	return go_on(&e->judge, people_judge(e), JUDGE_VALUES_LEARNT);
+}
+
+/* Learnt after all were looked at; then findings are complete. */
+static int
+step_values_learnt(struct engine *e)
+{
+	int more = e->has_rare ? rare_learn(e) : 0;
+
+	if (more == 0)
 		score_findings(e);
-	return ret;
+	return go_on(&e->judge, more, JUDGE_CULPRITS);
 }
 
 /* The most unlikely findings first: culprits.h relies on it. */
@@ -704,6 +721,8 @@ judge_step(struct engine *e)
 {
 	static int (*const step[])(struct engine *) = {
 		[JUDGE_SERIES] = step_series,
+		[JUDGE_VALUES] = step_values,
+		[JUDGE_VALUES_LEARNT] = step_values_learnt,
 		[JUDGE_LINKS] = step_links,
 		[JUDGE_MEMBERS] = step_members,
 		[JUDGE_PEOPLE] = step_people,

@@ -20,6 +20,7 @@
 #include "worker/normalise.h"
 #include "worker/people.h"
 #include "worker/plot.h"
+#include "worker/rarity.h"
 #include "worker/renewal.h"
 
 struct bucket;
@@ -52,9 +53,11 @@ struct finding {
 enum judge_phase {
 	JUDGE_IDLE,
 	JUDGE_SERIES,
+	JUDGE_VALUES,  /* that may be rare */
 	JUDGE_LINKS,   /* of the people in the bucket */
 	JUDGE_MEMBERS, /* each among the others */
 	JUDGE_PEOPLE,
+	JUDGE_VALUES_LEARNT,
 	JUDGE_CULPRITS, /* whom records name */
 	JUDGE_CROWD,	/* where else they were */
 	JUDGE_PARTITIONS,
@@ -87,6 +90,8 @@ struct judge {
 	/* The same for the whole job. */
 	struct normalise_params normalise;
 	struct model_params model;
+	struct rarity_clock rarity; /* of buckets with a value */
+	struct rarity_clock rarity_people;
 	double keep_peak;
 
 	/* The bucket at hand. */

@@ -8,6 +8,7 @@
 #include "worker/engine_int.h"
 #include "worker/population.h"
 #include "worker/probability.h"
+#include "worker/rare.h"
 #include "worker/score.h"
 
 #define LEAVES_PER_STEP 64
@@ -20,6 +21,7 @@ kind_of(const struct engine *e, uint32_t partition)
 {
 	static const struct people_kind *const kinds[] = {
 		[ANALYSIS_POPULATION] = &population_kind,
+		[ANALYSIS_RARE_PEOPLE] = &rare_people_kind,
 	};
 	const struct partition *p = e->table.partition[partition];
 
@@ -285,12 +287,15 @@ find_person(struct engine *e, uint32_t index)
 	f.told.typical = v->typical;
 	f.told.actual = v->actual;
 	f.impact = -SCORE_IMPACT_MOST;
-	ln_p = kind->person != NULL
-	    ? kind->person(e, who)
-	    : aggregate_ln_p(&who->attributes, AGGREGATE_SERIES);
-	f.ln_p = probability_ln_at_least(1, p->people, ln_p);
+	if (kind->person != NULL) {
+		f.ln_p = kind->person(e, who);
+		aggregate_least(&p->members, f.ln_p);
+	} else {
+		ln_p = aggregate_ln_p(&who->attributes, AGGREGATE_SERIES);
+		f.ln_p = probability_ln_at_least(1, p->people, ln_p);
+		aggregate_add(&p->members, ln_p);
+	}
 	f.raw = score_raw(f.ln_p);
-	aggregate_add(&p->members, ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	judge_add(e, &f);
 }

@@ -66,7 +66,10 @@ struct people_kind {
 	void (*ready)(struct engine *);
 	int (*judge)(struct engine *, uint32_t leaf, struct verdict *);
 	int (*end)(struct engine *);
-	/* ln p of a person of whom something is said; NULL: of attributes */
+	/*
+	 * ln p of a person of whom something is said, as the one of all who
+	 * stands out most; NULL: made of attributes
+	 */
 	double (*person)(const struct engine *, const struct person *);
 };
 

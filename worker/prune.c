@@ -6,6 +6,7 @@
 #include "worker/engine_int.h"
 #include "worker/memory.h"
 #include "worker/prune.h"
+#include "worker/rare.h"
 
 #define HOUR_S 3600
 
@@ -45,6 +46,7 @@ give_up(struct engine *e, uint32_t number)
 	uint32_t partition = t->series[number]->partition;
 	struct partition *p = t->partition[partition];
 
+	rare_forget(e, t->series[number]);
 	/* a member has the by value of its attribute */
 	drop_name(e,
 	    t->series[number]->role == SERIES_MEMBER ? t->series[number]->over

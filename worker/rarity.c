@@ -12,7 +12,7 @@
 /* Where a value that was there once, just now, begins: see RARITY_CLASSES. */
 #define BEGIN_AT 135
 
-/* No surprise is greater than so many buckets can tell: n/8 ln(1 + n). */
+/* By n/8 ln(1 + n), as models are. */
 #define BOUND 0.125
 
 /* 2^((i + 1/2) / 8): what values of a class weigh, in their geometric mean */
@@ -157,13 +157,14 @@ rarity_begin(struct rarity *r, const struct rarity_clock *c, int64_t start_s)
 {
 	double octaves =
 	    ((double)r->lowest - (double)start_s * c->per_s) / RARITY_OCTAVE;
-	double buckets = faded(c, r->buckets, r->last_s, start_s);
 	uint32_t n;
 
 	r->unit = exp2(octaves);
 	r->total = weight_below(r, RARITY_CLASSES, &n);
 	r->unknown = faded(c, r->missed, r->missed_s, start_s);
-	r->each = buckets > 0 ? fmax(r->total / buckets, 1) : 1;
+	r->now = faded(c, r->buckets, r->last_s, start_s);
+	r->each = r->now > 0 ? fmax(r->total / r->now, 1) : 1;
+	r->start_s = start_s;
 	r->loudest = -1;
 }
 
@@ -195,23 +196,52 @@ rarity_ratio(const struct rarity *r, int64_t class)
 }
 
 double
+rarity_share(const struct rarity *r, const struct rarity_clock *c,
+    double weight, int64_t last_s)
+{
+	if (r->now <= 0)
+		return 0;
+	return fmin(faded(c, weight, last_s, r->start_s) / r->now, 1);
+}
+
+/* No surprise is greater than so many buckets can tell. */
+static double
+bound(double n)
+{
+	return BOUND * n * log1p(n);
+}
+
+double
+rarity_ln_step(const struct rarity *r)
+{
+	return -log1p(sqrt(M_PI * (double)r->tail.n));
+}
+
+double
+rarity_surprise_among(const struct rarity *r, double n, double ln_p)
+{
+	return fmin(-probability_ln_at_least(1, fmax(n, 1), fmin(ln_p, 0)),
+	    bound((double)r->tail.n));
+}
+
+double
 rarity_surprise(const struct rarity *r, int64_t class)
 {
-	double ln_p = rarity_ln_share(r, class);
+	double n = (double)r->tail.n, ln_p = rarity_ln_share(r, class);
 
 	if (class == RARITY_NEW)
-		return -ln_p;
-	return -probability_ln_not(r->each * probability_ln_not(ln_p));
+		ln_p += rarity_ln_step(r);
+	else
+		ln_p = probability_ln_not(r->each * probability_ln_not(ln_p));
+	return fmin(-ln_p, bound(n));
 }
 
 double
 rarity_ln_p(const struct rarity *r, double surprise)
 {
-	double n = (double)r->tail.n;
+	double ln_p = tail_ln_p(&r->tail, fmax(surprise, 0));
 
-	return fmin(0,
-	    fmax(
-		tail_ln_p(&r->tail, fmax(surprise, 0)), -BOUND * n * log1p(n)));
+	return fmin(0, fmax(ln_p, -bound((double)r->tail.n)));
 }
 
 void

@@ -61,7 +61,9 @@ struct rarity {
 	double unit;	/* weight of the lowest class */
 	double total;	/* weight of all */
 	double unknown; /* missed, by now */
+	double now;	/* buckets, faded to then */
 	double each;	/* values in a bucket, in the mean; >= 1 */
+	int64_t start_s;
 	double loudest; /* greatest surprise so far; < 0: none */
 	double loudest_ln_p;
 };
@@ -99,12 +101,29 @@ double rarity_ln_share(const struct rarity *, int64_t class);
 /* How much more often than values of this weight the mean one is there. */
 double rarity_ratio(const struct rarity *, int64_t class);
 
+/* The share of buckets in which a value of this weight was there, 0..1. */
+double rarity_share(const struct rarity *, const struct rarity_clock *,
+    double weight, int64_t last_s);
+
 /*
  * How surprising it is that a value of this class is there in a bucket, where
  * it is one of many: -ln of the probability that any of them is no likelier.
- * What was never seen is none of those.
+ * What was never seen is none of those, and there may be no more of it: were
+ * that as likely as not, and new values as likely in each bucket (Jeffreys'
+ * prior), n buckets without would leave odds of 1 : sqrt(pi n). Not more than
+ * the number of buckets allows.
  */
 double rarity_surprise(const struct rarity *, int64_t class);
+
+/*
+ * The same of the least of n probabilities, this one, that were made of those
+ * of values.
+ */
+double rarity_surprise_among(const struct rarity *, double n, double ln_p);
+/*
+ * ln of the odds that what never was happens at all, as above: <= 0. n buckets.
+ */
+double rarity_ln_step(const struct rarity *);
 
 /*
  * ln of the probability of a bucket with such a surprise, by those before; not

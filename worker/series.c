@@ -31,13 +31,21 @@ free_series(struct series *s)
 	free(s);
 }
 
+static void
+free_partition(struct partition *p)
+{
+	if (p != NULL)
+		free(p->rarity);
+	free(p);
+}
+
 void
 series_clear(struct series_table *t)
 {
 	for (uint32_t i = 0; i < t->numbers.n; i++)
 		free_series(t->series[i]);
 	for (uint32_t i = 0; i < t->partitions.n; i++)
-		free(t->partition[i]);
+		free_partition(t->partition[i]);
 	free(t->partition);
 	free(t->series);
 	numbers_clear(&t->partitions);
@@ -115,6 +123,18 @@ partition_add(
 	}
 	t->partition[number] = p;
 	return number;
+}
+
+int
+partition_watch(struct series_table *t, uint32_t partition)
+{
+	struct rarity *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return -1;
+	t->partition[partition]->rarity = r;
+	t->bytes += sizeof(*r);
+	return 0;
 }
 
 static struct series *
@@ -288,7 +308,9 @@ partition_remove(struct series_table *t, uint32_t number)
 	struct partition *p = t->partition[number];
 
 	keys_remove(&t->partition_of, p->detector, p->name);
-	free(p);
+	if (p->rarity != NULL)
+		t->bytes -= sizeof(*p->rarity);
+	free_partition(p);
 	t->partition[number] = NULL;
 	numbers_give_back(&t->partitions, number);
 }
@@ -359,8 +381,9 @@ member_growth(const struct series_table *t)
 }
 
 size_t
-partition_growth(const struct series_table *t)
+partition_growth(const struct series_table *t, bool watched)
 {
 	return numbers_growth(&t->partitions, sizeof(t->partition[0])) +
-	    sizeof(struct partition) + keys_growth(&t->partition_of);
+	    sizeof(struct partition) + keys_growth(&t->partition_of) +
+	    (watched ? sizeof(struct rarity) : 0);
 }

@@ -17,6 +17,7 @@
 #include "worker/names.h"
 #include "worker/normalise.h"
 #include "worker/numbers.h"
+#include "worker/rarity.h"
 #include "worker/special.h"
 
 #define SERIES_NONE UINT32_MAX
@@ -26,6 +27,7 @@ enum series_role {
 	SERIES_ALONE,	  /* is judged by its own past */
 	SERIES_ATTRIBUTE, /* what the people of a population are compared in */
 	SERIES_MEMBER,	  /* one of those people in one attribute */
+	SERIES_VALUE,	  /* is judged by how rare it is in its partition */
 };
 
 /* One value of the partition field of one detector; or the whole of it. */
@@ -38,6 +40,7 @@ struct partition {
 	double peak;	  /* of a population: largest raw score, fading */
 	int64_t peak_s;	  /* start of the bucket up to which it has faded */
 	struct normaliser scores;
+	struct rarity *rarity; /* owned; of its values; NULL: not asked for */
 	/* Only while a bucket is judged: */
 	struct aggregate members;
 	double loudest; /* greatest raw score */
@@ -101,6 +104,8 @@ uint32_t partition_add(
     struct series_table *, uint32_t detector, uint32_t name, int64_t start_s);
 uint32_t series_add(struct series_table *, uint32_t partition, uint32_t by,
     uint32_t nmodels, int64_t last_s);
+/* Begin to tell which values of it are rare. 0, or -1 with ENOMEM. */
+int partition_watch(struct series_table *, uint32_t partition) MUST_CHECK;
 /* The same as an attribute, with a crowd for each model. */
 uint32_t attribute_add(struct series_table *, uint32_t partition, uint32_t by,
     uint32_t nmodels, int64_t last_s);
@@ -137,6 +142,7 @@ size_t series_bytes(const struct series_table *);
 size_t series_growth(const struct series_table *, uint32_t nmodels);
 size_t attribute_growth(const struct series_table *, uint32_t nmodels);
 size_t member_growth(const struct series_table *);
-size_t partition_growth(const struct series_table *);
+/* watched  with what partition_watch adds */
+size_t partition_growth(const struct series_table *, bool watched);
 
 #endif
