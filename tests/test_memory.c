@@ -174,6 +174,10 @@ Test(memory, what_is_told_is_what_is_allocated)
 		{ "distinct_count", 10, 400, 3, false, user },
 		{ "median", 10, 400, 3, true, user },
 		{ "mean", 100, 20, 10, false, user },
+		{ "info_content", 100, 400, 3, false, NULL },
+		{ "info_content", 10, 400, 3, true, user },
+		{ "time_of_day", 300, 3, 40, true, NULL },
+		{ "time_of_week", 300, 3, 10, false, user },
 	};
 
 	for (size_t i = 0; i < NELEM(loads); i++)

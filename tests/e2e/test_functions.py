@@ -279,3 +279,35 @@ def test_each_example_speaks():
     with Daemon() as d:
         for _, detector in items():
             check_example(d, detector)
+
+
+def check_places(d, record):
+    """Once more for maps, latitude first and with twelve decimals."""
+    for name in ("actual", "typical"):
+        point = record["geo_results"][name + "_point"]
+        assert point == "%.12f,%.12f" % tuple(record[name]), record
+    keys = list(record)
+    assert keys.index("geo_results") > keys.index("actual"), keys
+
+
+def test_places_over_http():
+    docs = list(documents(lat_long))
+    bad = [{"time": START, "user": "carol", "location": text}
+        for text in ("nowhere", "1;2", "1,2,3", "200,1", "")]
+    detector = {"function": "lat_long", "field_name": "location",
+        "by_field_name": "user"}
+    config = job()
+    config["analysis_config"]["detectors"] = [detector]
+    with Daemon() as d:
+        d.make_job("j", config)
+        counts = d.post("j", bad + [{"time": START, "user": "carol"}] +
+            docs[:700])
+        check_counts(counts, missing_field_count=len(bad) + 1,
+            invalid_date_count=0, processed_record_count=len(bad) + 701)
+        d.kill()
+        d.start()
+        d.post("j", docs[700:-1])
+        d.flush("j", "?calc_interim=true&advance_time=%d" % docs[-1]["time"])
+        [record] = d.results("j", "records", "?record_score=50")["records"]
+        check_record(record, "lat_long", EXAMPLES["lat_long"][1])
+        check_places(d, record)
