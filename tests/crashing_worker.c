@@ -32,10 +32,8 @@ int __real_arrival_decode(
     struct arrival *, int64_t, uint64_t *, struct apierr *);
 int __wrap_arrival_decode(
     struct arrival *, int64_t, uint64_t *, struct apierr *);
-int __real_closing_write(
-    struct analysis *, struct journal *, struct snapper *, char *);
-int __wrap_closing_write(
-    struct analysis *, struct journal *, struct snapper *, char *);
+int __real_closing_write(struct analysis *, struct snapper *, char *);
+int __wrap_closing_write(struct analysis *, struct snapper *, char *);
 int __real_expiry_step(
     struct expiry *, int64_t, uint64_t *, struct msg_expired *);
 int __wrap_expiry_step(
@@ -76,11 +74,10 @@ die_if_told(const char *abort_file, const char *kill_file)
 }
 
 int
-__wrap_closing_write(
-    struct analysis *a, struct journal *j, struct snapper *s, char *id)
+__wrap_closing_write(struct analysis *a, struct snapper *s, char *id)
 {
 	die_if_told("abort-at-close", "kill-at-close");
-	return __real_closing_write(a, j, s, id);
+	return __real_closing_write(a, s, id);
 }
 
 int

@@ -229,3 +229,38 @@ Test(renewal, a_field_of_the_name_bucket_time_is_another_scope)
 	    f.rescored.bucket(f.rescored.arg, 1, &in));
 	feed_clear(&f);
 }
+
+static int
+renew(struct feed *f)
+{
+	int more;
+
+	while ((more = engine_renew(f->engine)) == 1)
+		;
+	return more;
+}
+
+Test(renewal, a_close_renews_once_what_is_new)
+{
+	struct feed f;
+	size_t before;
+
+	start(&f);
+	cr_expect_eq(renew(&f), 0);
+	for (int b = 0; b < 1000; b++)
+		feed_bucket(&f, b, b == 900 ? 1.5 : b == 999 ? 1000 : 1);
+	cr_assert_eq(feed_advance(&f, T0 + 1000 * SPAN), 0);
+	before = f.nrescores;
+	cr_expect_eq(renew(&f), 0);
+	cr_expect_eq(f.nrescores, before, "the last bucket has seen to it");
+	feed_bucket(&f, 1000, 900);
+	cr_assert_eq(feed_advance(&f, T0 + 1003 * SPAN), 0);
+	before = f.nrescores;
+	cr_expect_eq(renew(&f), 0);
+	cr_assert_eq(f.nrescores, before + 1);
+	cr_expect_eq(f.rescored.to_ms, (T0 + 1003LL * SPAN) * 1000);
+	feed_restart(&f);
+	cr_expect_eq(renew(&f), 0);
+	cr_expect_eq(f.nrescores, before + 1, "nothing is new");
+	feed_clear(&f);
+}

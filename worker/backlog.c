@@ -500,12 +500,12 @@ commit_tasks(struct backlog *b)
 }
 
 static int
-task_close(struct backlog *b, struct task *t)
+task_close_end(struct backlog *b, struct task *t)
 {
 	char id[SNAPHEAD_ID_BYTES];
 	struct msg_closed m;
 
-	if (closing_write(b->analysis, b->journal, b->snapper, id) == -1)
+	if (closing_write(b->analysis, b->snapper, id) == -1)
 		return -1;
 	m.model_snapshot_id = span_of(id);
 	if (answer_totals(b->peer, b->analysis) == -1 ||
@@ -619,6 +619,30 @@ answers_have_left(const struct backlog *b)
 	return peer_queued(b->peer) == 0;
 }
 
+/* As task_run. */
+static int
+task_close(
+    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
+{
+	int rc;
+
+	if (b->run == NULL) {
+		/* Both would write to one file; who has asked is answered. */
+		if (snapper_is_running(b->snapper) ||
+		    snapper_is_asked(b->snapper) || !answers_have_left(b))
+			return 1;
+		closing_begin(b->journal, &t->entry);
+		if (task_begin(b, t) == -1)
+			return -1;
+	}
+	rc = entry_step(b->run, deadline_us, progress);
+	if (rc == 1)
+		return 1;
+	free(b->run);
+	b->run = NULL;
+	return rc == -1 ? -1 : task_close_end(b, t);
+}
+
 /* Returns 1: the slice is over; else as backlog_work. */
 static int
 task_run(
@@ -630,12 +654,8 @@ task_run(
 		return task_expire(b, t, deadline_us, progress);
 	if (t->chore != NULL)
 		return task_chore(b, t, deadline_us, progress);
-	/* Both would write to one file; and whoever has asked is answered. */
 	if (t->entry.type == JOURNAL_CLOSE)
-		return snapper_is_running(b->snapper) ||
-			snapper_is_asked(b->snapper) || !answers_have_left(b)
-		    ? 1
-		    : task_close(b, t);
+		return task_close(b, t, deadline_us, progress);
 	if (b->run == NULL && task_begin(b, t) == -1)
 		return -1;
 	rc = entry_step(b->run, deadline_us, progress);

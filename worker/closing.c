@@ -5,25 +5,20 @@
 #include "common/snaphead.h"
 #include "worker/closing.h"
 
-/* The entry says that the next start is an opening, not a restart. */
-static void
-write_entry(struct analysis *a, struct journal *j)
+void
+closing_begin(struct journal *j, struct journal_entry *e)
 {
-	struct journal_entry e;
-
-	journal_entry_init(&e, JOURNAL_CLOSE);
-	e.receipt_ms = clock_wall_ms();
-	journal_append(j, &e, NULL);
-	if (journal_commit(j) == 0)
-		a->applied_seq = e.seq;
+	journal_entry_init(e, JOURNAL_CLOSE);
+	e->receipt_ms = clock_wall_ms();
+	journal_append(j, e, NULL);
+	if (journal_commit(j) == -1)
+		e->seq = 0;
 }
 
 int
-closing_write(
-    struct analysis *a, struct journal *j, struct snapper *snapper, char *id)
+closing_write(struct analysis *a, struct snapper *snapper, char *id)
 {
 	id[0] = '\0';
-	write_entry(a, j);
 	/* A snapshot must not know more than the results do. */
 	if (results_commit(a->results, a->applied_seq, true) == -1)
 		return -1;

@@ -93,6 +93,13 @@ void engine_skip(struct engine *, int64_t time_s);
 int engine_interim(struct engine *, int64_t start_s, int64_t end_s) MUST_CHECK;
 
 /*
+ * The job is being closed: make the scores of earlier results again, if there
+ * were new ones since that was done last (results-and-models 4.7). A slice of
+ * it: 1: to be called again; 0: done; -1 with errno of the sink.
+ */
+int engine_renew(struct engine *) MUST_CHECK;
+
+/*
  * Records have come, or earlier interim results have gone, since the last
  * ones of all open buckets.
  */

@@ -168,11 +168,26 @@ phase_opened(struct entry_run *run)
 	return phase_end(run);
 }
 
+/* What the journal could not take changes nothing: it would not be repeated. */
+static int
+phase_close(struct entry_run *run)
+{
+	int rc = 0;
+
+	while (run->entry.seq != 0 &&
+	    (rc = engine_renew(run->analysis->engine)) == 1) {
+		(*run->progress)++;
+		if (is_over(run))
+			return 1;
+	}
+	return rc == -1 ? -1 : phase_end(run);
+}
+
 static int (*const first_phase[])(struct entry_run *) = {
 	[JOURNAL_OPEN] = phase_opened,
 	[JOURNAL_UPLOAD] = phase_upload,
 	[JOURNAL_FLUSH] = phase_flush,
-	[JOURNAL_CLOSE] = phase_end,
+	[JOURNAL_CLOSE] = phase_close,
 };
 
 void

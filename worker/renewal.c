@@ -52,6 +52,15 @@ renewal_note(struct renewal *r, double raw, double peak)
 	r->louder |= raw > LOUDER * peak;
 }
 
+static void
+begin(struct renewal *r, int64_t bucket_s, int64_t now_s)
+{
+	r->since_s = bucket_s;
+	r->written = 0;
+	r->under_way = false;
+	r->now_s = now_s;
+}
+
 bool
 renewal_is_due(struct renewal *r, int64_t bucket_s, uint64_t scores)
 {
@@ -69,9 +78,7 @@ renewal_is_due(struct renewal *r, int64_t bucket_s, uint64_t scores)
 	    (!louder &&
 		(bucket_s - r->since_s < EVERY_S || WORK * r->written < load)))
 		return false;
-	r->since_s = bucket_s;
-	r->written = 0;
-	r->under_way = false;
+	begin(r, bucket_s, bucket_s);
 	return true;
 }
 
@@ -132,7 +139,7 @@ name_of(const struct engine *e, uint32_t field, struct span value)
 static double
 faded(const struct engine *e, double peak, int64_t last_s)
 {
-	int64_t passed = (e->judge.bucket->start_s - last_s) / e->span_s;
+	int64_t passed = (e->judge.renewal.now_s - last_s) / e->span_s;
 
 	return passed <= 0 ? peak
 			   : peak * pow(e->judge.keep_peak, (double)passed);
@@ -184,7 +191,7 @@ int
 renewal_step(struct engine *e)
 {
 	struct renewal *r = &e->judge.renewal;
-	int64_t now_s = e->judge.bucket->start_s;
+	int64_t now_s = r->now_s;
 	const struct rescorer how = {
 		.anew = !r->under_way,
 		.from_ms = (now_s - r->window_s) * 1000,
@@ -200,6 +207,24 @@ renewal_step(struct engine *e)
 		return 0;
 	rc = e->sink.rescore(e->sink.arg, &how);
 	r->under_way |= rc == 1;
+	return rc;
+}
+
+/* The last bucket's, too: it will not be at hand any more. */
+int
+engine_renew(struct engine *e)
+{
+	struct renewal *r = &e->judge.renewal;
+	int rc;
+
+	if (!r->at_close) {
+		if (!(r->written > 0))
+			return 0;
+		begin(r, e->next_s - e->span_s, e->next_s);
+		r->at_close = true;
+	}
+	rc = renewal_step(e);
+	r->at_close = rc == 1;
 	return rc;
 }
 

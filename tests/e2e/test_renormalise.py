@@ -78,6 +78,7 @@ def test_the_greater_one_lowers_what_was_before():
         fill(d, "k", True)
         assert everything(d, "k") == everything(d, "j")
         d.close_job("k")
+        d.close_job("j")
         assert everything(d, "k") == everything(d, "j")
 
 
