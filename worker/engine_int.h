@@ -78,6 +78,9 @@ struct engine {
 	struct judge judge;
 	struct completeness completeness;
 	bool has_people;   /* a detector is of a population */
+	struct plotconf plot;	   /* owned: of the bucket at hand */
+	struct plotconf plot_next; /* owned: if it has changed, of the next */
+	bool plot_changed;
 	bool interim_left; /* interim results may be in the sink */
 	bool news;	   /* for engine_interim */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */
