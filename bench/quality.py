@@ -3,11 +3,13 @@
 
   quality.py --yardstick DIR --work DIR --program bench/run_cases
              [--seeds 101-110] [--case NAME ...] [--nab] [--detail] [--kinds]
+             [--coverage]
 
 DIR of --yardstick holds synth.py, synth_score.py, nab_score.py and nab-dev/.
 Cases are made once below --work.  Prints the figures of the table in
 doc/engine.md: synthetic cases over the seeds, and the dev half of NAB; with
---kinds the series of kinds.py beside this file in place of both.  Needs
+--kinds the series of kinds.py beside this file in place of both.  With
+--coverage also how many values were inside of the model's bounds.  Needs
 numpy for NAB (Debian: python3-numpy, /usr/bin/python3).
 """
 import argparse
@@ -31,10 +33,11 @@ def load(path, name):
     return module
 
 
-def run(program, out, cases):
+def run(program, out, cases, coverage=False):
     half = (len(cases) + 1) // 2
     parts = [p for p in (cases[:half], cases[half:]) if p]
-    procs = [subprocess.Popen([program, out] + p, stderr=subprocess.DEVNULL)
+    program = [program] + (["-b"] if coverage else [])
+    procs = [subprocess.Popen(program + [out] + p, stderr=subprocess.DEVNULL)
              for p in parts]
     if any([p.wait() != 0 for p in procs]):
         raise SystemExit("%s failed" % program)
@@ -43,6 +46,27 @@ def run(program, out, cases):
 def read_rows(path):
     with open(path) as f:
         return [json.loads(line) for line in f]
+
+
+def show_coverage(what, outs):
+    """Values inside of bounds: of all, and of each series."""
+    total, series = {"values": 0, "below": 0, "above": 0}, []
+    for out in outs:
+        for name in sorted(os.listdir(out)):
+            b, = read_rows(os.path.join(out, name, "bounds.ndjson"))
+            if b["values"] == 0:
+                continue
+            series.append((1 - (b["below"] + b["above"]) / b["values"], name))
+            for key in total:
+                total[key] += b[key]
+    series.sort()
+    n = total["values"]
+    print("| %s | %.1f %% | %.1f %% | %.1f %% | %.1f %% | %.1f %% (%s), "
+          "%.1f %% |" % (
+              what, 100 * (1 - (total["below"] + total["above"]) / n),
+              100 * total["below"] / n, 100 * total["above"] / n,
+              100 * series[len(series) // 2][0], 100 * series[0][0],
+              series[0][1], 100 * series[-1][0]))
 
 
 # -------------------------------------------------------------- synthetic --
@@ -96,7 +120,7 @@ def show_case(case, judged, detail):
 
 def synthetic(args, score):
     lo, _, hi = args.seeds.partition("-")
-    per_seed, by_case = [], {}
+    per_seed, by_case, outs = [], {}, []
     maker = os.path.join(args.yardstick, "synth.py")
     prefix = ""
     if args.kinds:
@@ -112,7 +136,9 @@ def synthetic(args, score):
         names = [n for n in sorted(os.listdir(cases))
                  if not args.case or n.rsplit("-", 1)[0] in args.case]
         subprocess.call(["rm", "-rf", out])
-        run(args.program, out, [os.path.join(cases, n) for n in names])
+        run(args.program, out, [os.path.join(cases, n) for n in names],
+            args.coverage)
+        outs.append(out)
         judged = judge(score, cases, out)
         for c in judged:
             by_case.setdefault(c.labels["case"], []).append(c)
@@ -125,6 +151,8 @@ def synthetic(args, score):
         print("%-7s mean %.3f   %s" % (
             name, sum(values) / len(values),
             " ".join("%.*f" % (digits, v) for v in values)))
+    if args.coverage:
+        show_coverage("kinds" if args.kinds else "synthetic", outs)
 
 
 # -------------------------------------------------------------------- NAB --
@@ -179,7 +207,9 @@ def nab(args, runner, score):
         made[key] = nab_case(runner, os.path.join(root, "data", key),
                              os.path.join(cases, name))
     run(args.program, out, [os.path.join(cases, k.replace("/", "__"))
-                            for k in corpus])
+                            for k in corpus], args.coverage)
+    if args.coverage:
+        show_coverage("NAB, dev half", [out])
     scores = {}
     for key in corpus:
         buckets = read_rows(os.path.join(
@@ -214,6 +244,8 @@ def main():
     ap.add_argument("--kinds", action="store_true",
                     help="the series of kinds.py in place of the yardstick's")
     ap.add_argument("--detail", action="store_true")
+    ap.add_argument("--coverage", action="store_true",
+                    help="how many values are inside of the model's bounds")
     args = ap.parse_args()
     os.makedirs(args.work, exist_ok=True)
     if not args.nab:

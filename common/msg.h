@@ -528,6 +528,7 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	/* name       id  sender    allowed while  min  max bytes */           \
 	X(JOB_CONFIG, 10, FROM_SUP, IN_START, 2, MSG_JSON_MAX)                 \
 	X(UPLOAD_DATA, 21, FROM_SUP, IN_OPEN, 1, MSG_DATA_MAX)                 \
+	X(JOB_UPDATED, 64, FROM_SUP, IN_ANY, 2, MSG_JSON_MAX)                  \
 	X(QUERY_PART, 61, FROM_QRY, IN_OPEN, 1, MSG_DATA_MAX)
 
 #define MSG_ENUM_STRUCT(name, lower, id, from, states) MSG_##name = (id),

@@ -57,6 +57,22 @@ plotconf_take(struct plotconf *c, struct json_object *obj)
 	return take_terms(c, json_object_get_string(terms));
 }
 
+bool
+plotconf_copy(struct plotconf *c, const struct plotconf *from)
+{
+	*c = *from;
+	c->nterms = 0;
+	c->term = calloc(from->nterms + 1, sizeof(*c->term));
+	if (c->term == NULL)
+		return false;
+	for (; c->nterms < from->nterms; c->nterms++) {
+		c->term[c->nterms] = strdup(from->term[c->nterms]);
+		if (c->term[c->nterms] == NULL)
+			return false;
+	}
+	return true;
+}
+
 void
 plotconf_clear(struct plotconf *c)
 {

@@ -26,6 +26,9 @@ struct plotconf {
  */
 bool plotconf_take(struct plotconf *, struct json_object *) MUST_CHECK;
 
+/* The same of another one. */
+bool plotconf_copy(struct plotconf *, const struct plotconf *) MUST_CHECK;
+
 void plotconf_clear(struct plotconf *);
 
 /* Whether a value of len bytes is wanted. */

@@ -128,6 +128,7 @@ stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 	struct job *job = arg;
 	struct update *u = TAILQ_FIRST(&job->updates);
 	struct jobconf *old = e == NULL ? job->conf : job->next_conf;
+	bool plots = jobconf_updates(u->wanted, "model_plot_config");
 	struct call *call = update_finish(u);
 
 	(void)unused;
@@ -135,6 +136,8 @@ stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 		job->conf = job->next_conf;
 	job->next_conf = NULL;
 	jobconf_free(old);
+	if (e == NULL && plots)
+		job_process_update(job);
 	if (call != NULL && e != NULL)
 		call_error(call, e);
 	else if (call != NULL)

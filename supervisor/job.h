@@ -323,6 +323,8 @@ void job_process_tend(struct job *);
  * that trims. retention.h hears of the answer. 0, or -1: it cannot be now.
  */
 int job_process_expire(struct job *, const struct msg_expire *) MUST_CHECK;
+/* Its configuration has changed in what a running worker has to know. */
+void job_process_update(struct job *);
 /* SIGKILL. expected: by request, not a failure. */
 void job_process_kill(struct job *, bool expected, const char *why);
 /* Opened, and its process has not been seen to end. */

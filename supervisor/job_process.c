@@ -160,16 +160,26 @@ send_hello(struct job *job)
 }
 
 static int
-send_config(struct job *job)
+send_config(struct job *job, enum msg_type type)
 {
 	char *text = jobconf_print(job->conf);
 	int rc = -1;
 
 	if (text != NULL)
 		rc = chan_send_raw(
-		    job->chan, MSG_JOB_CONFIG, 0, text, strlen(text));
+		    job->chan, (uint16_t)type, 0, text, strlen(text));
 	free(text);
 	return rc;
+}
+
+/* Before its start there is none to tell; a tender has no use for it. */
+void
+job_process_update(struct job *job)
+{
+	if (job->chan == NULL || job->killed || job->tends)
+		return;
+	if (send_config(job, MSG_JOB_UPDATED) == -1)
+		job_process_kill(job, false, "no memory for its channel");
 }
 
 /* 0: it has a process now, which may be killed already; -1: it has none. */
@@ -217,7 +227,8 @@ worker_spawn(struct job *job)
 	quarantined_begin(job);
 	job->starting = true;
 	job->srv->jobs->nstarting++;
-	if (!job->killed && (line_await(job) == -1 || send_config(job) == -1))
+	if (!job->killed &&
+	    (line_await(job) == -1 || send_config(job, MSG_JOB_CONFIG) == -1))
 		job_process_kill(job, false, "no memory for its channel");
 }
 

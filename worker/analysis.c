@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "worker/analysis.h"
 
 /* Intake and engine without any past. */
@@ -63,6 +64,34 @@ analysis_free(struct analysis *a)
 		results_free(a->results);
 	jobconf_free(a->conf);
 	free(a);
+}
+
+int
+analysis_update(struct analysis *a, const void *text, size_t len)
+{
+	struct plotconf mine, old;
+	struct jobconf *conf;
+	struct apierr e;
+
+	conf = jobconf_restore(a->conf->job_id, text, len, &e);
+	if (conf == NULL) {
+		log_warnx("configuration: %s", e.link[0].reason);
+		errno = EBADMSG;
+		return -1;
+	}
+	if (!plotconf_copy(&mine, &conf->plot)) {
+		plotconf_clear(&mine);
+		jobconf_free(conf);
+		errno = ENOMEM;
+		return -1;
+	}
+	engine_set_plot(a->engine, &mine);
+	/* an engine that is made anew begins with it */
+	old = a->conf->plot;
+	a->conf->plot = conf->plot;
+	conf->plot = old;
+	jobconf_free(conf);
+	return 0;
 }
 
 struct reader *

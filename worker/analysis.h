@@ -42,6 +42,13 @@ struct analysis {
 struct analysis *analysis_new(struct jobconf *conf);
 void analysis_free(struct analysis *);
 
+/*
+ * The job's configuration is another one now: what of it takes effect at once
+ * does so with the next bucket. 0, or -1 with errno (EBADMSG: it is none).
+ */
+int analysis_update(
+    struct analysis *, const void *text, size_t len) MUST_CHECK;
+
 /* The reader, made on the first call. NULL with ENOMEM. */
 struct reader *analysis_reader(struct analysis *);
 

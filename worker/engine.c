@@ -125,7 +125,7 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	e->size.timestamp = TIME_UNSET;
 	e->prune_share = 1;
 	completeness_init(&e->completeness);
-	if (allocate(e) == -1) {
+	if (allocate(e) == -1 || !plotconf_copy(&e->plot, &conf->plot)) {
 		engine_free(e);
 		errno = ENOMEM;
 		return NULL;
@@ -154,6 +154,8 @@ engine_free(struct engine *e)
 	for (size_t i = 0; e->open != NULL && i < e->nopen; i++)
 		bucket_free(&e->open[i]);
 	people_clear(e);
+	plotconf_clear(&e->plot);
+	plotconf_clear(&e->plot_next);
 	judge_clear(&e->judge);
 	completeness_clear(&e->completeness);
 	series_clear(&e->table);

@@ -69,6 +69,12 @@ int engine_add(
 void engine_opened(struct engine *);
 
 /*
+ * What is to be written beside results is something else from the next bucket
+ * on. Takes over what is in it.
+ */
+void engine_set_plot(struct engine *, struct plotconf *);
+
+/*
  * Forget what open buckets of [start_s, end_s) have gathered (5.10): from then
  * on that is due, for engine_step.
  */

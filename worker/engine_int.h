@@ -81,6 +81,9 @@ struct engine {
 	struct completeness completeness;
 	bool has_people;   /* a detector is of a population */
 	bool has_rare;	   /* a detector is of rare values */
+	struct plotconf plot;	   /* owned: of the bucket at hand */
+	struct plotconf plot_next; /* owned: if it has changed, of the next */
+	bool plot_changed;
 	bool interim_left; /* interim results may be in the sink */
 	bool news;	   /* for engine_interim */
 	int64_t interim_s; /* bucket that is up in engine_interim, or unset */

@@ -104,6 +104,7 @@ judge_begin(struct engine *e, struct bucket *b, bool interim, bool quiet)
 {
 	struct judge *j = &e->judge;
 
+	plot_begin(e);
 	j->phase = JUDGE_SERIES;
 	j->bucket = b;
 	j->local_s = engine_local(e, b->start_s);

@@ -42,6 +42,12 @@ on_job_config(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_job_updated(struct session *s, const struct peer_frame *f)
+{
+	return session_update(s, f->data, f->len);
+}
+
+static int
 on_await(struct session *s, const struct peer_frame *f)
 {
 	struct msg_await m;
@@ -204,13 +210,15 @@ static handler *const handlers[] = {
 	[MSG_QUARANTINE_DROP] = on_quarantine_drop,
 	[MSG_CHORE] = on_chore,
 	[MSG_CLOSE] = on_close,
+	[MSG_JOB_UPDATED] = on_job_updated,
 };
 
 /* Messages to a worker are those to every child and these. */
 static bool
 is_for_worker(const struct msg_info *m)
 {
-	return (m->from & FROM_SUP) != 0 && m->type <= MSG_CLOSED;
+	return (m->from & FROM_SUP) != 0 &&
+	    (m->type <= MSG_CLOSED || m->type == MSG_JOB_UPDATED);
 }
 
 /* Every message for this side has a handler, and every handler a message. */

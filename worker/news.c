@@ -25,6 +25,9 @@
  * are: a series that stands still has a scale of nothing.
  */
 #define SHIFT_REACH 3.0
+/* Before a season is found each half of a day is another level. */
+#define SETTLED_S (3 * 86400)
+#define SETTLED_N 1000.0
 
 void
 news_clear(struct news *n)
@@ -74,7 +77,7 @@ add(struct engine *e, uint32_t series, enum news_kind kind, double by)
 {
 	struct news *n = &e->judge.news;
 
-	if (e->conf->plot.annotations && e->sink.annotation != NULL)
+	if (e->plot.annotations && e->sink.annotation != NULL)
 		n->item[n->n++] = (struct news_item){ series, kind, by };
 }
 
@@ -123,6 +126,8 @@ note_level(struct engine *e, uint32_t series, const struct model *m,
 	double from, to;
 
 	if (abs(l->since) != 1 || l->since == k->since)
+		return;
+	if (o->time_s - m->first_s < SETTLED_S && m->n < SETTLED_N)
 		return;
 	/* another scale is no other level */
 	if (m->power != k->power || m->origin != k->origin ||

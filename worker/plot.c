@@ -26,10 +26,10 @@ passes(const struct engine *e, uint32_t name)
 {
 	struct span value;
 
-	if (e->conf->plot.nterms == 0 || name == NAMES_NONE)
+	if (e->plot.nterms == 0 || name == NAMES_NONE)
 		return true;
 	value = names_get(&e->names, name);
-	return plotconf_has(&e->conf->plot, value.p, value.len);
+	return plotconf_has(&e->plot, value.p, value.len);
 }
 
 bool
@@ -37,9 +37,29 @@ plot_wants(const struct engine *e, uint32_t index)
 {
 	const struct series *s = e->table.series[index];
 
-	return e->conf->plot.enabled && e->sink.plot != NULL &&
-	    !e->judge.interim && !e->judge.quiet && passes(e, s->by) &&
+	return e->plot.enabled && e->sink.plot != NULL && !e->judge.interim &&
+	    !e->judge.quiet && passes(e, s->by) &&
 	    passes(e, e->table.partition[s->partition]->name);
+}
+
+void
+engine_set_plot(struct engine *e, struct plotconf *c)
+{
+	plotconf_clear(&e->plot_next);
+	e->plot_next = *c;
+	memset(c, 0, sizeof(*c));
+	e->plot_changed = true;
+}
+
+void
+plot_begin(struct engine *e)
+{
+	if (!e->plot_changed)
+		return;
+	plotconf_clear(&e->plot);
+	e->plot = e->plot_next;
+	memset(&e->plot_next, 0, sizeof(e->plot_next));
+	e->plot_changed = false;
 }
 
 static int

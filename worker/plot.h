@@ -39,6 +39,9 @@ struct plot {
 
 void plot_clear(struct plot *);
 
+/* A bucket is going to be judged. */
+void plot_begin(struct engine *);
+
 /* Whether there are to be rows of this series, which has a model. */
 bool plot_wants(const struct engine *, uint32_t series);
 

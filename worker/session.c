@@ -209,6 +209,28 @@ session_config(struct session *s, const uint8_t *text, size_t len)
 }
 
 int
+session_update(struct session *s, const uint8_t *text, size_t len)
+{
+	char *copy;
+
+	if (s->tends || (s->config == NULL && s->analysis == NULL)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (s->config != NULL) { /* it may be read again */
+		copy = malloc(len);
+		if (copy == NULL)
+			return -1;
+		memcpy(copy, text, len);
+		free(s->config);
+		s->config = copy;
+		s->config_len = len;
+	}
+	return s->analysis == NULL ? 0
+				   : analysis_update(s->analysis, text, len);
+}
+
+int
 session_await(struct session *s, uint32_t request, const struct msg_await *m)
 {
 	if (s->stage == SESSION_GREETING || s->stage > SESSION_SANDBOXED ||

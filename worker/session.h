@@ -90,6 +90,9 @@ void session_free(struct session *);
 int session_hello(struct session *, const struct msg_hello *) MUST_CHECK;
 int session_config(
     struct session *, const uint8_t *text, size_t len) MUST_CHECK;
+/* The configuration has been changed since. */
+int session_update(
+    struct session *, const uint8_t *text, size_t len) MUST_CHECK;
 
 /* Before the configuration: replay is to answer this request. */
 int session_await(

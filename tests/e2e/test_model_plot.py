@@ -182,3 +182,76 @@ def test_none_is_made_unless_asked_for():
             model_plot_config={"enabled": False}))
         d.post("j", list(records(0, BUCKETS)))
         assert every(d) == []
+
+
+def test_an_update_counts_from_the_next_bucket_on():
+    with Daemon() as d:
+        d.make_job("j", job(span="10m", partition_field_name="host"))
+        d.post("j", list(records(0, 30)))
+        assert every(d) == []
+        update = "%s/anomaly_detectors/j/_update" % ML
+        expect(200, d.request("POST", update,
+            {"model_plot_config": {"enabled": True, "terms": "a"}}))
+        d.post("j", list(records(30, 40)))
+        rows = every(d)
+        # The last bucket of the first post was not final yet.
+        assert [(r["timestamp"], r["partition_field_value"]) for r in rows
+            ] == [(bucket_ms(n), "a") for n in range(29, 39)], rows
+        expect(200, d.request("POST", update,
+            {"model_plot_config": {"enabled": False}}))
+        d.post("j", list(records(40, 50)))
+        assert every(d) == rows
+        expect(200, d.request("POST", update,
+            {"model_plot_config": {"enabled": True}}))
+        os.kill(d.worker_pid("j"), signal.SIGKILL)
+        d.post("j", list(records(50, 60)))
+        assert plot(d)["count"] == len(rows) + 10 * len(HOSTS)
+
+
+def shifted(first, last):
+    """Noise around a level, that is another one from bucket 600 on."""
+    for n in range(first, last):
+        yield {"time": START + n * SPAN, "host": "a",
+            "v": value(n, 0) + (50 if n >= 600 else 0)}
+
+
+def test_annotations_tell_what_has_changed():
+    with Daemon() as d:
+        d.make_job("j", plot_job(enabled=False, annotations_enabled=True))
+        d.post("j", list(shifted(0, 800)))
+        page = d.results("j", "annotations")
+        assert list(page) == ["count", "annotations"], page
+        assert page["count"] == 1, page
+        one = dict(page["annotations"][0])
+        assert list(one) == ["annotation", "create_time", "create_username",
+            "timestamp", "end_timestamp", "job_id", "type", "event",
+            "detector_index", "partition_field_name",
+            "partition_field_value"], one
+        text, _, by = one.pop("annotation").rpartition(" ")
+        # The slow mean, from where it is seen, has gone some of the way.
+        assert text == "Detected level shift by" and 40 < float(by) < 52, by
+        at = one.pop("timestamp")
+        # It has to stay for 72 buckets.
+        assert bucket_ms(670) <= at <= bucket_ms(690), at
+        assert one == {"create_time": at + SPAN * 1000,
+            "create_username": "_xpack", "end_timestamp": at, "job_id": "j",
+            "type": "annotation", "event": "model_change",
+            "detector_index": 0, "partition_field_name": "host",
+            "partition_field_value": "a"}, one
+        assert every(d) == []
+        for query, count in (("partition_field_value=a", 1),
+                ("partition_field_value=b", 0), ("start=%d" % at, 1),
+                ("end=%d" % at, 0), ("detector_index=1", 0)):
+            assert d.results("j", "annotations", "?" + query)["count"] == (
+                count), query
+        os.kill(d.worker_pid("j"), signal.SIGKILL)
+        d.flush("j")
+        assert d.results("j", "annotations") == page
+
+
+def test_annotations_need_to_be_asked_for():
+    with Daemon() as d:
+        d.make_job("j", plot_job(annotations_enabled=False))
+        d.post("j", list(shifted(0, 800)))
+        assert d.results("j", "annotations")["count"] == 0
+        assert plot(d)["count"] > 700
