@@ -264,3 +264,95 @@ Test(population, a_record_names_its_causes)
 	}
 	feed_clear(&f);
 }
+
+/* Populations of several kinds, in none of which there is anything odd. */
+
+static double
+even(struct random *r, int who, int b)
+{
+	(void)who;
+	(void)b;
+	return exp(6 + 0.7 * random_normal(r));
+}
+
+/* Each has a size of his own, and there are days and nights. */
+static double
+unequal(struct random *r, int who, int b)
+{
+	return exp(5 + who % 7 * 0.4 + sin(b * 0.0436) +
+	    0.4 * random_normal(r));
+}
+
+/* One in fifty values is ten times as large or more. */
+static double
+heavy(struct random *r, int who, int b)
+{
+	(void)who;
+	(void)b;
+	return 100 / pow(random_uniform(r) + 1e-9, 0.7);
+}
+
+static double
+counts(struct random *r, int who, int b)
+{
+	(void)b;
+	return random_poisson(r, 1 + who % 3);
+}
+
+static double
+negative(struct random *r, int who, int b)
+{
+	(void)who;
+	(void)b;
+	return 5 * random_normal(r);
+}
+
+/* A proxy that has fifty times as much as the others. */
+static double
+proxy(struct random *r, int who, int b)
+{
+	return even(r, who, b) * (who == 11 ? 50 : 1);
+}
+
+#define QUIET_BUCKETS 1500
+
+static size_t
+alarms(const struct feed_detector *detectors,
+    double (*value)(struct random *, int, int), uint64_t seed)
+{
+	struct random r = random_seed(seed);
+	struct feed f;
+	size_t n;
+
+	feed_init(&f, 3600, detectors, NULL);
+	feed_start(&f);
+	for (int b = 0; b < QUIET_BUCKETS; b++) {
+		for (int i = 0; i < 40; i++) {
+			if (random_uniform(&r) < 0.6)
+				add_person(&f, (int64_t)b * 3600, i,
+				    value(&r, i, b));
+		}
+	}
+	n = records_scoring(&f, 50);
+	feed_clear(&f);
+	return n;
+}
+
+Test(population, is_quiet_where_nothing_is_odd)
+{
+	static const struct feed_detector mean_over_user[] = {
+		{ .function = "mean", .field = "v", .over = "user" },
+		{ .function = NULL }
+	};
+	static double (*const kinds[])(struct random *, int, int) = { even,
+		unequal, heavy, counts, negative, proxy };
+	size_t all = 0;
+
+	for (size_t k = 0; k < NELEM(kinds); k++) {
+		size_t n = alarms(mean_over_user, kinds[k], 21 + k);
+
+		cr_expect_leq(n, 2, "%zu: %zu", k, n);
+		all += n;
+	}
+	cr_expect_leq(all, 3);
+}

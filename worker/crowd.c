@@ -51,6 +51,12 @@
 #define HABIT_BUCKETS 100.0
 #define HABIT_MOST 100.0
 
+/* What is left of a distance after each bucket, in sums of the last ones, */
+#define RUN_KEEP 0.7
+/* in which none counts for all. What is left of less is too long ago. */
+#define RUN_CLIP 8.0
+#define RUN_LEAST 0.1
+
 /* A float counts no further by ones than 2^24. */
 #define TAIL_N_MOST 4e6f
 
@@ -70,12 +76,20 @@ habit_init(struct habit *h)
 	*h = (struct habit){ .spread = 1 };
 }
 
+static void
+forget_tails(struct crowd *c, double keep)
+{
+	for (int s = 0; s < SIDES; s++) {
+		tail_forget(&c->tail[s], keep);
+		tail_forget(&c->run[s], keep);
+	}
+}
+
 void
 crowd_forget(struct crowd *c, double keep)
 {
 	c->n *= keep;
-	for (int s = 0; s < SIDES; s++)
-		tail_forget(&c->tail[s], keep);
+	forget_tails(c, keep);
 }
 
 static double
@@ -233,8 +247,7 @@ choose_power(struct crowd *c)
 	if (best == c->power)
 		return;
 	c->power = best;
-	for (int s = 0; s < SIDES; s++)
-		tail_forget(&c->tail[s], KEEP_OTHER_TAILS);
+	forget_tails(c, KEEP_OTHER_TAILS);
 }
 
 /* The middle of all values but one, which is below, in or above it. */
@@ -384,6 +397,7 @@ crowd_look(struct crowd *c, enum model_kind kind, double *x, uint32_t nsample,
 	v->power = c->power;
 	v->zero = zero_of(c);
 	memcpy(v->tail, c->tail, sizeof(v->tail));
+	memcpy(v->run, c->run, sizeof(v->run));
 	v->bound = -(c->n - 1) / 8 * log1p(c->n - 1);
 	scale = pooled_scale(past[c->power], n_past,
 	    scatter(c, kind, c->power, x, nsample), nsample);
@@ -414,9 +428,41 @@ own_distance(const struct habit *h, double z)
 	return (z - usual) / fmax(1, (double)h->spread);
 }
 
+/*
+ * The last distances of one person together. They tell while they grow: what
+ * was far out a while ago is not so again.
+ */
+static void
+look_at_run(const struct crowd_view *v, const struct habit *h, double passed,
+    struct crowd_place *p, double distance)
+{
+	double keep = pow(RUN_KEEP, passed), run, squares, z = 0;
+
+	distance = fmin(fmax(distance, -RUN_CLIP), RUN_CLIP);
+	run = keep * (double)h->run + distance;
+	squares = keep * keep * (double)h->run_squares + 1;
+	p->run = (float)run;
+	p->run_squares = (float)squares;
+	if (squares > 1 + RUN_LEAST && fabs(run) > fabs((double)h->run))
+		z = run / sqrt(squares);
+	p->run_surprise[UP] = surprise(z);
+	p->run_surprise[DOWN] = surprise(-z);
+	for (int s = 0; s < SIDES; s++)
+		p->run_ln_p[s] = tail_ln_p(&v->run[s], p->run_surprise[s]);
+}
+
+/* The lesser of two distances, and none if they are to different sides. */
+static double
+lesser(double a, double b)
+{
+	if (a * b <= 0)
+		return 0;
+	return fabs(a) < fabs(b) ? a : b;
+}
+
 void
-crowd_place(const struct crowd_view *v, const struct habit *h, double x,
-    struct crowd_place *p)
+crowd_place(const struct crowd_view *v, const struct habit *h, double passed,
+    double x, struct crowd_place *p)
 {
 	double y = to_scale(v->power, v->kind, v->zero, x), own;
 	int place = 1;
@@ -432,8 +478,10 @@ crowd_place(const struct crowd_view *v, const struct habit *h, double x,
 	p->z = (y - v->middle[place]) / v->scale[place];
 	p->z = fmin(fmax(p->z, -Z_MOST), Z_MOST);
 	own = own_distance(h, p->z);
-	p->surprise[UP] = surprise(fmin(p->z, own));
-	p->surprise[DOWN] = surprise(fmin(-p->z, -own));
+	own = lesser(p->z, own);
+	p->surprise[UP] = surprise(own);
+	p->surprise[DOWN] = surprise(-own);
+	look_at_run(v, h, passed, p, own);
 	for (int s = 0; s < SIDES; s++)
 		p->ln_p[s] = tail_ln_p(&v->tail[s], p->surprise[s]);
 }
@@ -447,14 +495,24 @@ crowd_ln_p(const struct crowd_view *v, const struct crowd_place *p,
 	if (!v->known)
 		return 0;
 	if (side != SIDE_LOW)
-		ln_p = p->ln_p[UP];
+		ln_p = fmin(p->ln_p[UP], p->run_ln_p[UP]);
 	if (side != SIDE_HIGH)
-		ln_p = fmin(ln_p, p->ln_p[DOWN]);
-	if (side == SIDE_BOTH)
-		ln_p = fmin(0, ln_p + M_LN2);
+		ln_p = fmin(ln_p, fmin(p->ln_p[DOWN], p->run_ln_p[DOWN]));
+	/* two ways to look at it, on each side that counts (Bonferroni) */
+	ln_p = fmin(0, ln_p + (side == SIDE_BOTH ? 2 * M_LN2 : M_LN2));
 	if (ln_p >= v->bound)
 		return ln_p;
 	return v->bound - BEYOND_BOUND * log1p(v->bound - ln_p);
+}
+
+/* Sums overlap, of one person; those of many do not follow one another. */
+static void
+learn_run(struct tail *t, double u, double ln_p)
+{
+	if (t->n > TAIL_N_MOST)
+		tail_forget(t, 0.5);
+	tail_learn(t, u, ln_p);
+	t->row = 0;
 }
 
 /*
@@ -476,6 +534,7 @@ learn_tails(struct crowd *c, struct habit *h, const struct crowd_place *p)
 		tail_learn(t, p->surprise[s], p->ln_p[s]);
 		h->row = fmaxf(h->row, t->row);
 		t->row = 0;
+		learn_run(&c->run[s], p->run_surprise[s], p->run_ln_p[s]);
 	}
 }
 
@@ -486,6 +545,8 @@ crowd_learn(struct crowd *c, struct habit *h, const struct crowd_place *p)
 	double n = fmin((double)h->n + 1, HABIT_BUCKETS);
 
 	learn_tails(c, h, p);
+	h->run = p->run;
+	h->run_squares = p->run_squares;
 	off = z - (double)h->mean;
 	h->mean += (float)(off / n);
 	/* the first one has no distance from itself; one scale is presumed */
@@ -499,7 +560,9 @@ crowd_learn(struct crowd *c, struct habit *h, const struct crowd_place *p)
 	F(S, F64, n, 0, HABIT_BUCKETS)                                         \
 	F(S, F64, mean, -HABIT_MOST, HABIT_MOST)                               \
 	F(S, F64, spread, 0, INFINITY)                                         \
-	F(S, F64, row, 0, INFINITY)
+	F(S, F64, row, 0, INFINITY)                                            \
+	F(S, F64, run, -INFINITY, INFINITY)                                    \
+	F(S, F64, run_squares, 0, INFINITY)
 SCHEMA_STRUCT(habit_state, HABIT_FIELDS);
 SCHEMA_DEFINE(habit_state, HABIT_FIELDS);
 
@@ -522,7 +585,8 @@ int
 habit_save(const struct habit *h, struct snapshot_writer *w)
 {
 	struct habit_state s = { (double)h->n, (double)h->mean,
-		(double)h->spread, (double)h->row };
+		(double)h->spread, (double)h->row, (double)h->run,
+		(double)h->run_squares };
 
 	return snapshot_put(w, &habit_state_schema, &s);
 }
@@ -535,7 +599,7 @@ habit_load(struct habit *h, struct snapshot_reader *r)
 	if (snapshot_get(r, &habit_state_schema, &s) == -1)
 		return -1;
 	*h = (struct habit){ (float)s.n, (float)s.mean, (float)s.spread,
-		(float)s.row };
+		(float)s.row, (float)s.run, (float)s.run_squares };
 	return 0;
 }
 
@@ -554,7 +618,8 @@ crowd_save(const struct crowd *c, struct snapshot_writer *w)
 			return -1;
 	}
 	for (int t = 0; t < SIDES; t++) {
-		if (tail_save(&c->tail[t], w) == -1)
+		if (tail_save(&c->tail[t], w) == -1 ||
+		    tail_save(&c->run[t], w) == -1)
 			return -1;
 	}
 	return 0;
@@ -581,7 +646,8 @@ crowd_load(struct crowd *c, struct snapshot_reader *r)
 		c->worth[p] = ps.worth;
 	}
 	for (int t = 0; t < SIDES; t++) {
-		if (tail_load(&c->tail[t], r) == -1)
+		if (tail_load(&c->tail[t], r) == -1 ||
+		    tail_load(&c->run[t], r) == -1)
 			return -1;
 	}
 	return 0;

@@ -8,7 +8,8 @@
  * it, in units of their scatter, is a surprise, and the tail of all people's
  * past surprises (tail.h) says how unlikely it is. Somebody who has always
  * been different is measured by the lesser of two distances: from the others,
- * and from what is usual for him.
+ * and from what is usual for him. His distances of the last buckets together
+ * are another surprise, with a tail of its own.
  */
 #ifndef WORKER_CROWD_H
 #define WORKER_CROWD_H
@@ -28,7 +29,9 @@ struct habit {
 	float n; /* buckets; up to a bound */
 	float mean;
 	float spread;
-	float row; /* excesses in a row, to the last bucket */
+	float row;	   /* excesses in a row, to the last bucket */
+	float run;	   /* decayed sum of the last distances, */
+	float run_squares; /* and of the squares of their weights */
 };
 
 /* What is known of the people of an attribute. */
@@ -41,6 +44,7 @@ struct crowd {
 	double scale[POWERS]; /* scatter around the middle on each scale */
 	double worth[POWERS]; /* ln likelihood on each, fading */
 	struct tail tail[SIDES];
+	struct tail run[SIDES];
 };
 
 /* Of more values only so many tell the middle and the scatter. */
@@ -69,6 +73,7 @@ struct crowd_view {
 	double typical[3];
 	double bound; /* no ln p below it is believed in full */
 	struct tail tail[SIDES];
+	struct tail run[SIDES];
 };
 
 /* How far out one of the people is. */
@@ -77,6 +82,9 @@ struct crowd_place {
 	double z;	/* distance from it, in scales */
 	double surprise[SIDES];
 	double ln_p[SIDES];
+	float run, run_squares; /* with this bucket */
+	double run_surprise[SIDES];
+	double run_ln_p[SIDES];
 };
 
 void crowd_init(struct crowd *);
@@ -99,9 +107,9 @@ double crowd_look(struct crowd *, enum model_kind, double *sample,
     uint32_t nsample, double n, const struct crowd_forecast *,
     enum function_side towards, struct crowd_view *);
 
-/* Where he is among the others. */
-void crowd_place(const struct crowd_view *, const struct habit *, double x,
-    struct crowd_place *);
+/* Where he is among the others. passed: buckets since he was there, >= 1 */
+void crowd_place(const struct crowd_view *, const struct habit *, double passed,
+    double x, struct crowd_place *);
 /* ln of the probability of so much on the side that counts; <= 0 */
 double crowd_ln_p(
     const struct crowd_view *, const struct crowd_place *, enum function_side);

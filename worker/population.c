@@ -153,9 +153,11 @@ judge_feature(struct engine *e, struct series *member, uint32_t i, double x,
 	struct comparison *c = e->judge.people.at_hand;
 	struct habit habit = member->habit;
 	struct crowd_place place;
-	double ln_p;
+	double ln_p,
+	    passed = (double)((e->judge.bucket->start_s - member->last_s) /
+		e->span_s);
 
-	crowd_place(&c->view[i], &habit, x, &place);
+	crowd_place(&c->view[i], &habit, passed, x, &place);
 	ln_p = crowd_ln_p(&c->view[i], &place, c->side[i]);
 	if (c->d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(c->d->nfeatures));
