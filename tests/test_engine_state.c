@@ -51,6 +51,34 @@ Test(engine_state, the_memory_limit_stops_new_series_not_known_ones)
 	feed_clear(&f);
 }
 
+/* Hundreds of known series, and as many values of each as would take 4 KB. */
+Test(engine_state, known_series_stay_within_the_limit)
+{
+	struct feed_detector medians[] = {
+		{ .function = "median", .field = "v", .by = "host" },
+		{ .function = NULL }
+	};
+	struct model_size size = { .log_time = 0 };
+	struct feed f;
+	char host[16];
+
+	feed_init(&f, SPAN, medians, NULL);
+	f.conf.model_memory_limit_mb = 1;
+	feed_start(&f);
+	for (int i = 0; i < 300 * 200; i++) {
+		snprintf(host, sizeof(host), "host-%d", i % 300);
+		feed_set(&f, "host", host);
+		add_value(&f, T0, "v", 1 + i / 300 * 1.25);
+	}
+	engine_size(f.engine, &size);
+	cr_expect_gt(size.total_by_field_count, 250);
+	cr_expect_lt(size.model_bytes, 1024 * 1024 + 64 * 1024);
+	feed_restart(&f);
+	cr_assert_eq(feed_advance(&f, T0 + SPAN), 0);
+	cr_expect_eq(f.bucket[0].event_count, 300 * 200);
+	feed_clear(&f);
+}
+
 static enum memory_status
 status_of(const struct engine *e)
 {

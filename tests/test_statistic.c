@@ -212,12 +212,15 @@ Test(statistic, a_variance_far_from_zero_keeps_its_digits)
 /* State */
 
 static void
-fill(union statistic *s, enum statistic_kind kind, int n, bool part)
+fill(
+    union statistic *s, enum statistic_kind kind, int n, bool part, bool scarce)
 {
 	struct random r = random_seed(4);
 
 	for (int i = 0; i < n; i++) {
-		struct observation o = { .kind = kind, .n = 1 };
+		struct observation o = {
+			.kind = kind, .n = 1, .scarce = scarce
+		};
 
 		o.value = exp(random_normal(&r));
 		o.hash = distinct_hash((const char *)&i, sizeof(i));
@@ -226,7 +229,8 @@ fill(union statistic *s, enum statistic_kind kind, int n, bool part)
 }
 
 static void
-expect_same_after_loading(enum statistic_kind kind, int n, bool part)
+expect_same_after_loading(
+    enum statistic_kind kind, int n, bool part, bool scarce)
 {
 	union statistic s, back;
 	struct snapshot_writer *w[2] = { snapshot_writer_memory(),
@@ -237,7 +241,8 @@ expect_same_after_loading(enum statistic_kind kind, int n, bool part)
 
 	memset(&s, 0, sizeof(s));
 	memset(&back, 0, sizeof(back));
-	fill(&s, kind, n, part);
+	fill(&s, kind, 3, part, false);
+	fill(&s, kind, n, part, scarce);
 	cr_assert_eq(snapshot_section(w[0], SNAPSHOT_ENGINE), 0);
 	cr_assert_eq(statistic_save(&s, kind, w[0]), 0);
 	cr_assert_eq(snapshot_memory(w[0], &data[0], &len[0]), 0);
@@ -247,8 +252,8 @@ expect_same_after_loading(enum statistic_kind kind, int n, bool part)
 	cr_assert_eq(statistic_load(&back, kind, part, r), 0);
 	cr_expect_eq(statistic_bytes(&s, kind), statistic_bytes(&back, kind));
 	/* they go on as one: what is then saved is the same to the last bit */
-	fill(&s, kind, 700, part);
-	fill(&back, kind, 700, part);
+	fill(&s, kind, 700, part, false);
+	fill(&back, kind, 700, part, false);
 	snapshot_writer_free(w[0]);
 	w[0] = snapshot_writer_memory();
 	for (int i = 0; i < 2; i++) {
@@ -273,12 +278,41 @@ Test(statistic, what_is_loaded_goes_on_as_if_it_had_never_stopped)
 
 	for (size_t i = 0; i < NELEM(sizes); i++) {
 		for (int kind = 0; kind <= STATISTIC_DISTINCT; kind++) {
-			expect_same_after_loading(
-			    (enum statistic_kind)kind, sizes[i], false);
-			expect_same_after_loading(
-			    (enum statistic_kind)kind, sizes[i], true);
+			for (int how = 0; how < 4; how++)
+				expect_same_after_loading(
+				    (enum statistic_kind)kind, sizes[i],
+				    (how & 1) != 0, (how & 2) != 0);
 		}
 	}
+}
+
+/* Without memory they stay as large as they are, and still say about it. */
+Test(statistic, what_may_not_grow_gets_coarser)
+{
+	union statistic s[2];
+	size_t bytes[2];
+
+	memset(s, 0, sizeof(s));
+	for (int i = 0; i < 2; i++) {
+		enum statistic_kind kind =
+		    i == 0 ? STATISTIC_ORDER : STATISTIC_DISTINCT;
+
+		fill(&s[i], kind, 100, false, false);
+		bytes[i] = statistic_bytes(&s[i], kind);
+		fill(&s[i], kind, 3000, false, true);
+		cr_expect_eq(statistic_bytes(&s[i], kind), bytes[i]);
+	}
+	/* of log-normal values the median is 1 */
+	cr_expect_float_eq(order_median(s[0].order), 1, 0.1);
+	cr_expect_float_eq(distinct_count(s[1].distinct), 3000, 300);
+	statistic_clear(&s[0], STATISTIC_ORDER);
+	statistic_clear(&s[1], STATISTIC_DISTINCT);
+	fill(&s[0], STATISTIC_ORDER, 500, false, true);
+	cr_expect_leq(statistic_bytes(&s[0], STATISTIC_ORDER), 96);
+	fill(&s[1], STATISTIC_DISTINCT, 500, false, true);
+	cr_expect_leq(statistic_bytes(&s[1], STATISTIC_DISTINCT), 64);
+	statistic_clear(&s[0], STATISTIC_ORDER);
+	statistic_clear(&s[1], STATISTIC_DISTINCT);
 }
 
 /* Numbers */

@@ -10,7 +10,6 @@
 #include "worker/distinct.h"
 #include "worker/siphash.h"
 
-#define FIRST_BYTES 32
 #define HASH_BYTES sizeof(uint64_t)
 
 #define DISTINCT_FIELDS(F, S)                                                  \
@@ -99,7 +98,7 @@ find_hash(const struct distinct *d, uint64_t hash)
 static int
 make_room(struct distinct **d, uint32_t most)
 {
-	uint32_t room = *d == NULL ? FIRST_BYTES : 2 * (*d)->room;
+	uint32_t room = *d == NULL ? DISTINCT_FIRST_REGISTERS : 2 * (*d)->room;
 	struct distinct *grown;
 
 	if (*d != NULL && (*d)->nhashes * HASH_BYTES < (*d)->room)
@@ -260,7 +259,7 @@ int
 distinct_load(struct distinct **out, uint32_t most, struct snapshot_reader *r)
 {
 	struct distinct_state s;
-	uint32_t room = FIRST_BYTES;
+	uint32_t room = DISTINCT_FIRST_REGISTERS;
 	struct distinct *d;
 	int ret;
 
@@ -270,9 +269,10 @@ distinct_load(struct distinct **out, uint32_t most, struct snapshot_reader *r)
 		errno = EBADMSG;
 		return -1;
 	}
+	/* a sketch has as many registers as it had room when it became one */
 	while (room < s.content.len)
 		room *= 2;
-	d = *out = with_room(NULL, s.is_sketch ? most : room);
+	d = *out = with_room(NULL, room);
 	if (d == NULL)
 		return -1;
 	d->n = s.n;

@@ -17,6 +17,7 @@
 #include "worker/snapshot.h"
 
 /* Registers, of a byte each; and of hashes an eighth of that is kept. */
+#define DISTINCT_FIRST_REGISTERS 32 /* that it begins with room for */
 #define DISTINCT_REGISTERS 2048	    /* of all values of a bucket */
 #define DISTINCT_PART_REGISTERS 256 /* of those with an influencer's value */
 
@@ -34,7 +35,9 @@ uint64_t distinct_hash(const char *p, size_t len);
 /*
  * Add a text; NULL is an empty set, and it may move.
  *
- * most  DISTINCT_REGISTERS or DISTINCT_PART_REGISTERS, always the same
+ * most  DISTINCT_REGISTERS or DISTINCT_PART_REGISTERS, always the same; or
+ *       less, if it is to become a sketch rather than to grow beyond that:
+ *       DISTINCT_FIRST_REGISTERS at the least, and a power of two
  *
  * Returns 0, or -1 with ENOMEM.
  */

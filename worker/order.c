@@ -9,7 +9,6 @@
 #include "common/wire.h"
 #include "worker/order.h"
 
-#define FIRST_BINS 4
 #define SIGN_BIT (UINT64_C(1) << 63)
 /* Bins of half a range of doubles: no set of values needs wider ones. */
 #define SHIFT_MOST 62
@@ -20,6 +19,11 @@
 	F(S, BYTES, bins, BIN_BYTES, ORDER_BINS *BIN_BYTES)
 SCHEMA_STRUCT(order_state, ORDER_FIELDS);
 SCHEMA_DEFINE(order_state, ORDER_FIELDS);
+
+/* How many it may have before it grows or gets coarser. Since format 5. */
+#define ROOM_FIELDS(F, S) F(S, U32, room, ORDER_FIRST_BINS, ORDER_BINS)
+SCHEMA_STRUCT(order_room, ROOM_FIELDS);
+SCHEMA_DEFINE(order_room, ROOM_FIELDS);
 
 /* Bits in the order of values: negative ones count backwards. */
 static uint64_t
@@ -93,7 +97,7 @@ static int
 make_room(struct order **o, uint32_t most)
 {
 	struct order *grown;
-	uint32_t room = *o == NULL ? FIRST_BINS : 2 * (*o)->room;
+	uint32_t room = *o == NULL ? ORDER_FIRST_BINS : 2 * (*o)->room;
 
 	if (*o != NULL && (*o)->nbins < (*o)->room)
 		return 0;
@@ -209,6 +213,7 @@ int
 order_save(const struct order *o, struct snapshot_writer *w)
 {
 	struct order_state s = { .shift = o->shift };
+	struct order_room room = { o->room };
 	struct wbuf wb;
 	int ret = -1;
 
@@ -219,7 +224,9 @@ order_save(const struct order *o, struct snapshot_writer *w)
 			goto out;
 	}
 	s.bins = (struct span){ (const char *)wb.data, wb.len };
-	ret = snapshot_put(w, &order_state_schema, &s);
+	ret = snapshot_put(w, &order_room_schema, &room);
+	if (ret == 0)
+		ret = snapshot_put(w, &order_state_schema, &s);
 out:
 	wbuf_clear(&wb);
 	return ret;
@@ -241,22 +248,38 @@ load_bin(struct order *o, uint32_t i, struct rbuf *rb)
 	return 0;
 }
 
+/* Before format 5 whoever had coarse bins had once had all of them. */
+static uint32_t
+room_before_5(uint32_t nbins, bool coarse, uint32_t most)
+{
+	uint32_t room = ORDER_FIRST_BINS;
+
+	while (room < nbins || (coarse && room < most))
+		room *= 2;
+	return room;
+}
+
 int
 order_load(struct order **out, uint32_t most, struct snapshot_reader *r)
 {
-	uint32_t n, room = FIRST_BINS;
+	bool has_room = snapshot_format(r) >= 5;
+	struct order_room room = { 0 };
 	struct order_state s;
 	struct rbuf rb;
+	uint32_t n;
 
-	if (snapshot_get(r, &order_state_schema, &s) == -1)
+	if ((has_room && snapshot_get(r, &order_room_schema, &room) == -1) ||
+	    snapshot_get(r, &order_state_schema, &s) == -1)
 		return -1;
 	n = (uint32_t)(s.bins.len / BIN_BYTES);
 	if (s.bins.len % BIN_BYTES != 0 || n > most)
 		goto bad;
-	/* whoever has coarse bins has once had all of them */
-	while (room < n || (s.shift > 0 && room < most))
-		room *= 2;
-	*out = with_room(NULL, room);
+	if (!has_room)
+		room.room = room_before_5(n, s.shift > 0, most);
+	if (room.room < n || room.room > most ||
+	    (room.room & (room.room - 1)) != 0)
+		goto bad;
+	*out = with_room(NULL, room.room);
 	if (*out == NULL)
 		return -1;
 	(*out)->shift = s.shift;

@@ -23,6 +23,7 @@
 #include "common/compat.h"
 #include "worker/snapshot.h"
 
+#define ORDER_FIRST_BINS 4 /* that it begins with */
 #define ORDER_BINS 256	   /* of all values of a bucket: 4 KB */
 #define ORDER_PART_BINS 64 /* of those that came with an influencer's value */
 
@@ -42,7 +43,9 @@ struct order {
 /*
  * Add a value; NULL is an empty one, and it may move.
  *
- * most  ORDER_BINS or ORDER_PART_BINS, always the same
+ * most  ORDER_BINS or ORDER_PART_BINS, always the same; or less, if it is to
+ *       get coarser rather than to grow beyond that: ORDER_FIRST_BINS at the
+ *       least, and a power of two times that
  *
  * Returns 0, or -1 with ENOMEM.
  */

@@ -20,6 +20,23 @@ distinct_registers(bool part)
 	return part ? DISTINCT_PART_REGISTERS : DISTINCT_REGISTERS;
 }
 
+/* What there is room for: once memory is scarce no more than there is. */
+static uint32_t
+order_most(const struct order *s, bool part, bool scarce)
+{
+	if (!scarce)
+		return order_bins(part);
+	return s == NULL ? ORDER_FIRST_BINS : s->room;
+}
+
+static uint32_t
+distinct_most(const struct distinct *s, bool part, bool scarce)
+{
+	if (!scarce)
+		return distinct_registers(part);
+	return s == NULL ? DISTINCT_FIRST_REGISTERS : s->room;
+}
+
 static uint32_t
 groups_most(enum statistic_kind kind, bool part)
 {
@@ -39,10 +56,12 @@ statistic_add(union statistic *s, const struct observation *o, bool part)
 		moments_add(&s->moments, o->value);
 		break;
 	case STATISTIC_ORDER:
-		return order_add(&s->order, o->value, order_bins(part));
+		return order_add(&s->order, o->value,
+		    order_most(s->order, part, o->scarce));
 	case STATISTIC_DISTINCT:
 		return distinct_add(
-		    &s->distinct, o->hash, distinct_registers(part));
+		    &s->distinct, o->hash,
+		    distinct_most(s->distinct, part, o->scarce));
 	case STATISTIC_CONTENT:
 		return content_add(&s->content, o->hash, o->text, part);
 	case STATISTIC_TIMES:

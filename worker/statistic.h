@@ -53,6 +53,8 @@ union statistic {
 struct observation {
 	enum statistic_kind kind;
 	bool times_events; /* the value counts n-fold in sums */
+	/* There is no memory left: what would grow gets coarser instead. */
+	bool scarce;
 	double value;
 	double n;      /* events that it stands for */
 	uint64_t hash; /* of the text: distinct, content */
