@@ -14,6 +14,7 @@
 #include "common/sandbox.h"
 #include "common/zones.h"
 #include "worker/answer.h"
+#include "worker/forecasts.h"
 #include "worker/loop.h"
 #include "worker/salvage.h"
 #include "worker/session.h"
@@ -53,6 +54,7 @@ session_free(struct session *s)
 	mend_free(s->mend);
 	chore_free(s->chore);
 	expiry_free(s->expiry);
+	forecasts_free(s->forecasts);
 	results_free(s->results);
 	backlog_free(s->backlog);
 	snapper_free(s->snapper);
@@ -478,6 +480,16 @@ packs_now(const struct session *s, int64_t now_us)
 	    (!backlog_is_busy(s->backlog) && !uploads_is_busy(&s->uploads));
 }
 
+/* Between two entries, and for no longer than they would take. */
+static int
+work_forecasts(struct session *s, int64_t deadline_us)
+{
+	if (!backlog_is_between(s->backlog) || backlog_is_closed(s->backlog))
+		return 0;
+	forecasts_step(s->analysis->forecasts, deadline_us, &s->progress);
+	return forecasts_tell(s->analysis->forecasts, s->peer);
+}
+
 static int
 work_open(struct session *s, int64_t deadline_us)
 {
@@ -491,7 +503,7 @@ work_open(struct session *s, int64_t deadline_us)
 		&s->progress) == -1 ||
 	    work_snapshot(s) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
-	    work_snapshot(s) == -1)
+	    work_snapshot(s) == -1 || work_forecasts(s, deadline_us) == -1)
 		return is_out_of_room()
 		    ? session_give_way("a request waits for room")
 		    : session_fail(s, "a request cannot be finished");
@@ -504,11 +516,30 @@ work_open(struct session *s, int64_t deadline_us)
 	return 0;
 }
 
+/* The results of a job that stays closed. */
+static int
+tend_results(struct session *s)
+{
+	if (s->results == NULL)
+		s->results = results_new();
+	if (s->results != NULL && s->forecasts == NULL)
+		s->forecasts = forecasts_new(s->results);
+	return s->forecasts == NULL ? -1 : 0;
+}
+
 static int
 work_chore(struct session *s, int64_t deadline_us)
 {
-	int rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
+	int rc;
 
+	if (chore_is_of_forecasts(s->chore)) {
+		if (tend_results(s) == -1)
+			return -1;
+		if (!s->chore_begun)
+			chore_use(s->chore, s->results, s->forecasts, false);
+		s->chore_begun = true;
+	}
+	rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);
 	if (rc == 1)
 		return 0;
 	chore_free(s->chore);
@@ -533,11 +564,14 @@ work_tending(struct session *s, int64_t deadline_us)
 		return 0;
 	if (s->chore != NULL)
 		return work_chore(s, deadline_us);
-	if (s->results == NULL && (s->results = results_new()) == NULL)
+	if (tend_results(s) == -1)
 		return -1;
-	if (s->expiry == NULL &&
-	    (s->expiry = expiry_new(s->results, &s->ask, s->job_id)) == NULL)
-		return -1;
+	if (s->expiry == NULL) {
+		s->expiry = expiry_new(s->results, &s->ask, s->job_id);
+		if (s->expiry == NULL)
+			return -1;
+		expiry_use(s->expiry, s->forecasts);
+	}
 	rc = expiry_step(s->expiry, deadline_us, &s->progress, &m);
 	if (rc == 1)
 		return 0;
@@ -547,6 +581,8 @@ work_tending(struct session *s, int64_t deadline_us)
 	s->expiry = NULL;
 	s->asked = false;
 	s->ended = rc == -1 || !m.more;
+	if (forecasts_tell(s->forecasts, s->peer) == -1)
+		return -1;
 	return rc == -1 ? peer_fail(s->peer, s->ask_request, &e)
 			: peer_send(s->peer, MSG_EXPIRED, s->ask_request, &m);
 }
@@ -590,7 +626,8 @@ session_is_runnable(const struct session *s)
 	case SESSION_OPEN:
 		return (backlog_is_busy(s->backlog) &&
 			   !backlog_is_waiting(s->backlog)) ||
-		    uploads_is_busy(&s->uploads);
+		    uploads_is_busy(&s->uploads) ||
+		    forecasts_are_busy(s->analysis->forecasts);
 	case SESSION_TENDING:
 		return s->asked;
 	}
@@ -608,10 +645,17 @@ session_has_room(const struct session *s)
 	    peer_queued(s->peer) < OUTPUT_BYTES;
 }
 
+/* Of two times, -1 is never. */
+static int
+sooner(int a, int b)
+{
+	return a == -1 || (b != -1 && b < a) ? b : a;
+}
+
 int
 session_timer_ms(struct session *s)
 {
-	int sync_ms, snapshot_ms;
+	int sync_ms, snapshot_ms, forecast_ms;
 
 	if (s->stage == SESSION_LOCKING)
 		return LOCK_RETRY_MS;
@@ -623,7 +667,6 @@ session_timer_ms(struct session *s)
 		return 0;
 	sync_ms = journal_tick(s->journal);
 	snapshot_ms = snapper_timer_ms(s->snapper);
-	return sync_ms == -1 || (snapshot_ms != -1 && snapshot_ms < sync_ms)
-	    ? snapshot_ms
-	    : sync_ms;
+	forecast_ms = forecasts_timer_ms(s->analysis->forecasts);
+	return sooner(sooner(sync_ms, snapshot_ms), forecast_ms);
 }
