@@ -9,12 +9,15 @@
 #include "worker/narrow.h"
 
 /* Errors at a horizon are remembered for so many of them. */
-#define SIZE_MOST 64.0
+#define SIZE_MOST 24.0
 /* One counts no further than this, in the size of those before. */
 #define SIZE_CLIP 6.0
 /* The horizon before, a bit widened, stands for so many errors. */
 #define PRIOR_N 3.0
 #define PRIOR_GROWTH 1.1
+#define PRIOR_GROWTH_MOST 2.0 /* of a walk */
+/* So many errors are left when another base has won. */
+#define N_OF_OTHER 1
 /* sqrt(pi / 2): from the mean size of normal errors to their deviation. */
 #define SIZE_TO_SCALE 1.2533141373155003
 
@@ -23,6 +26,8 @@
 #define WIDTH_LEAST 1.0
 #define WIDTH_MOST 6.0
 #define OUTSIDE 0.05
+/* Student's 97.5 % of k degrees is about 1.96 (1 + 1.6 / k). */
+#define DOUBT 1.6
 
 /* A slope is believed for as long as half of what was seen. */
 #define SLOPE_BELIEVED 0.5
@@ -68,19 +73,37 @@ learn_size(struct horizon *h, enum horizon_from from, double z)
 	    narrow(model_toward((double)h->size[from], size, h->n, SIZE_MOST));
 }
 
+/*
+ * The mean size at a horizon. Where little was seen it is what the horizons
+ * before let expect, which have grown as they did.
+ */
 static double
 size_of(const struct horizons *h, size_t i, enum horizon_from from)
 {
-	double prior = 1 / SIZE_TO_SCALE, size = prior;
+	double prior = 1 / SIZE_TO_SCALE, size = prior, growth = PRIOR_GROWTH;
 
 	for (size_t k = 0; k <= i; k++) {
-		double n = fmin(h->of[k].n, SIZE_MOST);
+		double n = fmin(h->of[k].n, SIZE_MOST), before = size;
 
-		prior = size * PRIOR_GROWTH;
+		prior = size * growth;
 		size = (PRIOR_N * prior + n * (double)h->of[k].size[from]) /
 		    (PRIOR_N + n);
+		growth =
+		    fmin(fmax(size / before, PRIOR_GROWTH), PRIOR_GROWTH_MOST);
 	}
 	return size;
+}
+
+/*
+ * The fewer errors were seen the wider, about as quantiles of Student's
+ * distribution are over those of a normal one.
+ */
+static double
+doubt_of(const struct horizons *h, size_t i)
+{
+	double n = fmin(h->of[i].n, SIZE_MOST);
+
+	return 1 + DOUBT / (PRIOR_N + n);
 }
 
 /* The width is that of the nearest errors, of which there are most. */
@@ -101,6 +124,8 @@ learn(struct horizons *all, size_t i, const struct outlook *o)
 	double y = o->y - o->base[o->best];
 	double z[HORIZON_FORECASTS], here, slow;
 
+	if (h->base != o->best && h->base != BASES && h->n > N_OF_OTHER)
+		h->n = N_OF_OTHER;
 	if (h->base != o->best || !(o->even_scale > 0))
 		return;
 	for (int k = 0; k < HORIZON_FORECASTS; k++)
@@ -142,25 +167,60 @@ horizons_learn(struct model *m, const struct outlook *o)
 	h->at = (h->at + 1) % HORIZON_LONGEST;
 }
 
-/* Between two horizons, as their logarithms are. */
+/* Where a number of buckets is between two horizons: as logarithms are. */
+struct place {
+	size_t i;
+	double part;   /* of the way to the next one */
+	double beyond; /* the last one, in powers of HORIZON_TIMES */
+};
+
+static struct place
+place_of(double ahead)
+{
+	double at = log(ahead / HORIZON_LEAST) / log(HORIZON_TIMES);
+	struct place p = { 0, 0, 0 };
+
+	if (at <= 0)
+		return p;
+	p.i = (size_t)fmin(floor(at), HORIZONS - 1);
+	if (p.i == HORIZONS - 1)
+		p.beyond = at - (HORIZONS - 1);
+	else
+		p.part = at - (double)p.i;
+	return p;
+}
+
+static double
+between(double a, double b, double part)
+{
+	return (1 - part) * a + part * b;
+}
+
 static double
 size_at(const struct horizons *h, enum horizon_from from, double ahead)
 {
-	double at = log(ahead / HORIZON_LEAST) / log(HORIZON_TIMES);
-	double lo, part;
-	size_t i;
+	struct place p = place_of(ahead);
+	double size = size_of(h, p.i, from), first = 1 / SIZE_TO_SCALE;
 
-	if (at <= 0)
-		return fmin(1 / SIZE_TO_SCALE, size_of(h, 0, from)) +
-		    (ahead - 1) / (HORIZON_LEAST - 1) *
-		    fmax(0, size_of(h, 0, from) - 1 / SIZE_TO_SCALE);
-	lo = fmin(floor(at), HORIZONS - 1);
-	i = (size_t)lo;
-	part = at - lo;
-	if (i == HORIZONS - 1) /* beyond the last: like a walk */
-		return size_of(h, i, from) * pow(2, part / 2);
-	return (1 - part) * size_of(h, i, from) +
-	    part * size_of(h, i + 1, from);
+	if (ahead < HORIZON_LEAST)
+		return between(
+		    fmin(first, size), size, (ahead - 1) / (HORIZON_LEAST - 1));
+	if (p.part > 0)
+		size = between(size, size_of(h, p.i + 1, from), p.part);
+	return size * pow(2, p.beyond); /* like a walk */
+}
+
+static double
+doubt_at(const struct horizons *h, double ahead)
+{
+	struct place p = place_of(ahead);
+	double doubt = doubt_of(h, p.i);
+
+	if (ahead < HORIZON_LEAST)
+		return between(1, doubt, (ahead - 1) / (HORIZON_LEAST - 1));
+	if (p.part > 0)
+		doubt = between(doubt, doubt_of(h, p.i + 1), p.part);
+	return doubt;
 }
 
 /* Nothing was measured: as the weights of levels let expect. */
@@ -193,7 +253,7 @@ horizon_look(
 		part *= (ahead - 1) / (HORIZON_LEAST - 1);
 	v->shift = part * (level_slow(l) - level_expect(l)) +
 	    slope_way(l, ahead) - l->slope;
-	size = SIZE_TO_SCALE * fmin(here, slow);
+	size = SIZE_TO_SCALE * fmin(here, slow) * doubt_at(h, ahead);
 	v->width = (double)h->width * size;
 	v->drift = (double)h->width * sqrt(fmax(0, size * size - 1));
 }
