@@ -265,6 +265,9 @@ with_transaction(struct forecasts *f, struct making *m, int64_t deadline_us,
 	struct insertion in = { .deadline_us = deadline_us };
 	int rc = -1, saved;
 
+	/* Opening and closing it costs more than a slice. */
+	if (results_open(f->results) == -1)
+		return -1;
 	in.db = results_borrow(f->results);
 	if (in.db == NULL)
 		return -1;

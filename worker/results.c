@@ -633,3 +633,9 @@ results_join(struct results *r)
 {
 	return transaction_begin(r) == -1 ? NULL : r->db;
 }
+
+int
+results_open(struct results *r)
+{
+	return file_open(r, false);
+}
