@@ -296,7 +296,7 @@ wait_answer(struct worker *w)
 		    h.len > sizeof(payload))
 			die("frame");
 		recv_all(w, payload, h.len);
-	} while (h.type == MSG_TOTALS);
+	} while (h.type == MSG_TOTALS || h.type == MSG_FORECASTS);
 	return h.type;
 }
 

@@ -26,7 +26,7 @@
 #define ASIDE_BASE_FIELDS(F, S)                                                \
 	F(S, U64, seq, 1, INFINITY)                                            \
 	F(S, U64, token, 0, INFINITY)                                          \
-	F(S, U8, type, 1, 4)	      /* enum journal_type */                  \
+	F(S, U8, type, 1, 5)	      /* enum journal_type */                  \
 	F(S, U64, bytes, 0, INFINITY) /* of its data */                        \
 	F(S, I64, receipt_ms, -INFINITY, INFINITY)                             \
 	F(S, I64, aside_ms, -INFINITY, INFINITY) /* when, wall clock */        \

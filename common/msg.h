@@ -20,7 +20,9 @@
 #define MSG_DATA_MAX (256 * 1024)
 #define MSG_JSON_MAX (1024 * 1024)
 #define MSG_ID_MAX 64
+#define MSG_ITEM_MAX 4096 /* an expression of ids in a path */
 #define MSG_PATH_MAX 4096
+#define MSG_FORECAST_S_MAX (INT64_C(3650) * 86400)
 
 /* Who sends. */
 #define FROM_SUP 0x01u
@@ -183,6 +185,7 @@ SCHEMA_STRUCT(msg_flushed, MSG_FLUSHED_FIELDS);
 	F(S, BOOL, results_stay, 0, 1)                                         \
 	F(S, U32, retention_days, 0, UINT32_MAX)                               \
 	F(S, U32, max_rows, 1, UINT32_MAX)                                     \
+	F(S, BOOL, forecasts, 0, 1) /* those that have expired */              \
 	F(S, BOOL, snapshots, 0, 1) /* some may go */                          \
 	F(S, U32, snapshot_days, 0, UINT32_MAX)                                \
 	F(S, U32, daily_days, 0, UINT32_MAX) /* then one of each day stays */
@@ -202,13 +205,21 @@ SCHEMA_STRUCT(msg_snapshot, MSG_SNAPSHOT_FIELDS);
  * but for CHORE_REVERT. In place of JOB_CONFIG it is all that the worker is
  * started for, as EXPIRE is.
  */
-enum chore_kind { CHORE_UPDATE, CHORE_DELETE, CHORE_REVERT, CHORE_LOOK };
+enum chore_kind {
+	CHORE_UPDATE,
+	CHORE_DELETE,
+	CHORE_REVERT,
+	CHORE_LOOK,
+	CHORE_FORECASTS /* remove some, with their points */
+};
 enum chore_retain { CHORE_RETAIN_NOT, CHORE_RETAIN, CHORE_RETAIN_AS_IT_IS };
 
 #define MSG_CHORE_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, CHORE_LOOK)                                          \
-	F(S, STR, snapshot_id, 1, 256) /* "empty": revert to no model */       \
-	F(S, BOOL, describe, 0, 1)     /* update: description is given */      \
+	F(S, U8, kind, 0, CHORE_FORECASTS)                                     \
+	/* "empty": revert to no model; CHORE_FORECASTS: a list of ids. */     \
+	F(S, STR, snapshot_id, 1, MSG_ITEM_MAX)                                \
+	F(S, BOOL, allow_none, 0, 1) /* forecasts: there may be none */        \
+	F(S, BOOL, describe, 0, 1)   /* update: description is given */        \
 	F(S, STR, description, 0, 4096)                                        \
 	F(S, U8, retain, 0, CHORE_RETAIN_AS_IT_IS)                             \
 	F(S, BOOL, delete_results, 0, 1) /* revert: those after it */          \
@@ -268,6 +279,29 @@ SCHEMA_STRUCT(msg_quarantine_drop, MSG_QUARANTINE_DROP_FIELDS);
 #define MSG_QUARANTINE_GONE_FIELDS(F, S) F(S, U64, entry, 1, INFINITY)
 SCHEMA_STRUCT(msg_quarantine_gone, MSG_QUARANTINE_GONE_FIELDS);
 
+/*
+ * Make a forecast of what follows the last bucket that is final. It is an entry
+ * of the journal, whose data is this message.
+ */
+#define MSG_FORECAST_FIELDS(F, S)                                              \
+	F(S, STR, forecast_id, 1, MSG_ID_MAX)                                  \
+	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */            \
+	F(S, I64, duration_s, 1, MSG_FORECAST_S_MAX)                           \
+	F(S, I64, expires_in_ms, 0, INFINITY) /* 0: never */                   \
+	F(S, BOOL, duration_given, 0, 1)                                       \
+	F(S, BOOL, expiry_given, 0, 1)                                         \
+	F(S, U64, max_memory_bytes, 1, INFINITY)                               \
+	F(S, BOOL, disk_has_room, 0, 1) /* for models beyond that */
+SCHEMA_STRUCT(msg_forecast, MSG_FORECAST_FIELDS);
+
+/* It is going to be made: the answer. Else FAILED says why not. */
+#define MSG_FORECASTED_FIELDS(F, S) F(S, STR, forecast_id, 1, MSG_ID_MAX)
+SCHEMA_STRUCT(msg_forecasted, MSG_FORECASTED_FIELDS);
+
+/* Pushed when they have changed: forecast_totals_schema. */
+#define MSG_FORECASTS_FIELDS(F, S) F(S, BYTES, totals, 1, 1024)
+SCHEMA_STRUCT(msg_forecasts, MSG_FORECASTS_FIELDS);
+
 /* job_totals_encode. Pushed before READY, each answer, and CLOSED. */
 #define MSG_TOTALS_FIELDS(F, S) F(S, BYTES, totals, 1, 8192)
 SCHEMA_STRUCT(msg_totals, MSG_TOTALS_FIELDS);
@@ -290,7 +324,8 @@ enum query_kind {
 	QUERY_INFLUENCERS,
 	QUERY_OVERALL,
 	QUERY_MODEL_PLOT,
-	QUERY_ANNOTATIONS
+	QUERY_ANNOTATIONS,
+	QUERY_FORECAST
 };
 
 #define MSG_SPAN_MS_MAX (INT64_MAX / 1000000) /* as durations are read: ns */
@@ -299,7 +334,7 @@ enum query_kind {
 #define MSG_VALUE_MAX 4096
 
 #define MSG_QUERY_FIELDS(F, S)                                                 \
-	F(S, U8, kind, 0, QUERY_ANNOTATIONS)                                   \
+	F(S, U8, kind, 0, QUERY_FORECAST)                                      \
 	F(S, STR, job_id, 0, MSG_ID_MAX) /* empty: see jobs */                 \
 	F(S, STR, directory, 0, 256)	 /* below "jobs" */                    \
 	F(S, I64, timestamp_ms, -INFINITY,                                     \
@@ -502,6 +537,9 @@ SCHEMA_STRUCT(msg_keep_verified, MSG_KEEP_VERIFIED_FIELDS);
 	X(QUARANTINE_GONE, quarantine_gone, 49, FROM_WRK, IN_ANY)              \
 	X(CLOSE, close, 50, FROM_SUP, IN_OPEN)                                 \
 	X(CLOSED, closed, 51, FROM_WRK, IN_CLOSING)                            \
+	X(FORECAST, forecast, 52, FROM_SUP, IN_OPEN)                           \
+	X(FORECASTED, forecasted, 53, FROM_WRK, IN_ANY)                        \
+	X(FORECASTS, forecasts, 54, FROM_WRK, IN_ANY)                          \
 	X(QUERY, query, 60, FROM_SUP, IN_OPEN)                                 \
 	X(QUERY_END, query_end, 62, FROM_QRY, IN_OPEN)                         \
 	X(QUERY_DAMAGED, query_damaged, 63, FROM_QRY, IN_OPEN)                 \

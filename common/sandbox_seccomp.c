@@ -126,6 +126,7 @@ static const struct rule allowed[] = {
 	{ SCMP_SYS(exit_group), EVERY },
 	/* The child that writes a snapshot; clone and prctl: see below. */
 	{ SCMP_SYS(wait4), WORKER },
+	{ SCMP_SYS(pipe2), WORKER }, /* what a forecast comes through */
 	{ SCMP_SYS(close_range), WORKER },
 	{ SCMP_SYS(alarm), WORKER },
 };

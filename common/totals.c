@@ -10,6 +10,7 @@
 SCHEMA_DEFINE(data_counts, DATA_COUNTS_FIELDS);
 SCHEMA_DEFINE(model_size, MODEL_SIZE_FIELDS);
 SCHEMA_DEFINE(timing, TIMING_FIELDS);
+SCHEMA_DEFINE(forecast_totals, FORECAST_TOTALS_FIELDS);
 
 void
 data_counts_init(struct data_counts *dc)
@@ -157,5 +158,71 @@ timing_json(const struct timing *t, const char *job_id)
 	jsonmake_double(&o,
 	    "exponential_average_bucket_processing_time_per_hour_ms",
 	    t->exponential_average_per_hour_ms);
+	return o;
+}
+
+const char *
+forecast_status_name(uint8_t status)
+{
+	static const char *const names[FORECAST_STATUSES] = { "ok", "stopped",
+		"failed", "started", "finished", "scheduled" };
+
+	return names[status];
+}
+
+bool
+forecast_is_over(uint8_t status)
+{
+	return status != FORECAST_STARTED && status != FORECAST_SCHEDULED;
+}
+
+static void
+add_figure(struct json_object **o, const char *key, uint64_t n, uint64_t total,
+    uint64_t least, uint64_t most)
+{
+	struct json_object *f = json_object_new_object();
+
+	jsonmake_double(&f, "total", (double)total);
+	jsonmake_double(&f, "min", (double)least);
+	jsonmake_double(&f, "avg", (double)total / (double)n);
+	jsonmake_double(&f, "max", (double)most);
+	jsonmake_add(o, key, f);
+}
+
+static struct json_object *
+status_json(const struct forecast_totals *t)
+{
+	const uint64_t n[FORECAST_STATUSES] = {
+		[FORECAST_OK] = t->ok,
+		[FORECAST_STOPPED] = t->stopped,
+		[FORECAST_FAILED] = t->failed,
+		[FORECAST_STARTED] = t->started,
+		[FORECAST_FINISHED] = t->finished,
+		[FORECAST_SCHEDULED] = t->scheduled,
+	};
+	struct json_object *o = json_object_new_object();
+
+	for (uint8_t i = 0; i < FORECAST_STATUSES; i++)
+		if (n[i] > 0)
+			jsonmake_uint(&o, forecast_status_name(i), n[i]);
+	return o;
+}
+
+struct json_object *
+forecast_totals_json(const struct forecast_totals *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonmake_uint(&o, "total", t->total);
+	jsonmake_int(&o, "forecasted_jobs", t->total > 0);
+	if (t->total == 0)
+		return o;
+	add_figure(&o, "memory_bytes", t->total, t->memory_total, t->memory_min,
+	    t->memory_max);
+	add_figure(&o, "records", t->total, t->records_total, t->records_min,
+	    t->records_max);
+	add_figure(&o, "processing_time_ms", t->total, t->time_total,
+	    t->time_min, t->time_max);
+	jsonmake_add(&o, "status", status_json(t));
 	return o;
 }

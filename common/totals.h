@@ -57,6 +57,43 @@ SCHEMA_STRUCT(model_size, MODEL_SIZE_FIELDS);
 	F(S, F64, exponential_average_per_hour_ms, 0, INFINITY)
 SCHEMA_STRUCT(timing, TIMING_FIELDS);
 
+/* As the API has them; only the last four come about. */
+enum forecast_status {
+	FORECAST_OK,
+	FORECAST_STOPPED,
+	FORECAST_FAILED,
+	FORECAST_STARTED,
+	FORECAST_FINISHED,
+	FORECAST_SCHEDULED,
+	FORECAST_STATUSES
+};
+
+/* As the API says it. */
+const char *forecast_status_name(uint8_t status);
+/* Nothing more will come of it. */
+bool forecast_is_over(uint8_t status);
+
+/* Of the forecasts that a job has; least, greatest and sum of each figure. */
+#define FORECAST_TOTALS_FIELDS(F, S)                                           \
+	F(S, U64, total, 0, INFINITY)                                          \
+	F(S, U64, memory_total, 0, INFINITY) /* bytes */                       \
+	F(S, U64, memory_min, 0, INFINITY)                                     \
+	F(S, U64, memory_max, 0, INFINITY)                                     \
+	F(S, U64, records_total, 0, INFINITY)                                  \
+	F(S, U64, records_min, 0, INFINITY)                                    \
+	F(S, U64, records_max, 0, INFINITY)                                    \
+	F(S, U64, time_total, 0, INFINITY) /* ms */                            \
+	F(S, U64, time_min, 0, INFINITY)                                       \
+	F(S, U64, time_max, 0, INFINITY)                                       \
+	/* How many are so: enum forecast_status. */                           \
+	F(S, U64, ok, 0, INFINITY)                                             \
+	F(S, U64, stopped, 0, INFINITY)                                        \
+	F(S, U64, failed, 0, INFINITY)                                         \
+	F(S, U64, started, 0, INFINITY)                                        \
+	F(S, U64, finished, 0, INFINITY)                                       \
+	F(S, U64, scheduled, 0, INFINITY)
+SCHEMA_STRUCT(forecast_totals, FORECAST_TOTALS_FIELDS);
+
 /* Everything about a job that its worker pushes to the supervisor. */
 struct job_totals {
 	struct data_counts counts;
@@ -91,5 +128,6 @@ struct json_object *data_counts_json(
 struct json_object *model_size_json(
     const struct model_size *, const char *job_id);
 struct json_object *timing_json(const struct timing *, const char *job_id);
+struct json_object *forecast_totals_json(const struct forecast_totals *);
 
 #endif

@@ -27,6 +27,7 @@ static const char *const type_names[] = {
 	[JOURNAL_UPLOAD] = "upload",
 	[JOURNAL_FLUSH] = "flush",
 	[JOURNAL_CLOSE] = "close",
+	[JOURNAL_FORECAST] = "forecast",
 };
 
 static void
@@ -67,7 +68,7 @@ print_entry(void *arg, const struct journal_entry *e, const char *data)
 	l->found = true;
 	if (!l->data)
 		print_line(e);
-	else if (e->data_len > 0 &&
+	else if (e->type == JOURNAL_UPLOAD && e->data_len > 0 &&
 	    fwrite(data, 1, (size_t)e->data_len, stdout) != e->data_len)
 		return 1;
 	/* The end of the program says so. */

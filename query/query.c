@@ -8,6 +8,7 @@
 #include "common/sandbox.h"
 #include "common/serve.h"
 #include "query/answer.h"
+#include "query/forecast.h"
 #include "query/overall.h"
 #include "query/quarantine.h"
 #include "query/query.h"
@@ -64,7 +65,8 @@ is_of_results(const struct request *req)
 {
 	return req->kind == QUERY_BUCKETS || req->kind == QUERY_RECORDS ||
 	    req->kind == QUERY_INFLUENCERS || req->kind == QUERY_OVERALL ||
-	    req->kind == QUERY_MODEL_PLOT || req->kind == QUERY_ANNOTATIONS;
+	    req->kind == QUERY_MODEL_PLOT || req->kind == QUERY_ANNOTATIONS ||
+	    req->kind == QUERY_FORECAST;
 }
 
 /* *job: which of several is damaged. */
@@ -80,6 +82,8 @@ query_make(struct query *q, const struct request *req, struct out *o,
 	if (req->kind == QUERY_OVERALL)
 		return overall_answer(
 		    req, q->jobs_dir, query_tick, q, o, e, job);
+	if (req->kind == QUERY_FORECAST)
+		return forecast_answer(req, q->jobs_dir, query_tick, q, o, e);
 	return answer_make(req, q->jobs_dir, query_tick, q, o, e);
 }
 

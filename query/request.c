@@ -53,6 +53,7 @@ static const char *const default_sort[] = {
 	[QUERY_OVERALL] = "timestamp",
 	[QUERY_MODEL_PLOT] = "timestamp",
 	[QUERY_ANNOTATIONS] = "timestamp",
+	[QUERY_FORECAST] = "timestamp",
 };
 
 /* An empty one is none. */

@@ -21,6 +21,7 @@ static const char *const rows_name[] = {
 	[QUERY_OVERALL] = "overall_buckets",
 	[QUERY_MODEL_PLOT] = "model_plot",
 	[QUERY_ANNOTATIONS] = "annotations",
+	[QUERY_FORECAST] = "forecasts",
 };
 
 void

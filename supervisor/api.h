@@ -70,6 +70,11 @@ void api_set_upgrade_mode(struct call *);
 /* api_data.c */
 void api_job_data(struct call *);
 
+/* api_forecast.c */
+void api_forecast(struct call *);
+void api_forecast_delete(struct call *);
+void api_forecasts(struct call *);
+
 /* api_snapshots.c */
 void api_snapshots(struct call *);
 void api_snapshot_update(struct call *);

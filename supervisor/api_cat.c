@@ -113,6 +113,66 @@ categorization_status(const void *row)
 	return text_or_none("ok");
 }
 
+/* Figures of forecasts; without any there is none. */
+static struct cat_value
+forecast_mean(const void *row, uint64_t total, bool bytes)
+{
+	const struct job *job = row;
+	uint64_t n = job->forecasts.total;
+
+	if (n == 0)
+		return none(row);
+	if (bytes)
+		return (
+		    struct cat_value){ .kind = CAT_SIZE, .u.count = total / n };
+	return (struct cat_value){ .kind = CAT_NUMBER,
+		.u.number = (double)total / (double)n };
+}
+
+#define FORECAST_MEAN(name, member, bytes)                                     \
+	static struct cat_value forecast_##name(const void *row)               \
+	{                                                                      \
+		const struct job *job = row;                                   \
+                                                                               \
+		return forecast_mean(row, job->forecasts.member, bytes);       \
+	}
+#define FORECAST_FIGURE(name, make)                                            \
+	static struct cat_value forecast_##name(const void *row)               \
+	{                                                                      \
+		const struct job *job = row;                                   \
+                                                                               \
+		return job->forecasts.total == 0 ? none(row)                   \
+						 : make(job->forecasts.name);  \
+	}
+
+static struct cat_value
+size(uint64_t n)
+{
+	return (struct cat_value){ .kind = CAT_SIZE, .u.count = n };
+}
+
+static struct cat_value
+lasted(uint64_t ms)
+{
+	return (struct cat_value){ .kind = CAT_DURATION,
+		.u.time = (int64_t)ms * NS_PER_MS };
+}
+
+/* clang-format off */
+FORECAST_FIGURE(memory_min, size)
+FORECAST_FIGURE(memory_max, size)
+FORECAST_FIGURE(memory_total, size)
+FORECAST_MEAN(memory_avg, memory_total, true)
+FORECAST_FIGURE(records_min, count)
+FORECAST_FIGURE(records_max, count)
+FORECAST_FIGURE(records_total, count)
+FORECAST_MEAN(records_avg, records_total, false)
+FORECAST_FIGURE(time_min, lasted)
+FORECAST_FIGURE(time_max, lasted)
+FORECAST_FIGURE(time_total, lasted)
+FORECAST_MEAN(time_avg, time_total, false)
+/* clang-format on */
+
 static struct cat_value
 node_text(const void *row, const char *text)
 {
@@ -251,19 +311,19 @@ static const struct cat_column columns[] = {
 	{ "model.log_time", "mlt,modelLogTime", "when the memory was looked at", LEFT, HIDDEN, AT(CAT_DATE, totals.size.log_time) },
 	{ "model.timestamp", "mt,modelTimestamp", "bucket of the latest record then", LEFT, HIDDEN, AT(CAT_DATE, totals.size.timestamp) },
 
-	{ "forecasts.total", "ft,forecastsTotal", "forecasts", LEFT, SHOWN, BY(zero) },
-	{ "forecasts.memory.min", "fmmin,forecastsMemoryMin", "least memory of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.memory.max", "fmmax,forecastsMemoryMax", "greatest memory of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.memory.avg", "fmavg,forecastsMemoryAvg", "mean memory of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.memory.total", "fmt,forecastsMemoryTotal", "memory of all forecasts", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.records.min", "frmin,forecastsRecordsMin", "least number of records of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.records.max", "frmax,forecastsRecordsMax", "greatest number of records of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.records.avg", "fravg,forecastsRecordsAvg", "mean number of records of a forecast", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.records.total", "frt,forecastsRecordsTotal", "records of all forecasts", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.time.min", "ftmin,forecastsTimeMin", "shortest time a forecast took", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.time.max", "ftmax,forecastsTimeMax", "longest time a forecast took", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.time.avg", "ftavg,forecastsTimeAvg", "mean time a forecast took, in milliseconds", LEFT, HIDDEN, BY(none) },
-	{ "forecasts.time.total", "ftt,forecastsTimeTotal", "time all forecasts took", LEFT, HIDDEN, BY(none) },
+	{ "forecasts.total", "ft,forecastsTotal", "forecasts", LEFT, SHOWN, AT(CAT_COUNT, forecasts.total) },
+	{ "forecasts.memory.min", "fmmin,forecastsMemoryMin", "least memory of a forecast", LEFT, HIDDEN, BY(forecast_memory_min) },
+	{ "forecasts.memory.max", "fmmax,forecastsMemoryMax", "greatest memory of a forecast", LEFT, HIDDEN, BY(forecast_memory_max) },
+	{ "forecasts.memory.avg", "fmavg,forecastsMemoryAvg", "mean memory of a forecast", LEFT, HIDDEN, BY(forecast_memory_avg) },
+	{ "forecasts.memory.total", "fmt,forecastsMemoryTotal", "memory of all forecasts", LEFT, HIDDEN, BY(forecast_memory_total) },
+	{ "forecasts.records.min", "frmin,forecastsRecordsMin", "least number of records of a forecast", LEFT, HIDDEN, BY(forecast_records_min) },
+	{ "forecasts.records.max", "frmax,forecastsRecordsMax", "greatest number of records of a forecast", LEFT, HIDDEN, BY(forecast_records_max) },
+	{ "forecasts.records.avg", "fravg,forecastsRecordsAvg", "mean number of records of a forecast", LEFT, HIDDEN, BY(forecast_records_avg) },
+	{ "forecasts.records.total", "frt,forecastsRecordsTotal", "records of all forecasts", LEFT, HIDDEN, BY(forecast_records_total) },
+	{ "forecasts.time.min", "ftmin,forecastsTimeMin", "shortest time a forecast took", LEFT, HIDDEN, BY(forecast_time_min) },
+	{ "forecasts.time.max", "ftmax,forecastsTimeMax", "longest time a forecast took", LEFT, HIDDEN, BY(forecast_time_max) },
+	{ "forecasts.time.avg", "ftavg,forecastsTimeAvg", "mean time a forecast took, in milliseconds", LEFT, HIDDEN, BY(forecast_time_avg) },
+	{ "forecasts.time.total", "ftt,forecastsTimeTotal", "time all forecasts took", LEFT, HIDDEN, BY(forecast_time_total) },
 
 	{ "node.id", "ni,nodeId", "id of the node that runs the job", LEFT, HIDDEN, BY(node_id) },
 	{ "node.name", "nn,nodeName", "its name", LEFT, HIDDEN, BY(node_name) },

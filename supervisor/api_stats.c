@@ -11,16 +11,6 @@
 #include "supervisor/job.h"
 #include "supervisor/node.h"
 
-static struct json_object *
-forecasts_json(void)
-{
-	struct json_object *o = json_object_new_object();
-
-	jsonmake_int(&o, "total", 0);
-	jsonmake_int(&o, "forecasted_jobs", 0);
-	return o;
-}
-
 static void
 add_assignment(struct json_object **o, const struct job *job)
 {
@@ -61,7 +51,8 @@ job_stats(const struct job *job)
 	jsonmake_add(&o, "data_counts",
 	    data_counts_json(&t->counts, job->id, t->size.log_time));
 	jsonmake_add(&o, "model_size_stats", size_json(job));
-	jsonmake_add(&o, "forecasts_stats", forecasts_json());
+	jsonmake_add(
+	    &o, "forecasts_stats", forecast_totals_json(&job->forecasts));
 	jsonmake_string(&o, "state", job_state_name(job));
 	add_assignment(&o, job);
 	if ((recovery = recovery_json(job)) != NULL)

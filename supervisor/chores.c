@@ -84,8 +84,8 @@ chore_ask(struct job *job, struct call *call, enum chore_answer answer,
 
 		op_free(op);
 		apierr_set(&e, 429, E_REJECTED,
-		    "%d requests about the model snapshots of job [%s] wait "
-		    "already",
+		    "%d requests about the model snapshots and forecasts of "
+		    "job [%s] wait already",
 		    JOB_LINE_MAX, job->id);
 		e.retry_after_s = 1;
 		call_error(call, &e);
@@ -162,7 +162,7 @@ begin_closed(struct job *job)
 	struct op *op = chores_take(job);
 
 	job->tend_op = op;
-	job_event(job, EV_TEND, "something is to be done with its snapshots");
+	job_event(job, EV_TEND, "something is to be done with its files");
 	if (job->tend_op != op) /* it could not be started */
 		return;
 	job->tend_request = op->request;
@@ -173,10 +173,13 @@ begin_closed(struct job *job)
 static void
 unknown_error(const struct op *op, struct apierr *e)
 {
+	bool forecasts = op->chore->m.kind == CHORE_FORECASTS;
+
 	apierr_set(e, 500, E_EXCEPTION,
-	    "[%s] it is not known whether model snapshot [%s] was changed: %s; "
-	    "ask again",
-	    op->job->id, op->chore->id, op->job->death);
+	    "[%s] it is not known whether %s [%s] %s: %s; ask again",
+	    op->job->id, forecasts ? "forecast(s)" : "model snapshot",
+	    op->chore->id, forecasts ? "were deleted" : "was changed",
+	    op->job->death);
 }
 
 /* Of one that came behind an opening. */
@@ -223,24 +226,23 @@ begin_open(struct job *job)
 static void
 fail_now(struct job *job)
 {
+	const char *what = "The model snapshots and forecasts of job";
 	const char *blocked = job_blocked(job);
 	struct apierr e;
 
 	if (blocked != NULL)
 		apierr_set(&e, 409, E_STATUS,
-		    "The model snapshots of job [%s] cannot be changed because "
-		    "it is executing [%s]",
-		    job->id, blocked);
+		    "%s [%s] cannot be changed because it is executing [%s]",
+		    what, job->id, blocked);
 	else if (job->state == JOB_FAILED)
 		apierr_set(&e, 409, E_STATUS,
-		    "The model snapshots of job [%s] cannot be changed because "
-		    "it failed, use force close",
-		    job->id);
+		    "%s [%s] cannot be changed because it failed, use force "
+		    "close",
+		    what, job->id);
 	else
 		apierr_set(&e, 409, E_STATUS,
-		    "The model snapshots of job [%s] cannot be changed when "
-		    "upgrade mode is enabled",
-		    job->id);
+		    "%s [%s] cannot be changed when upgrade mode is enabled",
+		    what, job->id);
 	chores_fail(job, &e);
 }
 
@@ -345,7 +347,7 @@ reply(struct job *job, struct op *op, const struct msg_chore_done *m)
 	o = json_object_new_object();
 	if (answer != CHORE_ANSWER_REVERT || op->chore->old_path)
 		jsonmake_bool(&o, "acknowledged", true);
-	if (answer != CHORE_ANSWER_DELETE)
+	if (answer != CHORE_ANSWER_DELETE && answer != CHORE_ANSWER_FORECASTS)
 		jsonmake_add(&o, "model", model_json(job, op->chore, m));
 	call_reply(op->call, 200, o);
 }
@@ -396,7 +398,8 @@ static bool
 is_tried_again(const struct job *job, struct chore *c)
 {
 	bool again = !c->again && c->m.kind != CHORE_DELETE &&
-	    job->tend_request != 0 && !job->expect_exit && !job->srv->stopping;
+	    c->m.kind != CHORE_FORECASTS && job->tend_request != 0 &&
+	    !job->expect_exit && !job->srv->stopping;
 
 	c->again = true;
 	return again;

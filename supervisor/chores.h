@@ -1,7 +1,7 @@
 /*
- * What is done with the snapshots of jobs at the request of clients. In an open
- * job it takes its place in the line; a closed one is given a worker for it,
- * one chore after the other, and stays closed.
+ * What is done with the snapshots and forecasts of jobs at the request of
+ * clients. In an open job it takes its place in the line; a closed one is given
+ * a worker for it, one chore after the other, and stays closed.
  */
 #ifndef SUPERVISOR_CHORES_H
 #define SUPERVISOR_CHORES_H
@@ -22,7 +22,8 @@ enum chore_answer {
 	CHORE_ANSWER_UPDATE,
 	CHORE_ANSWER_DELETE,
 	CHORE_ANSWER_REVERT,
-	CHORE_ANSWER_UPGRADE
+	CHORE_ANSWER_UPGRADE,
+	CHORE_ANSWER_FORECASTS
 };
 
 /*

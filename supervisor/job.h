@@ -66,7 +66,9 @@ enum job_event {
 	JOB_NEVENTS
 };
 
-enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE, OP_DROP, OP_CHORE };
+enum op_kind { OP_UPLOAD, OP_FLUSH, OP_EXPIRE, OP_DROP, OP_CHORE, OP_FORECAST };
+
+#define OP_FORECAST_ID_BYTES 21
 
 /* An operation that the worker owes an answer. */
 struct op {
@@ -84,6 +86,8 @@ struct op {
 	struct chore *chore;   /* owned; of OP_CHORE */
 	struct msg_flush flush;
 	struct msg_expire expire;
+	struct msg_forecast forecast;
+	char forecast_id[OP_FORECAST_ID_BYTES]; /* of that */
 	/* Of OP_DROP, and of an OP_UPLOAD out of the quarantine; else 0. */
 	uint64_t aside_entry;
 	int64_t receipt_ms;
@@ -126,6 +130,7 @@ struct job {
 	char *model_snapshot_id;  /* NULL: none */
 	bool wanted_open;	  /* survives a restart of the daemon */
 	struct job_totals totals;
+	struct forecast_totals forecasts;
 	unsigned storing;	/* requests for its state under way */
 	bool unstored;		/* the last of them has failed */
 	unsigned store_delay_s; /* until the next try; doubles */

@@ -13,6 +13,7 @@
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
 #include "supervisor/chores.h"
+#include "supervisor/forecasting.h"
 #include "supervisor/job.h"
 #include "supervisor/retention.h"
 #include "supervisor/server.h"
@@ -235,6 +236,24 @@ on_flushed(struct job *job, uint32_t request, const void *msg)
 	call_reply(call, 200, o);
 }
 
+static void
+on_forecasted(struct job *job, uint32_t request, const void *msg)
+{
+	struct op *op = answered_op(job, request, OP_FORECAST);
+
+	if (op != NULL)
+		forecasting_done(op, msg);
+}
+
+static void
+on_forecasts(struct job *job, uint32_t request, const void *msg)
+{
+	if (request != 0)
+		worker_bad(job, "answered what was not asked: ", "FORECASTS");
+	else if (forecasting_totals(job, msg) == -1)
+		worker_bad(job, "sent totals that cannot be read", "");
+}
+
 /* A trimmer that has nothing more to do ends by itself. */
 static void
 tender_answered(struct job *job, bool more)
@@ -401,6 +420,8 @@ static const struct {
 	{ MSG_QUARANTINE_GONE, on_quarantine_gone },
 	{ MSG_REPEATED, on_repeated },
 	{ MSG_FLUSHED, on_flushed },
+	{ MSG_FORECASTED, on_forecasted },
+	{ MSG_FORECASTS, on_forecasts },
 	{ MSG_EXPIRED, on_expired },
 	{ MSG_CHORE_DONE, on_chore_done },
 	{ MSG_FAILED, on_failed },
@@ -425,6 +446,8 @@ job_frame(
 		struct msg_quarantine_gone quarantine_gone;
 		struct msg_repeated repeated;
 		struct msg_flushed flushed;
+		struct msg_forecasted forecasted;
+		struct msg_forecasts forecasts;
 		struct msg_expired expired;
 		struct msg_chore_done chore_done;
 		struct msg_failed failed;

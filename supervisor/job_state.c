@@ -229,7 +229,8 @@ job_store(struct job *job, catalogue_cb *cb)
 	struct wbuf wb;
 
 	wbuf_init(&wb, 0);
-	if (job_totals_encode(&job->totals, &wb) == 0)
+	if (job_totals_encode(&job->totals, &wb) == 0 &&
+	    schema_encode(&forecast_totals_schema, &job->forecasts, &wb) == 0)
 		m.totals = (struct span){ (const char *)wb.data, wb.len };
 	else
 		log_warn("job %s: its counts cannot be stored", job->id);
@@ -581,6 +582,7 @@ job_begin_anew(struct job *job, uint64_t incarnation)
 	job->unstored = false;
 	job->store_delay_s = 0;
 	job_totals_init(&job->totals);
+	memset(&job->forecasts, 0, sizeof(job->forecasts));
 }
 
 static void

@@ -304,7 +304,12 @@ load_totals(struct job *job, struct span totals)
 	if (totals.len == 0)
 		return 0;
 	rbuf_init(&rb, totals.p, totals.len);
-	return job_totals_decode(&rb, &job->totals);
+	if (job_totals_decode(&rb, &job->totals) == -1)
+		return -1;
+	/* earlier versions stored nothing behind that */
+	return rb.left == 0 ? 0
+			    : schema_decode(&forecast_totals_schema, &rb,
+				  &job->forecasts, NULL);
 }
 
 static void

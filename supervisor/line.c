@@ -10,6 +10,7 @@
 #include "supervisor/call.h"
 #include "supervisor/chan.h"
 #include "supervisor/chores.h"
+#include "supervisor/forecasting.h"
 #include "supervisor/job.h"
 #include "supervisor/retention.h"
 
@@ -142,6 +143,9 @@ op_send(struct op *op)
 		break;
 	case OP_CHORE:
 		rc = chore_send(op);
+		break;
+	case OP_FORECAST:
+		rc = forecasting_send(op);
 		break;
 	}
 	op->sent = rc == 0;

@@ -156,12 +156,13 @@ job_retention(const struct job *job, struct msg_expire *m)
 	m->results_stay =
 	    !job_days(job, "results_retention_days", &m->retention_days) &&
 	    m->retention_days == 0;
+	m->forecasts = job->forecasts.total > 0;
 	m->snapshots = job->model_snapshot_id != NULL &&
 	    job_days(job, "model_snapshot_retention_days", &m->snapshot_days);
 	if (!job_days(job, "daily_model_snapshot_retention_after_days",
 		&m->daily_days))
 		m->daily_days = m->snapshot_days;
-	return m->snapshots || !m->results_stay;
+	return m->snapshots || m->forecasts || !m->results_stay;
 }
 
 static void

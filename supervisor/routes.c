@@ -25,6 +25,7 @@
 #define MEMORY_PARAMS "master_timeout,timeout"
 #define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
+#define FORECAST_PARAMS "start,end,from,size"
 #define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
 #define INFLUENCER_PARAMS "influencer_score,start,end,exclude_interim,from,size,sort,desc"
 #define SERIES_PARAMS "start,end,from,size,sort,desc,detector_index,by_field_value,partition_field_value"
@@ -57,6 +58,9 @@ static const struct route routes[] = {
 	/* The old base never had it. */
 	{ "ml.reset_job", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_reset", "wait_for_completion,delete_user_annotations", PRIV_MANAGE_ML, ADMIN "job/reset", ROUTE_NO_BODY, api_job_reset },
 	{ "ml.flush_job", HTTP_POST, JOB "/_flush", "calc_interim,start,end,advance_time,skip_time", PRIV_MANAGE_ML, ADMIN "job/flush", ROUTE_JSON, api_job_flush },
+	{ "ml.forecast", HTTP_POST, JOB "/_forecast", "duration,expires_in,max_model_memory", PRIV_MANAGE_ML, ADMIN "job/forecast", ROUTE_JSON, api_forecast },
+	{ "ml.delete_forecast", HTTP_DELETE, JOB "/_forecast", "allow_no_forecasts,timeout", PRIV_MANAGE_ML, ADMIN "job/forecast/delete", ROUTE_NO_BODY, api_forecast_delete },
+	{ "ml.delete_forecast", HTTP_DELETE, JOB "/_forecast/{item}", "allow_no_forecasts,timeout", PRIV_MANAGE_ML, ADMIN "job/forecast/delete", ROUTE_NO_BODY, api_forecast_delete },
 	{ "ml.post_data", HTTP_POST, JOB "/_data", "reset_start,reset_end", PRIV_MANAGE_ML, ADMIN "job/data/post", ROUTE_DATA, api_job_data },
 	{ "ml.set_upgrade_mode", HTTP_POST, BASE "/set_upgrade_mode", "enabled,timeout", PRIV_MANAGE_ML, ADMIN "upgrade_mode", ROUTE_NO_BODY, api_set_upgrade_mode },
 	{ "ml.delete_expired_data", HTTP_DELETE, BASE "/_delete_expired_data", EXPIRED_PARAMS, PRIV_MANAGE_ML, ADMIN "delete_expired_data", ROUTE_JSON, api_delete_expired_data },
@@ -65,6 +69,8 @@ static const struct route routes[] = {
 	{ "ml.get_buckets", READ | HTTP_POST, JOB "/results/buckets/{item}", BUCKET_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/buckets/get", ROUTE_JSON, api_buckets },
 	{ "ml.get_overall_buckets", READ | HTTP_POST, JOB "/results/overall_buckets", OVERALL_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/overall_buckets/get", ROUTE_JSON, api_overall_buckets },
 	/* Ours. */
+	{ "anomd.get_forecasts", READ | HTTP_POST, "/_ml/anomaly_detectors/{job_id}/results/forecasts", FORECAST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/forecasts/get", ROUTE_JSON, api_forecasts },
+	{ "anomd.get_forecasts", READ | HTTP_POST, "/_ml/anomaly_detectors/{job_id}/results/forecasts/{item}", FORECAST_PARAMS, PRIV_MONITOR_ML, MONITOR "job/results/forecasts/get", ROUTE_JSON, api_forecasts },
 	{ "anomd.get_quarantine", READ, "/_ml/anomaly_detectors/{job_id}/_quarantine", "", PRIV_MONITOR_ML, MONITOR "job/quarantine/get", ROUTE_NO_BODY, api_quarantine_get },
 	{ "anomd.drop_quarantined", HTTP_DELETE, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/drop", ROUTE_NO_BODY, api_quarantine_drop },
 	{ "anomd.post_quarantined", HTTP_POST, "/_ml/anomaly_detectors/{job_id}/_quarantine/{item}/_post", "", PRIV_MANAGE_ML, ADMIN "job/quarantine/post", ROUTE_NO_BODY, api_quarantine_post },

@@ -126,8 +126,8 @@ is_aside(struct worker *w, const struct frame_header *h)
 		if (h->request < NELEM(w->kept))
 			w->kept[h->request] = m.seq;
 	}
-	return h->type == MSG_TOTALS || h->type == MSG_KEPT ||
-	    h->type == MSG_PROGRESS ||
+	return h->type == MSG_TOTALS || h->type == MSG_FORECASTS ||
+	    h->type == MSG_KEPT || h->type == MSG_PROGRESS ||
 	    (h->type == MSG_SNAPSHOTTED && h->request == 0);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "worker/analysis.h"
+#include "worker/forecasts.h"
 
 /* Intake and engine without any past. */
 static int
@@ -45,7 +46,9 @@ analysis_new(struct jobconf *conf)
 	a->log_time_ms = TIME_UNSET;
 	a->snapshot_ms = TIME_UNSET;
 	a->results = results_new();
-	if (a->results == NULL || parts_new(a) == -1) {
+	if (a->results != NULL)
+		a->forecasts = forecasts_new(a->results);
+	if (a->forecasts == NULL || parts_new(a) == -1) {
 		analysis_free(a);
 		errno = ENOMEM;
 		return NULL;
@@ -58,6 +61,7 @@ analysis_free(struct analysis *a)
 {
 	if (a == NULL)
 		return;
+	forecasts_free(a->forecasts);
 	parts_free(a);
 	reader_free(a->reader);
 	if (a->results != NULL)

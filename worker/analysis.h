@@ -19,6 +19,7 @@
 #include "worker/snapshot.h"
 
 struct aside;
+struct forecasts;
 struct mark;
 
 /* All owned, but for the first two. */
@@ -30,6 +31,7 @@ struct analysis {
 	struct intake *intake;
 	struct engine *engine;
 	struct results *results;
+	struct forecasts *forecasts; /* that are being made */
 	uint64_t applied_seq;  /* last journal entry that was processed */
 	uint64_t data_seq;     /* last one that was data or told of time */
 	uint64_t snapshot_seq; /* last one in the newest snapshot; 0: none */

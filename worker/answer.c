@@ -56,6 +56,20 @@ answer_totals(struct peer *peer, const struct analysis *a)
 	return rc;
 }
 
+static int
+answer_forecasted(
+    struct peer *peer, uint32_t request, const struct entry_run *run)
+{
+	struct msg_forecasted m;
+	struct msg_forecast asked;
+
+	if (msg_decode(MSG_FORECAST, run->data, (size_t)run->entry.data_len,
+		&asked, NULL) == -1)
+		return -1;
+	m.forecast_id = asked.forecast_id;
+	return peer_send(peer, MSG_FORECASTED, request, &m);
+}
+
 int
 answer_entry(struct peer *peer, uint32_t request, struct analysis *a,
     const struct entry_run *run)
@@ -67,5 +81,7 @@ answer_entry(struct peer *peer, uint32_t request, struct analysis *a,
 		return peer_fail(peer, request, &run->error);
 	if (run->entry.type == JOURNAL_FLUSH)
 		return answer_flushed(peer, request, a);
+	if (run->entry.type == JOURNAL_FORECAST)
+		return answer_forecasted(peer, request, run);
 	return answer_counts(peer, request, a);
 }

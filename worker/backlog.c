@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/crc32c.h"
 #include "worker/answer.h"
 #include "worker/awaiting.h"
 #include "worker/backlog.h"
@@ -12,6 +13,7 @@
 #include "worker/closing.h"
 #include "worker/entry.h"
 #include "worker/expiry.h"
+#include "worker/forecasts.h"
 #include "worker/mark.h"
 #include "worker/repost.h"
 #include "worker/retrying.h"
@@ -31,6 +33,7 @@ struct task {
 	uint32_t request;
 	struct journal_entry entry;
 	struct arrival *arrival;    /* owned; NULL: not an upload */
+	struct wbuf data;	    /* owned: of a forecast */
 	struct expiry *expiry;	    /* owned; else it is an entry */
 	struct chore *chore;	    /* the same */
 	struct followers followers; /* owned: of an upload */
@@ -72,6 +75,7 @@ task_remove(struct backlog *b, struct task *t)
 	TAILQ_REMOVE(&b->tasks, t, link);
 	b->n--;
 	arrival_free(t->arrival);
+	wbuf_clear(&t->data);
 	expiry_free(t->expiry);
 	followers_clear(&t->followers);
 	chore_free(t->chore);
@@ -109,6 +113,7 @@ task_add(struct backlog *b, uint32_t request, enum journal_type type)
 	journal_entry_init(&t->entry, type);
 	t->entry.token = awaiting_token(b->epoch, request);
 	followers_init(&t->followers);
+	wbuf_init(&t->data, 0);
 	TAILQ_INSERT_TAIL(&b->tasks, t, link);
 	return t;
 }
@@ -192,6 +197,24 @@ backlog_add_flush(
 }
 
 int
+backlog_add_forecast(
+    struct backlog *b, uint32_t request, const struct msg_forecast *m)
+{
+	struct task *t = task_add(b, request, JOURNAL_FORECAST);
+
+	if (t == NULL)
+		return -1;
+	if (schema_encode(&msg_forecast_schema, m, &t->data) == -1) {
+		task_remove(b, t);
+		return -1;
+	}
+	t->entry.receipt_ms = m->receipt_ms;
+	t->entry.data_len = t->data.len;
+	t->entry.data_crc = crc32c(0, t->data.data, t->data.len);
+	return 0;
+}
+
+int
 backlog_add_expire(struct backlog *b, uint32_t request,
     const struct msg_expire *m, const char *job_id)
 {
@@ -200,8 +223,10 @@ backlog_add_expire(struct backlog *b, uint32_t request,
 	if (t == NULL)
 		return -1;
 	t->expiry = expiry_new(b->analysis->results, m, job_id);
-	if (t->expiry != NULL)
+	if (t->expiry != NULL) {
+		expiry_use(t->expiry, b->analysis->forecasts);
 		return 0;
+	}
 	task_remove(b, t);
 	return -1;
 }
@@ -215,8 +240,11 @@ backlog_add_chore(struct backlog *b, uint32_t request,
 	if (t == NULL)
 		return -1;
 	t->chore = chore_new(m, job_id, request);
-	if (t->chore != NULL)
+	if (t->chore != NULL) {
+		chore_use(t->chore, b->analysis->results,
+		    b->analysis->forecasts, true);
 		return 0;
+	}
 	task_remove(b, t);
 	return -1;
 }
@@ -274,7 +302,8 @@ backlog_is_waiting(const struct backlog *b)
 	const struct task *t = TAILQ_FIRST(&b->tasks);
 
 	return t != NULL && t->entry.type == JOURNAL_CLOSE &&
-	    snapper_is_running(b->snapper);
+	    (snapper_is_running(b->snapper) ||
+		forecasts_are_made(b->analysis->forecasts));
 }
 
 bool
@@ -385,7 +414,8 @@ task_needs_journal(const struct task *t)
 	if (t->entry.type == JOURNAL_FLUSH)
 		return t->entry.advance_time_s != TIME_UNSET ||
 		    t->entry.skip_time_s != TIME_UNSET;
-	return t->entry.type == JOURNAL_UPLOAD;
+	return t->entry.type == JOURNAL_UPLOAD ||
+	    t->entry.type == JOURNAL_FORECAST;
 }
 
 static int
@@ -453,11 +483,18 @@ task_adopt(struct backlog *b, struct task *t)
 }
 
 static int
+task_data(const struct task *t, const char **data)
+{
+	*data = (const char *)t->data.data;
+	return t->arrival == NULL ? 0 : spool_data(t->arrival->spool, data);
+}
+
+static int
 task_append(struct backlog *b, struct task *t)
 {
-	const char *data = NULL;
+	const char *data;
 
-	if (t->arrival != NULL && spool_data(t->arrival->spool, &data) == -1)
+	if (task_data(t, &data) == -1)
 		return task_fail_disk(b, t, errno);
 	journal_append(b->journal, &t->entry, data);
 	t->stage = TASK_QUEUED;
@@ -559,9 +596,9 @@ task_answer(struct backlog *b, struct task *t)
 static int
 task_begin(struct backlog *b, const struct task *t)
 {
-	const char *data = NULL;
+	const char *data;
 
-	if (t->arrival != NULL && spool_data(t->arrival->spool, &data) == -1)
+	if (task_data(t, &data) == -1)
 		return -1;
 	b->run = malloc(sizeof(*b->run));
 	if (b->run == NULL)
@@ -602,8 +639,12 @@ static int
 task_chore(
     struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
 {
-	int rc = chore_step(t->chore, b->peer, deadline_us, progress);
+	int rc;
 
+	if (results_settle(b->analysis->results) == -1)
+		return -1;
+	rc = chore_step(t->chore, b->peer, deadline_us, progress);
+	b->expiring = rc == 1;
 	if (rc != 1)
 		task_remove(b, t);
 	return rc;
@@ -629,7 +670,9 @@ task_close(
 	if (b->run == NULL) {
 		/* Both would write to one file; who has asked is answered. */
 		if (snapper_is_running(b->snapper) ||
-		    snapper_is_asked(b->snapper) || !answers_have_left(b))
+		    snapper_is_asked(b->snapper) ||
+		    forecasts_are_made(b->analysis->forecasts) ||
+		    !answers_have_left(b))
 			return 1;
 		closing_begin(b->journal, &t->entry);
 		if (task_begin(b, t) == -1)
@@ -668,6 +711,13 @@ task_run(
 	return rc;
 }
 
+static bool
+wants_gap(const struct backlog *b)
+{
+	return snapper_wants_gap(b->snapper) ||
+	    forecasts_want_gap(b->analysis->forecasts);
+}
+
 int
 backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 {
@@ -683,7 +733,7 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 	    t->stage == TASK_KEPT) {
 		rc = task_run(b, t, deadline_us, progress);
 		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b) ||
-		    (backlog_is_between(b) && snapper_wants_gap(b->snapper)))
+		    (backlog_is_between(b) && wants_gap(b)))
 			break;
 	}
 	if (rc == -1)

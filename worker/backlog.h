@@ -37,6 +37,8 @@ int backlog_add_upload(
 int backlog_add_flush(
     struct backlog *, uint32_t request, const struct msg_flush *) MUST_CHECK;
 /* job_id is borrowed in both; not CHORE_REVERT. */
+int backlog_add_forecast(
+    struct backlog *, uint32_t request, const struct msg_forecast *) MUST_CHECK;
 int backlog_add_expire(struct backlog *, uint32_t request,
     const struct msg_expire *, const char *job_id) MUST_CHECK;
 int backlog_add_chore(struct backlog *, uint32_t request,

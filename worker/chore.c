@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/snaplist.h"
 #include "worker/chore.h"
+#include "worker/forecastdel.h"
 #include "worker/revert.h"
 #include "worker/snapdir.h"
 
@@ -18,6 +19,7 @@ struct chore {
 	const char *job_id;    /* borrowed */
 	uint32_t request;
 	struct revert *revert; /* owned; NULL: not begun, or another kind */
+	struct forecastdel forecasts; /* of CHORE_FORECASTS */
 	struct apierr error;
 };
 
@@ -70,6 +72,24 @@ bool
 chore_reverts(const struct chore *c)
 {
 	return c->want.kind == CHORE_REVERT;
+}
+
+void
+chore_use(
+    struct chore *c, struct results *results, struct forecasts *f, bool is_open)
+{
+	c->forecasts = (struct forecastdel){ .results = results,
+		.forecasts = f,
+		.is_open = is_open,
+		.job_id = c->job_id,
+		.ids = c->want.snapshot_id.p,
+		.allow_none = c->want.allow_none };
+}
+
+bool
+chore_is_of_forecasts(const struct chore *c)
+{
+	return c->want.kind == CHORE_FORECASTS;
 }
 
 /* Sets c->error from errno. Returns -1. */
@@ -198,6 +218,23 @@ step(struct chore *c, struct peer *p, struct snaplist *list,
 	return update(c, p, s);
 }
 
+static int
+remove_forecasts(
+    struct chore *c, struct peer *p, int64_t deadline_us, uint64_t *progress)
+{
+	static const struct msg_chore_done done = { .retain = false };
+	struct forecastdel *d = &c->forecasts;
+	int rc = forecastdel_step(d, deadline_us, progress, &c->error);
+
+	if (rc == 1)
+		return 1;
+	forecasts_changed(d->forecasts);
+	if (forecasts_tell(d->forecasts, p) == -1)
+		return -1;
+	return rc == -1 ? peer_fail(p, c->request, &c->error)
+			: peer_send(p, MSG_CHORE_DONE, c->request, &done);
+}
+
 int
 chore_step(
     struct chore *c, struct peer *p, int64_t deadline_us, uint64_t *progress)
@@ -206,6 +243,8 @@ chore_step(
 	int rc;
 
 	(*progress)++;
+	if (c->want.kind == CHORE_FORECASTS)
+		return remove_forecasts(c, p, deadline_us, progress);
 	if (snaplist_read(&list, NULL, c->job_id) == -1) {
 		fail(c, "looked for");
 		rc = peer_fail(p, c->request, &c->error);

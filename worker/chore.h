@@ -15,6 +15,8 @@
 #include "common/compat.h"
 #include "common/msg.h"
 #include "common/peer.h"
+#include "worker/forecasts.h"
+#include "worker/results.h"
 
 struct chore;
 
@@ -25,6 +27,14 @@ struct chore;
 struct chore *chore_new(
     const struct msg_chore *, const char *job_id, uint32_t request);
 void chore_free(struct chore *);
+/*
+ * Where forecasts are; in an open job some may still be made. To be called
+ * before the first step of one that removes some.
+ */
+void chore_use(
+    struct chore *, struct results *, struct forecasts *, bool is_open);
+/* It removes forecasts. */
+bool chore_is_of_forecasts(const struct chore *);
 /* It sets the models back, and results with them. */
 bool chore_reverts(const struct chore *);
 

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/entry.h"
+#include "worker/forecasts.h"
 #include "worker/mark.h"
 
 /* Reading the clock costs as much as a record: look at it now and then. */
@@ -183,11 +184,22 @@ phase_close(struct entry_run *run)
 	return rc == -1 ? -1 : phase_end(run);
 }
 
+static int
+phase_forecast(struct entry_run *run)
+{
+	int rc =
+	    forecasts_entry(run->analysis, &run->entry, run->data, &run->error);
+
+	run->failed = rc == 1;
+	return rc == -1 ? -1 : phase_end(run);
+}
+
 static int (*const first_phase[])(struct entry_run *) = {
 	[JOURNAL_OPEN] = phase_opened,
 	[JOURNAL_UPLOAD] = phase_upload,
 	[JOURNAL_FLUSH] = phase_flush,
 	[JOURNAL_CLOSE] = phase_close,
+	[JOURNAL_FORECAST] = phase_forecast,
 };
 
 void

@@ -22,7 +22,7 @@ struct entry_run {
 	uint64_t *progress;	     /* borrowed: counts units of work */
 	const struct record *record; /* accepted, waits for the engine */
 	int64_t time_s;		     /* of that record */
-	bool failed;		     /* the upload broke off: error is set */
+	bool failed;		     /* it broke off: error is set */
 	struct apierr error;
 };
 

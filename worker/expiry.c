@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/sqlx.h"
 #include "worker/expiry.h"
+#include "worker/forecastdel.h"
 #include "worker/snapexpiry.h"
 
 #define DAY_MS INT64_C(86400000)
@@ -56,6 +57,7 @@ struct expiry {
 	struct msg_expire want;
 	const char *job_id; /* borrowed */
 	struct snapexpiry snapshots;
+	struct forecastdel forecasts;
 	sqlite3 *db; /* borrowed from results while a file is there */
 	sqlite3_stmt *st[ST_MAX];
 	int (*phase)(struct expiry *); /* what comes next; NULL: the end */
@@ -71,6 +73,7 @@ struct expiry {
 
 static int phase_snapshots(struct expiry *);
 static int phase_snapshot(struct expiry *);
+static int phase_forecasts(struct expiry *);
 static int phase_open(struct expiry *);
 static int phase_bucket(struct expiry *);
 static int phase_records(struct expiry *);
@@ -94,6 +97,15 @@ expiry_new(
 	x->job_id = job_id;
 	x->phase = phase_snapshots;
 	return x;
+}
+
+void
+expiry_use(struct expiry *x, struct forecasts *f)
+{
+	x->forecasts = (struct forecastdel){ .results = x->results,
+		.forecasts = f,
+		.job_id = x->job_id,
+		.expired_ms = clock_wall_ms() };
 }
 
 void
@@ -178,8 +190,28 @@ phase_snapshot(struct expiry *x)
 	int rc = snapexpiry_step(&x->snapshots);
 
 	if (rc == 0)
-		x->phase = x->want.results_stay ? NULL : phase_open;
+		x->phase = phase_forecasts;
 	return rc == -1 ? -1 : 0;
+}
+
+/* Those whose time is over by the wall clock: no model knows them. */
+static int
+phase_forecasts(struct expiry *x)
+{
+	uint64_t progress = 0;
+	struct apierr e;
+	int rc = 0;
+
+	if (x->want.forecasts)
+		rc = forecastdel_step(
+		    &x->forecasts, clock_mono_us(), &progress, &e);
+	if (rc == 1)
+		return 0;
+	if (x->forecasts.gone > 0)
+		forecasts_changed(x->forecasts.forecasts);
+	x->rows += x->forecasts.gone;
+	x->phase = x->want.results_stay ? NULL : phase_open;
+	return rc;
 }
 
 static int

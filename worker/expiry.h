@@ -1,5 +1,5 @@
 /*
- * Taking old snapshots away, and old results out of results.db: buckets with
+ * Taking old snapshots and forecasts away, and old results out of results.db:
  * their records and influencers, what the runs know of them, and at last the
  * pages that have become free. In slices; a death in between undoes a bucket
  * that is half gone.
@@ -16,6 +16,7 @@
 #include "common/apierr.h"
 #include "common/compat.h"
 #include "common/msg.h"
+#include "worker/forecasts.h"
 #include "worker/results.h"
 
 struct expiry;
@@ -27,6 +28,8 @@ struct expiry;
 struct expiry *expiry_new(
     struct results *, const struct msg_expire *, const char *job_id);
 void expiry_free(struct expiry *);
+/* Forecasts are in its results, too; before the first step. */
+void expiry_use(struct expiry *, struct forecasts *);
 
 /*
  * Work until the monotonic clock reaches deadline_us. Returns 1: not yet done;

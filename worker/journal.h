@@ -4,8 +4,9 @@
  * its first entry.
  *
  * A segment is a head, then entries; an entry is a header of fixed size and
- * its data (the decoded bytes of an upload, else none). Both have checksums.
- * Three rules make it safe to read after any death:
+ * its data (the decoded bytes of an upload, what a forecast was asked with,
+ * else none). Both have checksums. Three rules make it safe to read after any
+ * death:
  *
  *  - Numbers go up by one. The first short or damaged entry ends its segment.
  *  - A segment ends where the next one begins: entries in it that carry the
@@ -32,7 +33,8 @@
 #include "common/schema.h"
 
 #define JOURNAL_DIR "journal"
-#define JOURNAL_FORMAT 2	 /* the head is the same in all of them */
+#define JOURNAL_FORMAT 3	/* the head is the same in all of them */
+#define JOURNAL_FORMAT_OLDEST 2 /* that is read: without JOURNAL_FORECAST */
 #define JOURNAL_HEAD_BYTES 24	 /* of a segment */
 #define JOURNAL_HEADER_BYTES 126 /* of an entry */
 /* Data of the first entry: what a spool file leaves free at its start. */
@@ -44,12 +46,13 @@ enum journal_type {
 	JOURNAL_OPEN = 1,
 	JOURNAL_UPLOAD = 2,
 	JOURNAL_FLUSH = 3,
-	JOURNAL_CLOSE = 4
+	JOURNAL_CLOSE = 4,
+	JOURNAL_FORECAST = 5
 };
 
 /* Seconds; TIME_UNSET where not given or not of this type. */
 #define JOURNAL_ENTRY_FIELDS(F, S)                                             \
-	F(S, U8, type, JOURNAL_OPEN, JOURNAL_CLOSE)                            \
+	F(S, U8, type, JOURNAL_OPEN, JOURNAL_FORECAST)                         \
 	F(S, U64, seq, 1, INFINITY)                                            \
 	F(S, I64, receipt_ms, -INFINITY, INFINITY) /* wall clock */            \
 	F(S, I64, reset_start_s, -INFINITY, INFINITY)                          \

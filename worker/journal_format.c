@@ -100,7 +100,7 @@ journal_cursor_init(struct journal_cursor *c, const void *data, size_t len)
 	if (wire_get_u32(&rb, &sum) == -1 ||
 	    sum != crc32c(0, data, JOURNAL_HEAD_BYTES - sizeof(sum)))
 		return cursor_fail(c, "wrong checksum of the head");
-	if (c->format != JOURNAL_FORMAT) {
+	if (c->format < JOURNAL_FORMAT_OLDEST || c->format > JOURNAL_FORMAT) {
 		cursor_fail(c, "unknown format");
 		errno = EPROTONOSUPPORT;
 		return -1;

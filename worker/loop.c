@@ -128,6 +128,16 @@ on_flush(struct session *s, const struct peer_frame *f)
 }
 
 static int
+on_forecast(struct session *s, const struct peer_frame *f)
+{
+	struct msg_forecast m;
+
+	if (msg_decode(f->type, f->data, f->len, &m, NULL) == -1)
+		return -1;
+	return backlog_add_forecast(s->backlog, f->request, &m);
+}
+
+static int
 on_expire(struct session *s, const struct peer_frame *f)
 {
 	struct msg_expire m;
@@ -204,6 +214,7 @@ static handler *const handlers[] = {
 	[MSG_UPLOAD_DROP] = on_upload_drop,
 	[MSG_AWAIT] = on_await,
 	[MSG_FLUSH] = on_flush,
+	[MSG_FORECAST] = on_forecast,
 	[MSG_EXPIRE] = on_expire,
 	[MSG_SNAPSHOT] = on_snapshot,
 	[MSG_QUARANTINE_POST] = on_quarantine_post,
@@ -218,7 +229,7 @@ static bool
 is_for_worker(const struct msg_info *m)
 {
 	return (m->from & FROM_SUP) != 0 &&
-	    (m->type <= MSG_CLOSED || m->type == MSG_JOB_UPDATED);
+	    (m->type < MSG_QUERY || m->type == MSG_JOB_UPDATED);
 }
 
 /* Every message for this side has a handler, and every handler a message. */

@@ -104,6 +104,8 @@ model_clear(struct model *m)
 		m->season[b] = NULL;
 	}
 	model_drop_probe(m);
+	free(m->horizons);
+	m->horizons = NULL;
 }
 
 size_t
@@ -111,7 +113,8 @@ model_bytes(const struct model *m)
 {
 	return season_bytes(m->season[BASE_DAY]) +
 	    season_bytes(m->season[BASE_WEEK]) +
-	    (m->probe == NULL ? 0 : sizeof(*m->probe));
+	    (m->probe == NULL ? 0 : sizeof(*m->probe)) +
+	    (m->horizons == NULL ? 0 : sizeof(*m->horizons));
 }
 
 double
@@ -553,6 +556,7 @@ model_learn(struct model *m, const struct model_params *p,
 		bounds_learn(m, o);
 		learn_value(m, o);
 		model_learn_bases(m, p, o);
+		horizons_learn(m, o);
 		if (o->known)
 			learn_tails(m, p, o);
 		if (m->n == GROWN_UP)

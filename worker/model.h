@@ -26,6 +26,7 @@
 
 #include "common/compat.h"
 #include "common/jobconf.h"
+#include "worker/horizon.h"
 #include "worker/level.h"
 #include "worker/period.h"
 #include "worker/power.h"
@@ -77,9 +78,10 @@ struct model {
 	struct level level[BASES];
 	struct season *season[BASES]; /* owned; [BASE_NONE] is unused */
 	struct period_probe *probe;   /* owned; NULL: no search is on */
-	uint32_t probes;	      /* searches that have ended */
+	struct horizons *horizons;    /* owned; NULL: too young */
 	double scale[BASES];	      /* of errors over each base */
 	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
+	uint32_t probes;       /* searches that have ended */
 	bool seasons_gone; /* what was adopted explains nothing any more */
 	double ln_base[BASES]; /* weights, the greatest is 0 */
 	uint32_t best;	       /* the base that has won */

@@ -128,6 +128,11 @@ model_grow(
 		m->scale[BASE_WEEK] = m->scale[m->best];
 		m->ln_base[BASE_WEEK] = m->ln_base[m->best] + LN_PRIOR_WEEK;
 	}
+	if (m->horizons == NULL && m->n >= DAY_LEAST) {
+		m->horizons = horizons_new();
+		if (m->horizons == NULL)
+			return -1;
+	}
 	return model_seek_period(m, p, o);
 }
 
@@ -163,6 +168,7 @@ model_center(struct model *m, const struct outlook *o)
 		return;
 	m->origin += slow;
 	model_drop_probe(m);
+	horizons_drop(m->horizons);
 	support_map(&m->support, minus, &slow);
 	for (int b = 0; b < BASES; b++)
 		center_base(m, b, slow);

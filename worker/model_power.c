@@ -62,6 +62,7 @@ change_power(struct model *m, const struct outlook *o, enum power to)
 	struct conversion c = { m, o->kind, to, 0 };
 
 	model_drop_probe(m);
+	horizons_drop(m->horizons);
 	support_map(&m->support, convert, &c);
 	m->gap_scale *= m->error[to] / fmax(m->error[m->power], DBL_MIN);
 	for (int b = 0; b < BASES; b++)

@@ -236,6 +236,41 @@ walk_probe(struct codec *c, struct model *m)
 }
 
 static void
+walk_horizon(struct codec *c, struct horizon *h)
+{
+	uint32_t n = h->n, base = h->base;
+
+	for (size_t i = 0; i < HORIZON_FORECASTS; i++) {
+		walk_f32(c, &h->ahead[i], -FLT_MAX);
+		walk_f32(c, &h->size[i], 0);
+	}
+	walk_u32(c, &n, UINT16_MAX);
+	walk_u32(c, &base, BASES);
+	h->n = (uint16_t)n;
+	h->base = (uint8_t)base;
+}
+
+static void
+walk_horizons(struct codec *c, struct model *m)
+{
+	bool there = m->horizons != NULL;
+
+	walk_bool(c, &there);
+	if (!there || c->bad)
+		return;
+	if (m->horizons == NULL)
+		m->horizons = horizons_new();
+	if (m->horizons == NULL) {
+		c->bad = true;
+		return;
+	}
+	walk_f32(c, &m->horizons->width, 1);
+	walk_u32(c, &m->horizons->at, HORIZON_LONGEST - 1);
+	for (size_t i = 0; i < HORIZONS && !c->bad; i++)
+		walk_horizon(c, &m->horizons->of[i]);
+}
+
+static void
 walk_numbers(struct codec *c, struct model *m)
 {
 	uint32_t power = m->power;
@@ -303,6 +338,8 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 	walk_seasons(c, m, p);
 	if (!c->bad)
 		walk_probe(c, m);
+	if (!c->bad && c->format >= 5)
+		walk_horizons(c, m);
 }
 
 int

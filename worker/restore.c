@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/forecasts.h"
 #include "worker/mark.h"
 #include "worker/repost.h"
 #include "worker/restore.h"
@@ -296,6 +297,8 @@ finish(struct restore *r, uint64_t *progress)
 		journal_skip_to(r->journal, r->results_seq);
 		r->analysis->applied_seq = r->results_seq;
 	}
+	if (r->asked)
+		forecasts_settle(r->analysis->forecasts);
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);

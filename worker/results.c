@@ -658,3 +658,22 @@ results_return(struct results *r, bool spoilt)
 	if (spoilt || !r->was_open)
 		file_close(r);
 }
+
+int
+results_detector(
+    struct results *r, const struct record_result *names, int64_t *id)
+{
+	return resultnames_put(r->names, names, id);
+}
+
+struct sqlite3 *
+results_join(struct results *r)
+{
+	return transaction_begin(r) == -1 ? NULL : r->db;
+}
+
+int
+results_open(struct results *r)
+{
+	return file_open(r, false);
+}

@@ -86,6 +86,22 @@ int results_settle(struct results *) MUST_CHECK;
  * spoilt, and leaves the file opened or not as it was.
  */
 struct sqlite3 *results_borrow(struct results *);
+/*
+ * Its number of a set of names, in the transaction of who has borrowed it. 0,
+ * or -1 with errno.
+ */
+int results_detector(
+    struct results *, const struct record_result *, int64_t *id) MUST_CHECK;
+/*
+ * The database within the transaction of the entry under way, for rows that are
+ * to be seen when it is. NULL with errno: what is under way is spoilt.
+ */
+struct sqlite3 *results_join(struct results *);
 void results_return(struct results *, bool spoilt);
+/*
+ * Open the file, which stays so, for somebody who borrows it again and again. 0,
+ * or -1 with errno (ENOENT: no results yet).
+ */
+int results_open(struct results *) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/sandbox.h"
 #include "common/zones.h"
 #include "worker/answer.h"
+#include "worker/forecasts.h"
 #include "worker/loop.h"
 #include "worker/salvage.h"
 #include "worker/session.h"
@@ -54,6 +55,7 @@ session_free(struct session *s)
 	mend_free(s->mend);
 	chore_free(s->chore);
 	expiry_free(s->expiry);
+	forecasts_free(s->forecasts);
 	results_free(s->results);
 	backlog_free(s->backlog);
 	snapper_free(s->snapper);
@@ -510,6 +512,16 @@ work_beat(struct session *s)
 	return s->state == IN_OPEN ? beat_work(&s->beat, s->backlog) : 0;
 }
 
+/* Between two entries, and for no longer than they would take. */
+static int
+work_forecasts(struct session *s, int64_t deadline_us)
+{
+	if (!backlog_is_between(s->backlog) || backlog_is_closed(s->backlog))
+		return 0;
+	forecasts_step(s->analysis->forecasts, deadline_us, &s->progress);
+	return forecasts_tell(s->analysis->forecasts, s->peer);
+}
+
 static int
 work_open(struct session *s, int64_t deadline_us)
 {
@@ -523,7 +535,7 @@ work_open(struct session *s, int64_t deadline_us)
 		&s->progress) == -1 ||
 	    work_snapshot(s) == -1 || work_beat(s) == -1 ||
 	    backlog_work(s->backlog, deadline_us, &s->progress) == -1 ||
-	    work_snapshot(s) == -1)
+	    work_snapshot(s) == -1 || work_forecasts(s, deadline_us) == -1)
 		return is_out_of_room()
 		    ? session_give_way("a request waits for room")
 		    : session_fail(s, "a request cannot be finished");
@@ -575,7 +587,8 @@ session_is_runnable(const struct session *s)
 	case SESSION_OPEN:
 		return (backlog_is_busy(s->backlog) &&
 			   !backlog_is_waiting(s->backlog)) ||
-		    uploads_is_busy(&s->uploads);
+		    uploads_is_busy(&s->uploads) ||
+		    forecasts_are_busy(s->analysis->forecasts);
 	case SESSION_TENDING:
 		return s->asked;
 	}
@@ -615,6 +628,7 @@ session_timer_ms(struct session *s)
 		return 0;
 	timer_ms =
 	    sooner(journal_tick(s->journal), snapper_timer_ms(s->snapper));
+	timer_ms = sooner(timer_ms, forecasts_timer_ms(s->analysis->forecasts));
 	if (s->state != IN_OPEN)
 		return timer_ms;
 	return sooner(timer_ms, beat_timer_ms(&s->beat, s->backlog));

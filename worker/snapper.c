@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/crc32c.h"
 #include "common/log.h"
+#include "worker/forecasts.h"
 #include "worker/forked.h"
 #include "worker/snapdir.h"
 #include "worker/snapper.h"
@@ -165,12 +166,22 @@ is_due_by_size(const struct snapper *s)
 	    journal_segments(s->journal) >= JOURNAL_SEGMENTS;
 }
 
+/*
+ * With one behind the entry of a forecast a death would lose that, for the
+ * models of then could not be had again. Rather that than no data taken in.
+ */
+static bool
+is_held(const struct snapper *s)
+{
+	return forecasts_are_made(s->analysis->forecasts) && !s->pressed;
+}
+
 bool
 snapper_is_due(const struct snapper *s)
 {
 	int64_t now_us;
 
-	if (s->child != 0 || !snapper_has_news(s))
+	if (s->child != 0 || !snapper_has_news(s) || is_held(s))
 		return false;
 	if (s->asked)
 		return true;
@@ -222,6 +233,8 @@ snapper_timer_ms(const struct snapper *s)
 		return CHILD_LOOK_MS;
 	if (!snapper_has_news(s))
 		return -1;
+	if (is_held(s))
+		return CHILD_LOOK_MS;
 	if (s->asked)
 		return 0;
 	at_us = is_due_by_size(s) ? 0 : s->next_us;

@@ -1,0 +1,162 @@
+"""Forecasts that take long: what goes on beside them, and what they survive."""
+
+import os
+import signal
+
+from harness import *
+from test_forecasts import (ask, finished, made, points, read, remove,
+    request_of, stats)
+
+T0 = 1403481600
+DAYS = 3
+SERIES = 16
+POINTS = (DAYS * 1440 - 1) * SERIES
+
+
+def many(d, job_id):
+    """A job with series of whose buckets there are many, most of them empty."""
+    d.make_job(job_id, job(span="1m", function="count", field=None,
+        partition_field_name="p"))
+    d.post(job_id, [{"time": T0 + h * 3600, "p": "p%02d" % p}
+        for h in range(DAYS * 24) for p in range(SERIES)
+        for _ in range(1 + (h + p) % 3)] + [{"time": T0 + DAYS * 86400 - 1,
+            "p": "p00"}])
+
+
+def child_of(d, job_id):
+    """A forecast's process: what the worker has forked."""
+    worker = d.worker_pid(job_id)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as f:
+                rest = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(rest[1]) == worker and rest[0] != "Z":
+            return int(pid)
+    return None
+
+
+def running(d, job_id, forecast):
+    got = request_of(d, job_id, forecast)
+    return got["forecast_status"] == "started" \
+        and got["processed_record_count"] > 0
+
+
+def ends(d, job_id, forecast):
+    """The first and the last points, by time."""
+    plain = [{k: v for k, v in p.items()
+        if k not in ("forecast_id", "job_id")} for p in
+            points(d, job_id, forecast, "?size=4000")
+            + points(d, job_id, forecast, "?size=4000&start=%d"
+                % ((T0 + (2 * DAYS - 1) * 86400 + 82800) * 1000))]
+    assert len(plain) > 4000, len(plain)
+    return plain
+
+
+@timeout(120)
+def test_ingest_goes_on():
+    with Daemon() as d:
+        many(d, "j")
+        f = made(d, "j", "?duration=3d")
+        answered = 0
+        while request_of(d, "j", f)["forecast_status"] != "finished":
+            d.post("j", [{"time": T0 + DAYS * 86400 + answered, "p": "p01"}])
+            answered += 1
+        assert answered >= 3, answered
+        assert request_of(d, "j", f)["processed_record_count"] == POINTS
+
+
+@timeout(120)
+def test_three_at_a_time():
+    with Daemon() as d:
+        many(d, "j")
+        ids = [made(d, "j", "?duration=3d") for _ in range(3)]
+        expect_error(ask(d, "j"), 400, "status_exception",
+            "Cannot run forecast: Forecast cannot be executed due to queue "
+            "limit. Please wait for requests to finish and try again")
+        assert request_of(d, "j", ids[2])["forecast_status"] == "scheduled"
+        expect_error(remove(d, "j", "/" + ids[2]), 409, "status_exception",
+            "Forecast(s) [%s] for job [j] needs to be either FAILED or "
+            "FINISHED to be deleted" % ids[2])
+        for f in ids:
+            finished(d, "j", f, 60)
+        assert stats(d, "j")["status"] == {"finished": 3}
+        first = ends(d, "j", ids[0])
+        assert first == ends(d, "j", ids[2])
+
+
+def killed(stop):
+    with Daemon() as d:
+        many(d, "j")
+        many(d, "same")
+        f = made(d, "j", "?duration=3d")
+        d.post("j", [{"time": T0 + DAYS * 86400 + 300, "p": "p%02d" % p}
+            for p in range(SERIES)])
+        wait_until(lambda: running(d, "j", f), what="points")
+        stop(d)
+        got = finished(d, "j", f, 60)
+        assert got["forecast_status"] == "finished", got
+        assert got["processed_record_count"] == POINTS, got
+        assert expect(200, read(d, "j", f, "?size=0"))["count"] \
+            == POINTS + 1
+        assert stats(d, "j")["status"] == {"finished": 1}
+        g = made(d, "same", "?duration=3d")
+        finished(d, "same", g, 60)
+        assert ends(d, "j", f) == ends(d, "same", g)
+        expect(200, remove(d, "j"))
+        d.close_job("j")
+        d.open_job("j")
+        assert expect(200, read(d, "j"))["count"] == 0
+
+
+@timeout(180)
+def test_worker_killed():
+    killed(lambda d: os.kill(d.worker_pid("j"), signal.SIGKILL))
+
+
+@timeout(180)
+def test_daemon_killed():
+    def stop(d):
+        d.kill()
+        d.start()
+        wait_until(lambda: d.stats("j")["state"] == "opened", 30, "opened")
+    killed(stop)
+
+
+@timeout(180)
+def test_closed_by_force():
+    def stop(d):
+        d.close_job("j", query="?force=true")
+        d.open_job("j")
+    killed(stop)
+
+
+@timeout(120)
+def test_close_waits():
+    with Daemon() as d:
+        many(d, "j")
+        f = made(d, "j", "?duration=3d")
+        d.close_job("j")
+        got = request_of(d, "j", f)
+        assert got["forecast_status"] == "finished", got
+        assert got["processed_record_count"] == POINTS, got
+        assert stats(d, "j")["status"] == {"finished": 1}
+
+
+@timeout(120)
+def test_child_killed():
+    with Daemon() as d:
+        many(d, "j")
+        f = made(d, "j", "?duration=3d")
+        wait_until(lambda: child_of(d, "j"), what="its process")
+        os.kill(child_of(d, "j"), signal.SIGKILL)
+        got = finished(d, "j", f)
+        assert got["forecast_status"] == "failed", got
+        assert got["forecast_messages"][-1] == "forecast unable to " \
+            "complete as native process was killed.", got
+        assert stats(d, "j")["status"] == {"failed": 1}
+        g = made(d, "j", "?duration=2h")
+        assert finished(d, "j", g)["forecast_status"] == "finished"
+        expect(200, remove(d, "j", "/" + f))
+        assert stats(d, "j")["status"] == {"finished": 1}

@@ -1,0 +1,426 @@
+/* Owns the forecasts that are being made, from the entry to the last point. */
+#include "common/compat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/sqlx.h"
+#include "worker/analysis.h"
+#include "worker/forecasts_int.h"
+#include "worker/forked.h"
+
+#define CHILD_LIMIT_S 3600 /* it waits for this process to read */
+#define LOOK_US 2000	   /* between two looks at children */
+#define SLICE_US 1500	   /* for what they have said */
+
+struct forecasts *
+forecasts_new(struct results *results)
+{
+	struct forecasts *f = calloc(1, sizeof(*f));
+
+	if (f != NULL)
+		f->results = results;
+	return f;
+}
+
+static void
+making_free(struct making *m)
+{
+	if (m == NULL)
+		return;
+	if (m->fd != -1)
+		close(m->fd); /* a child that still writes ends by SIGPIPE */
+	free(m->entry);
+	free(m->buf);
+	free(m->names);
+	free(m);
+}
+
+void
+forecasts_free(struct forecasts *f)
+{
+	if (f == NULL)
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		making_free(f->list[i]);
+	free(f);
+}
+
+bool
+forecasts_are_made(const struct forecasts *f)
+{
+	return f->n > 0;
+}
+
+bool
+forecasts_are_busy(const struct forecasts *f)
+{
+	return f->n > 0 && f->busy;
+}
+
+bool
+forecasts_want_gap(const struct forecasts *f)
+{
+	return f->n > 0 && clock_mono_us() >= f->look_us;
+}
+
+int
+forecasts_timer_ms(const struct forecasts *f)
+{
+	if (f->n == 0)
+		return -1;
+	return f->busy ? 0 : LOOK_US / 1000;
+}
+
+void
+forecasts_changed(struct forecasts *f)
+{
+	f->changed = true;
+}
+
+/* ---- the beginning ---- */
+
+static _Noreturn void
+child_run(const struct forecasts *f, const struct msg_forecast *m, pid_t parent,
+    int fd)
+{
+	if (fcntl(fd, F_SETFL, 0) == -1)
+		_exit(errno);
+	forked_enter(parent, &fd, 1, CHILD_LIMIT_S);
+	forked_exit(forecaster_run(f->engine, m, fd));
+}
+
+static int
+making_fork(
+    struct making *m, const struct forecasts *f, const struct msg_forecast *msg)
+{
+	pid_t parent = getpid();
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	m->child = fork();
+	if (m->child == 0)
+		child_run(f, msg, parent, fd[1]);
+	close(fd[1]);
+	m->fd = fd[0];
+	return m->child == -1 ? -1 : 0;
+}
+
+/* In the list, with its child. NULL with errno. */
+static struct making *
+making_new(struct forecasts *f, const struct msg_forecast *msg)
+{
+	struct making *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->fd = -1;
+	m->begin_us = clock_mono_us();
+	m->entry = calloc(1, sizeof(*m->entry));
+	m->buf = malloc(FORECAST_BUFFER_BYTES);
+	if (m->entry != NULL && m->buf != NULL && making_fork(m, f, msg) == 0) {
+		f->list[f->n++] = m;
+		return m;
+	}
+	making_free(m);
+	return NULL;
+}
+
+static void
+fill(struct forecast_entry *e, const struct msg_forecast *m,
+    const struct forecast_scope *s)
+{
+	static const char no_duration[] =
+	    "Forecast duration not specified, setting to 1 day";
+	static const char no_expiry[] =
+	    "Forecast expires_in not specified, setting to 14 days";
+
+	memcpy(e->id, m->forecast_id.p, m->forecast_id.len);
+	e->row.forecast_id = span_of(e->id);
+	e->row.timestamp = e->row.start = s->start_s * 1000;
+	e->row.end = (s->start_s + m->duration_s) * 1000;
+	e->row.create = m->receipt_ms;
+	e->row.expiry = m->expires_in_ms == 0 ||
+		m->expires_in_ms > INT64_MAX / 2 - m->receipt_ms
+	    ? TIME_UNSET
+	    : m->receipt_ms + m->expires_in_ms;
+	e->row.memory_bytes = s->bytes;
+	e->row.messages = span_of(e->messages);
+	if (!m->duration_given)
+		forecast_entry_say(e, no_duration, sizeof(no_duration) - 1);
+	if (!m->expiry_given)
+		forecast_entry_say(e, no_expiry, sizeof(no_expiry) - 1);
+}
+
+static int
+begin_failed(struct apierr *e)
+{
+	apierr_set(e, 503, E_STATUS,
+	    "Cannot run forecast: no process for it: %s", strerror(errno));
+	e->retry_after_s = 1;
+	return 1;
+}
+
+/* Its row is seen when the entry is. */
+static int
+begin_new(struct forecasts *f, const struct msg_forecast *msg,
+    const struct forecast_scope *scope, struct apierr *e)
+{
+	struct making *m;
+	sqlite3 *db;
+
+	if (f->n == FORECASTS_MOST) {
+		apierr_set(e, 400, E_STATUS,
+		    "Cannot run forecast: Forecast cannot be executed due to "
+		    "queue limit. Please wait for requests to finish and try "
+		    "again");
+		return 1;
+	}
+	m = making_new(f, msg);
+	if (m == NULL)
+		return begin_failed(e);
+	fill(m->entry, msg, scope);
+	m->entry->row.status =
+	    f->n == 1 ? FORECAST_STARTED : FORECAST_SCHEDULED;
+	m->clean = true;
+	f->changed = true;
+	db = results_join(f->results);
+	return db == NULL ? -1 : forecastdb_put(db, &m->entry->row);
+}
+
+/* The row that an earlier worker has written, or none. Returns as find. */
+static int
+find_row(struct forecasts *f, struct span id, struct forecast_entry *e)
+{
+	sqlite3 *db = results_borrow(f->results);
+	int rc;
+
+	if (db == NULL)
+		return errno == ENOENT ? 0 : -1;
+	rc = forecastdb_find(db, id, e);
+	results_return(f->results, rc == -1);
+	return rc;
+}
+
+/*
+ * Replay: what was refused or removed is not made, nor is what was finished.
+ * Otherwise the models are what they were.
+ */
+static int
+begin_again(struct forecasts *f, const struct msg_forecast *msg,
+    const struct forecast_scope *scope, struct apierr *e)
+{
+	struct forecast_entry *row = calloc(1, sizeof(*row));
+	struct making *m;
+	int rc;
+
+	if (row == NULL)
+		return -1;
+	rc = find_row(f, msg->forecast_id, row);
+	if (rc == 1 && !forecast_is_over(row->row.status) &&
+	    f->n < FORECASTS_MOST) {
+		m = making_new(f, msg);
+		if (m == NULL) {
+			rc = -1; /* the next worker may have one */
+		} else {
+			fill(m->entry, msg, scope);
+			m->entry->row.id = row->row.id;
+			m->entry->row.status = FORECAST_SCHEDULED;
+		}
+	}
+	free(row);
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	apierr_set(e, 400, E_STATUS,
+	    "Cannot run forecast: it was refused, or removed since");
+	return 1;
+}
+
+int
+forecasts_entry(struct analysis *a, const struct journal_entry *entry,
+    const char *data, struct apierr *e)
+{
+	struct forecasts *f = a->forecasts;
+	struct forecast_scope scope;
+	struct msg_forecast m;
+
+	if (msg_decode(MSG_FORECAST, data, (size_t)entry->data_len, &m, NULL) ==
+	    -1) {
+		apierr_set(e, 500, E_EXCEPTION,
+		    "Cannot run forecast: its entry cannot be read");
+		return 1;
+	}
+	f->engine = a->engine;
+	f->conf = a->conf;
+	if (forecaster_check(a->engine, &m, &scope, e) == -1)
+		return 1;
+	return a->muted ? begin_again(f, &m, &scope, e)
+			: begin_new(f, &m, &scope, e);
+}
+
+/* ---- the end ---- */
+
+static void
+drop_first(struct forecasts *f)
+{
+	making_free(f->list[0]);
+	f->n--;
+	memmove(f->list, f->list + 1, f->n * sizeof(f->list[0]));
+	f->changed = true;
+}
+
+/* Nothing more will come of the first one. */
+static void
+end_first(struct forecasts *f, bool well)
+{
+	struct making *m = f->list[0];
+
+	if (!well) {
+		log_warnx("forecast %s has failed", m->entry->id);
+		if (making_write_failed(f, m) == -1)
+			log_warn("forecast %s: that it has failed is not "
+				 "written down, it will be made again",
+			    m->entry->id);
+	}
+	drop_first(f);
+}
+
+/* It has closed its end. Returns 1: not dead yet; 0: well; -1: badly. */
+static int
+reap(struct making *m)
+{
+	int rc = forked_look(m->child, "forecast");
+
+	if (rc != 1)
+		m->child = 0;
+	return rc;
+}
+
+static void
+step_first(struct forecasts *f, int64_t deadline_us)
+{
+	struct making *m = f->list[0];
+
+	if (m->fd != -1 && making_fill(m))
+		f->busy = true;
+	if (!m->clean || making_has_frame(m)) {
+		f->busy = true;
+		if (making_write(f, m, deadline_us) == 0)
+			return;
+		log_warn("forecast %s", m->entry->id);
+		end_first(f, false);
+	} else if (m->broken) {
+		end_first(f, false);
+	} else if (m->fd == -1 && reap(m) != 1) {
+		end_first(f, m->ended);
+	}
+}
+
+void
+forecasts_step(struct forecasts *f, int64_t deadline_us, uint64_t *progress)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (f->n == 0)
+		return;
+	if (deadline_us > now_us + SLICE_US)
+		deadline_us = now_us + SLICE_US;
+	f->busy = false;
+	step_first(f, deadline_us);
+	if (f->busy)
+		++*progress;
+	f->look_us = clock_mono_us() + LOOK_US;
+}
+
+/* ---- rows that nobody works on ---- */
+
+static bool
+is_made(const struct forecasts *f, int64_t id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->list[i]->entry->row.id == id)
+			return true;
+	return false;
+}
+
+static int
+settle(struct forecasts *f, sqlite3 *db)
+{
+	struct forecast_entry *e = calloc(1, sizeof(*e));
+	int rc = -1;
+
+	if (e == NULL)
+		return -1;
+	e->row.id = -1;
+	while ((rc = forecastdb_next(db, e->row.id, e)) == 1) {
+		if (forecast_is_over(e->row.status) || is_made(f, e->row.id))
+			continue;
+		e->row.status = FORECAST_FAILED;
+		forecast_entry_say(
+		    e, FORECAST_KILLED, sizeof(FORECAST_KILLED) - 1);
+		if (forecastdb_put(db, &e->row) == -1) {
+			rc = -1;
+			break;
+		}
+	}
+	free(e);
+	return rc;
+}
+
+void
+forecasts_settle(struct forecasts *f)
+{
+	sqlite3 *db = results_borrow(f->results);
+	int rc = -1;
+
+	if (db == NULL) {
+		if (errno != ENOENT)
+			log_warn("forecasts that were not finished");
+		return;
+	}
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0 && settle(f, db) == 0 &&
+	    sqlx_exec(db, "COMMIT") == 0)
+		rc = 0;
+	if (rc == -1)
+		log_warn("forecasts that were not finished");
+	results_return(f->results, rc == -1);
+	f->changed = true;
+}
+
+int
+forecasts_tell(struct forecasts *f, struct peer *peer)
+{
+	struct forecast_totals t;
+	struct msg_forecasts m;
+	struct wbuf wb;
+	sqlite3 *db;
+	int rc;
+
+	if (!f->changed)
+		return 0;
+	db = results_borrow(f->results);
+	if (db == NULL && errno != ENOENT)
+		return 0; /* EBUSY: the next time */
+	memset(&t, 0, sizeof(t));
+	rc = db == NULL ? 0 : forecastdb_totals(db, &t);
+	if (db != NULL)
+		results_return(f->results, rc == -1);
+	f->changed = false;
+	if (rc == -1) /* logged; the figures stay what they were */
+		return 0;
+	wbuf_init(&wb, 0);
+	rc = schema_encode(&forecast_totals_schema, &t, &wb);
+	m.totals = (struct span){ (const char *)wb.data, wb.len };
+	if (rc == 0)
+		rc = peer_send(peer, MSG_FORECASTS, 0, &m);
+	wbuf_clear(&wb);
+	return rc;
+}

@@ -1,0 +1,63 @@
+/* The inside of forecasts.h, shared by the files that make it up. */
+#ifndef WORKER_FORECASTS_INT_H
+#define WORKER_FORECASTS_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/compat.h"
+#include "common/jobconf.h"
+#include "worker/engine.h"
+#include "worker/forecastdb.h"
+#include "worker/forecaster.h"
+#include "worker/forecasts.h"
+
+#define FORECAST_KILLED                                                        \
+	"forecast unable to complete as native process was killed."
+
+#define FORECAST_BUFFER_BYTES                                                  \
+	(FORECAST_FRAME_MAX + sizeof(struct forecast_frame))
+
+struct making {
+	struct forecast_entry *entry; /* owned: it is large */
+	pid_t child;
+	int fd;
+	bool clean;   /* points of an earlier try are gone */
+	bool ended;   /* the last frame has come */
+	bool broken;  /* it said what makes no sense, or could not be written */
+	uint8_t *buf; /* owned; [FORECAST_BUFFER_BYTES] */
+	size_t len;
+	size_t taken;	  /* of len: frames that are done with */
+	size_t in_points; /* points of the frame at taken that are written */
+	int64_t begin_us; /* monotonic */
+	int64_t detector; /* names of the series; 0: none has begun */
+	struct span by, partition; /* point into names */
+	char *names;		   /* owned */
+};
+
+struct forecasts {
+	struct results *results;    /* borrowed */
+	const struct jobconf *conf; /* borrowed, with the first entry */
+	const struct engine *engine;
+	struct making *list[FORECASTS_MOST];
+	size_t n;
+	bool busy;
+	bool changed;
+	int64_t look_us;
+};
+
+/* forecastmake.c: what one child says, and where it goes. */
+
+/* What there is, as far as there is room for it. true: something came. */
+bool making_fill(struct making *);
+/* A frame is whole that is not done with. */
+bool making_has_frame(struct making *);
+
+/* A transaction of its own; nothing may be under way. 0, or -1 with errno. */
+int making_write(
+    struct forecasts *, struct making *, int64_t deadline_us) MUST_CHECK;
+int making_write_failed(struct forecasts *, struct making *) MUST_CHECK;
+
+#endif
