@@ -109,7 +109,8 @@ struct load {
 	int hosts;
 	int each; /* records a host and bucket */
 	int buckets;
-	bool by; /* in place of partitions */
+	bool by;   /* in place of partitions, */
+	bool over; /* or people */
 	const char *const *influencers;
 };
 
@@ -141,6 +142,8 @@ run_load(const struct load *l)
 
 	if (l->by)
 		d[0].by = "host";
+	else if (l->over)
+		d[0].over = "host";
 	else
 		d[0].partition = "host";
 	feed_init(&f, SPAN, d, l->influencers);
@@ -165,19 +168,21 @@ Test(memory, what_is_told_is_what_is_allocated)
 {
 	static const char *const user[] = { "user", NULL };
 	static const struct load loads[] = {
-		{ "mean", 1, 10, 200, false, NULL },
-		{ "mean", 700, 1, 200, false, NULL },
-		{ "mean", 700, 1, 40, true, NULL },
-		{ "metric", 300, 1, 40, true, NULL },
-		{ "median", 100, 400, 3, false, NULL },
-		{ "distinct_count", 100, 400, 3, false, NULL },
-		{ "distinct_count", 10, 400, 3, false, user },
-		{ "median", 10, 400, 3, true, user },
-		{ "mean", 100, 20, 10, false, user },
-		{ "info_content", 100, 400, 3, false, NULL },
-		{ "info_content", 10, 400, 3, true, user },
-		{ "time_of_day", 300, 3, 40, true, NULL },
-		{ "time_of_week", 300, 3, 10, false, user },
+		{ "mean", 1, 10, 200, false, false, NULL },
+		{ "mean", 700, 1, 200, false, false, NULL },
+		{ "mean", 700, 1, 40, true, false, NULL },
+		{ "metric", 300, 1, 40, true, false, NULL },
+		{ "median", 100, 400, 3, false, false, NULL },
+		{ "distinct_count", 100, 400, 3, false, false, NULL },
+		{ "distinct_count", 10, 400, 3, false, false, user },
+		{ "median", 10, 400, 3, true, false, user },
+		{ "mean", 100, 20, 10, false, false, user },
+		{ "info_content", 100, 400, 3, false, false, NULL },
+		{ "info_content", 10, 400, 3, true, false, user },
+		{ "time_of_day", 300, 3, 40, true, false, NULL },
+		{ "time_of_week", 300, 3, 10, false, false, user },
+		{ "sum", 2000, 1, 40, false, true, NULL },
+		{ "metric", 500, 2, 10, false, true, user },
 	};
 
 	for (size_t i = 0; i < NELEM(loads); i++)
@@ -186,7 +191,8 @@ Test(memory, what_is_told_is_what_is_allocated)
 
 Test(memory, it_is_told_in_the_same_way_after_a_restart)
 {
-	static const struct load load = { "median", 50, 30, 0, true, NULL };
+	static const struct load load = { "median", 50, 30, 0, true, false,
+		NULL };
 	struct feed_detector d[] = {
 		{ .function = "median", .field = "v", .by = "host" },
 		{ .function = NULL }

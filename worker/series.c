@@ -27,7 +27,8 @@ free_series(struct series *s)
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		model_clear(&s->model[i]);
 	special_free(s->special);
-	free(s->crowd);
+	if (s->role != SERIES_MEMBER)
+		free(s->crowd);
 	free(s);
 }
 
@@ -149,7 +150,7 @@ new_row(uint32_t partition, uint32_t by, uint32_t nmodels, int64_t last_s)
 	s->over = NAMES_NONE;
 	s->attribute = SERIES_NONE;
 	s->last_s = s->data_s = last_s;
-	s->nmodels = nmodels;
+	s->nmodels = (uint16_t)nmodels;
 	for (uint32_t i = 0; i < nmodels; i++)
 		model_init(&s->model[i]);
 	return s;
@@ -207,6 +208,7 @@ attribute_add(struct series_table *t, uint32_t partition, uint32_t by,
 	for (uint32_t i = 0; i < nmodels; i++)
 		crowd_init(&crowd[i]);
 	t->series[number]->role = SERIES_ATTRIBUTE;
+	t->series[number]->place = 0;
 	t->series[number]->crowd = crowd;
 	t->bytes += bytes_of_crowd(nmodels);
 	return number;
@@ -289,7 +291,7 @@ series_remove(struct series_table *t, uint32_t number)
 	} else {
 		keys_remove(&t->series_of, s->partition, s->by);
 	}
-	if (s->crowd != NULL)
+	if (s->role != SERIES_MEMBER && s->crowd != NULL)
 		t->bytes -= bytes_of_crowd(s->nmodels);
 	t->partition[s->partition]->nseries--;
 	t->bytes -= bytes_of(s->nmodels);

@@ -54,19 +54,23 @@ struct partition {
  */
 struct series {
 	uint32_t partition;
-	uint32_t by;	    /* NAMES_NONE without by field */
-	uint32_t over;	    /* a member's name; NAMES_NONE: no member */
-	uint32_t attribute; /* a member's, its number; SERIES_NONE */
-	uint32_t nmembers;  /* of an attribute */
-	uint8_t role;	    /* enum series_role */
-	uint32_t nmodels;   /* at the end */
-	uint32_t place;	    /* of an attribute in people.h, + 1; else 0 */
-	int64_t last_s;	    /* start of the newest bucket that it knows */
-	int64_t data_s;	    /* start of the newest bucket with a record of it */
-	double buckets;	    /* with a record of it, fading */
-	double peak;	    /* largest raw score, fading */
-	struct habit habit; /* a member's */
-	struct crowd *crowd;	 /* owned; an attribute's; [nmodels]; or NULL */
+	uint32_t by;   /* NAMES_NONE without by field */
+	uint32_t over; /* a member's name; NAMES_NONE: no member */
+	union {
+		uint32_t attribute; /* a member's, its number */
+		uint32_t place;	    /* an attribute's in people.h, + 1; 0 */
+	};
+	uint32_t nmembers; /* of an attribute */
+	uint8_t role;	   /* enum series_role */
+	uint16_t nmodels;  /* at the end */
+	int64_t last_s;	   /* start of the newest bucket that it knows */
+	int64_t data_s;	   /* start of the newest bucket with a record of it */
+	double buckets;	   /* with a record of it, fading */
+	double peak;	   /* largest raw score, fading */
+	union {
+		struct habit habit;  /* a member's */
+		struct crowd *crowd; /* others'; owned; [nmodels]; or NULL */
+	};
 	struct special *special; /* owned; in place of models; or NULL */
 	struct model model[];
 };
