@@ -16,8 +16,7 @@ is_known(const struct series *s)
 	return s->buckets > 0;
 }
 
-/* Buckets of a value fade; the people of an attribute are as many as they are.
- */
+/* Buckets of a value fade; the people of an attribute stay as many. */
 static const struct rarity_clock *
 clock_of(const struct engine *e, const struct series *s)
 {
@@ -201,7 +200,8 @@ rare_forget(struct engine *e, struct series *s)
 	}
 	if (e->prune_share < 1)
 		rarity_lose(r, &e->judge.rarity, weight, s->last_s);
-	weigh(e, value, s->role == SERIES_MEMBER ? value->buckets - 1 : 0);
+	weigh(e, value,
+	    s->role == SERIES_MEMBER ? fmax(value->buckets - 1, 0) : 0);
 }
 
 void

@@ -50,7 +50,9 @@ ready(struct engine *e)
 	(void)e;
 }
 
-/* What he never showed is a step beyond what is rare, what nobody did another.
+/*
+ * What he never showed is a step beyond what is rare, and what nobody ever did
+ * another one.
  */
 static int
 judge(struct engine *e, uint32_t leaf, struct verdict *v)
