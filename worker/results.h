@@ -99,8 +99,8 @@ int results_detector(
 struct sqlite3 *results_join(struct results *);
 void results_return(struct results *, bool spoilt);
 /*
- * Open the file, which stays so, for somebody who borrows it again and again. 0,
- * or -1 with errno (ENOENT: no results yet).
+ * Open the file, which stays so, for somebody who borrows it again and again.
+ * 0, or -1 with errno (ENOENT: no results yet).
  */
 int results_open(struct results *) MUST_CHECK;
 
