@@ -335,20 +335,6 @@ look_far(
 	return fmin(fmax(0, TAIL_U0 * sign * (x - middle) / bulk), Z_MOST);
 }
 
-/*
- * The value less what the calendar puts on top, as far as that explains it: on
- * payday values are far from all others, and it is no news.
- */
-static double
-without_top(const struct outlook *o)
-{
-	double plain = o->forecast - o->on_top;
-
-	if (o->on_top > 0)
-		return fmax(o->y - o->on_top, fmin(o->y, plain));
-	return fmin(o->y - o->on_top, fmax(o->y, plain));
-}
-
 /* Where the value is among those of the past. */
 static void
 look_at_place(const struct model *m, struct outlook *o)
@@ -359,7 +345,7 @@ look_at_place(const struct model *m, struct outlook *o)
 	if (!is_placed(m, o))
 		return;
 	if (o->on_top != 0) {
-		y = without_top(o);
+		y = model_without_top(o);
 		x = model_x(m, o->kind, m->power, y);
 	}
 	o->gap = support_distance(&m->support, y);

@@ -55,12 +55,13 @@ model_forecast(const struct model *m, struct outlook *o)
 	if (m->calendar != NULL)
 		o->on_top = calendar_at(m->calendar, o->time_s, &o->unsure);
 	for (uint32_t b = 0; b < BASES; b++) {
-		o->has[b] = m->level[b].n > 0;
-		if (b != BASE_NONE)
-			o->has[b] = b == BASE_WEEK
-			    ? model_week_at(m, o)
-			    : m->season[b] != NULL &&
-				season_at(m->season[b], o->time_s, &o->base[b]);
+		if (b == BASE_NONE)
+			o->has[b] = m->level[b].n > 0;
+		else if (b == BASE_WEEK)
+			o->has[b] = model_week_at(m, o);
+		else
+			o->has[b] = m->season[b] != NULL &&
+			    season_at(m->season[b], o->time_s, &o->base[b]);
 		o->base[b] += o->on_top;
 		if (!o->has[b] || m->level[b].n == 0)
 			continue;
@@ -284,8 +285,8 @@ notice_move(
 
 		if (!season_at(m->season[o->best], o->time_s + by[i], &base))
 			continue;
-		slow = o->slow + 
-		    (o->base[o->best] - o->on_top - base) / o->scale;
+		slow =
+		    o->slow + (o->base[o->best] - o->on_top - base) / o->scale;
 		m->moved[i] = m->moved[i] * p->keep_move +
 		    level_ln_density(slow, 1) - now;
 		if (m->moved[i] < LN_MOVED)

@@ -38,6 +38,16 @@ model_week_at(const struct model *m, struct outlook *o)
 	return true;
 }
 
+double
+model_without_top(const struct outlook *o)
+{
+	double plain = o->forecast - o->on_top;
+
+	if (o->on_top > 0)
+		return fmax(o->y - o->on_top, fmin(o->y, plain));
+	return fmin(o->y - o->on_top, fmax(o->y, plain));
+}
+
 static double
 scale_over(const struct model *m, const struct outlook *o, uint32_t b)
 {

@@ -64,13 +64,12 @@ convert_rise(double rise, const void *arg)
 }
 
 static void
-convert_calendar(
-    struct model *m, const struct outlook *o, struct conversion *c)
+convert_calendar(struct model *m, const struct outlook *o, struct conversion *c)
 {
 	if (m->calendar == NULL)
 		return;
-	c->shift = o->base[o->best] - o->on_top +
-	    level_slow(&m->level[o->best]);
+	c->shift =
+	    o->base[o->best] - o->on_top + level_slow(&m->level[o->best]);
 	calendar_map(m->calendar, convert_rise, c);
 	calendar_void(m->calendar);
 }
