@@ -165,6 +165,22 @@ def ten_days(k, r):
     k.noise(3)
 
 
+@kind(span=600, nbuckets=42 * 144, learn=21 * 144)
+def two_periods(k, r):
+    k.add(shape(r, 7 * HOUR, r.u(10, 20)))
+    k.add(shape(r, 50 * HOUR, r.u(10, 20)))
+    k.add(lambda t: 150)
+    k.noise(1.5)
+
+
+@kind(span=300, nbuckets=28 * 288, learn=10 * 288)
+def five_hours_and_day(k, r):
+    k.add(shape(r, DAY, r.u(15, 30)))
+    k.add(shape(r, 5 * HOUR, r.u(8, 15)))
+    k.add(lambda t: 150)
+    k.noise(1.5)
+
+
 @kind(span=HOUR, nbuckets=63 * 24, learn=21 * 24)
 def hourly(k, r):
     k.add(day_and_week(r, r.u(20, 60)))
