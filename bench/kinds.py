@@ -14,6 +14,7 @@ Sizes are in deviations of the process's own noise, on the scale on which it is
 made (logarithms for the multiplicative ones), well beyond all of its own.
 """
 import argparse
+import datetime
 import json
 import math
 import os
@@ -78,6 +79,7 @@ class Kind:
         self.missing = 0.0      # share of buckets without a record
         self.zero = None        # what an outage reads; None: finish(0)
         self.neutral = []       # (first, count)
+        self.start = None       # of the first bucket; None: any Monday
 
     def add(self, f):
         for b in range(self.n):
@@ -161,6 +163,22 @@ def ten_days(k, r):
     k.add(shape(r, 10 * DAY, r.u(15, 40)))
     k.add(lambda t: 90)
     k.noise(3)
+
+
+@kind(span=600, nbuckets=42 * 144, learn=21 * 144)
+def two_periods(k, r):
+    k.add(shape(r, 7 * HOUR, r.u(10, 20)))
+    k.add(shape(r, 50 * HOUR, r.u(10, 20)))
+    k.add(lambda t: 150)
+    k.noise(1.5)
+
+
+@kind(span=300, nbuckets=28 * 288, learn=10 * 288)
+def five_hours_and_day(k, r):
+    k.add(shape(r, DAY, r.u(15, 30)))
+    k.add(shape(r, 5 * HOUR, r.u(8, 15)))
+    k.add(lambda t: 150)
+    k.noise(1.5)
 
 
 @kind(span=HOUR, nbuckets=63 * 24, learn=21 * 24)
@@ -444,6 +462,76 @@ def holes(k, r):
     k.missing = 0.3
 
 
+# --------------------------------------------------------------- calendar --
+
+def on_days(k, r, is_day, hours, known=5):
+    """A job of some hours on certain days; what it does is known after some."""
+    k.start = EPOCH + DAY * r.i(0, 280)
+    day, first, by = shape(r, DAY, 8), r.i(0, 24 - hours), r.u(40, 70)
+    k.add(lambda t: 100 + day(t))
+    k.noise(2)
+    seen, each = 0, DAY // k.span
+    for n in range(k.n // each):
+        date = datetime.datetime(1970, 1, 1) + datetime.timedelta(
+            seconds=k.start + n * DAY)
+        if not is_day(date):
+            continue
+        seen += 1
+        begin = n * each + first * HOUR // k.span
+        size = by * r.u(0.95, 1.05)
+        for b in range(begin, begin + hours * HOUR // k.span):
+            k.y[b] += size
+        if seen <= known:
+            k.neutral.append((begin, hours * HOUR // k.span + 2))
+
+
+def last_day(date):
+    """Of its month."""
+    return (date + datetime.timedelta(days=1)).day == 1
+
+
+@kind(span=HOUR, nbuckets=300 * 24, learn=40 * 24)
+def payday(k, r):
+    number = r.i(2, 27)
+    on_days(k, r, lambda d: d.day == number, r.i(4, 20))
+
+
+@kind(span=HOUR, nbuckets=300 * 24, learn=40 * 24)
+def month_end(k, r):
+    on_days(k, r, last_day, r.i(4, 20))
+
+
+@kind(span=HOUR, nbuckets=300 * 24, learn=40 * 24)
+def second_tuesday(k, r):
+    on_days(k, r, lambda d: d.weekday() == 1 and 8 <= d.day <= 14,
+            r.i(4, 20))
+
+
+@kind(span=1800, nbuckets=300 * 48, learn=40 * 48)
+def last_working_day(k, r):
+    def is_day(d):
+        days = (d + datetime.timedelta(days=i) for i in range(1, 8))
+        later = [x for x in days if x.month == d.month and x.weekday() < 5]
+        return d.weekday() < 5 and not later
+    on_days(k, r, is_day, r.i(4, 20))
+
+
+@kind(span=900, nbuckets=70 * 96, learn=21 * 96)
+def holidays(k, r):
+    """Some working days are like Sundays: told by their first hours."""
+    free = {7 * week + r.i(0, 4) for week in (r.i(3, 4), r.i(5, 6), r.i(8, 9))}
+    up, base = r.u(60, 150), r.u(10, 60)
+
+    def works(t):
+        day, hour = t // DAY, t % DAY / HOUR
+        return 8 <= hour < 18 and day % 7 < 5 and day not in free
+
+    k.add(lambda t: base + (up if works(t) else 0))
+    k.noise(3)
+    for day in sorted(free):
+        k.neutral.append((day * 96 + 32, 4))
+
+
 # ----------------------------------------------------------------- events --
 
 def place(k, taken, count):
@@ -529,6 +617,8 @@ def write_data(k, path, start, outages):
 def write(out, name, seed, clean):
     k = KINDS[name](seed, clean)
     start = EPOCH + 7 * DAY * k.r.i(0, 40)
+    if k.start is not None:
+        start = k.start
     whole = name + (".clean" if clean else "")
     path = os.path.join(out, "%s-s%s" % (whole, seed))
     os.makedirs(path, exist_ok=True)

@@ -653,6 +653,72 @@ Test(model, a_restart_changes_no_bit)
 	end(&b);
 }
 
+/* A working week, but for a holiday, and more on the 25th. */
+static double
+of_the_calendar(const struct series *s, int64_t holiday, double more)
+{
+	int64_t day = s->time_s / 86400, hour = s->time_s % 86400 / 3600;
+	struct calendar_date d;
+	/* 1970 began on a Thursday */
+	bool works = hour >= 8 && hour < 18 && (day + 3) % 7 < 5;
+
+	calendar_date(day, &d);
+	if (day == holiday)
+		works = false;
+	return (works ? 120 : 20) +
+	    (d.number[CAL_DAY_OF_MONTH] == 25 && hour >= 10 ? more : 0);
+}
+
+Test(model, a_day_after_a_holiday_is_as_usual)
+{
+	struct series s;
+	int odd = 0;
+
+	begin(&s, MODEL_REAL, 40);
+	/* day 32 is a Monday, the 33rd a Tuesday */
+	for (int i = 0; i < 40 * DAY_BUCKETS; i++) {
+		int64_t since = s.time_s - 32 * 86400;
+		double x = of_the_calendar(&s, 32, 0), ln_p;
+
+		ln_p = learn(&s, x + 3 * random_normal(&s.r));
+		if (since >= 11 * 3600) /* three hours after it went wrong */
+			odd += ln_p < log(1e-4);
+	}
+	cr_expect_eq(odd, 0, "%d", odd);
+	cr_expect_eq(s.m.best, BASE_WEEK);
+	end(&s);
+}
+
+Test(model, a_day_of_the_month_is_learnt_and_survives_a_restart)
+{
+	struct series a, b;
+	struct outlook o;
+	int odd = 0;
+
+	begin(&a, MODEL_REAL, 41);
+	begin(&b, MODEL_REAL, 41);
+	for (int i = 0; i < 270 * DAY_BUCKETS; i++) {
+		double x =
+		    of_the_calendar(&a, -1, 90) + 3 * random_normal(&a.r);
+		double ln_p = learn(&a, x);
+
+		cr_assert_eq(ln_p, learn(&b, x), "%d", i);
+		if (i % 397 == 0)
+			restart(&b);
+		if (i > 180 * DAY_BUCKETS)
+			odd += ln_p < log(1e-4);
+	}
+	cr_assert_eq(b.m.calendar->nfeatures, 1);
+	cr_expect_leq(odd, 1, "%d", odd);
+	/* 25 October 1970, a Sunday, at noon */
+	a.time_s = INT64_C(297) * 86400 + 12 * 3600;
+	model_look(&a.m, a.kind, a.time_s, 110, &o);
+	cr_expect_float_eq(o.on_top, 90, 15, "%g", o.on_top);
+	cr_expect_float_eq(o.expected, 110, 20, "%g", o.expected);
+	end(&a);
+	end(&b);
+}
+
 Test(model, a_restart_while_a_period_is_looked_for_changes_no_bit)
 {
 	struct series a, b;

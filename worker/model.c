@@ -103,6 +103,10 @@ model_clear(struct model *m)
 		free(m->season[b]);
 		m->season[b] = NULL;
 	}
+	free(m->likeday);
+	m->likeday = NULL;
+	calendar_free(m->calendar);
+	m->calendar = NULL;
 	model_drop_probe(m);
 	free(m->horizons);
 	m->horizons = NULL;
@@ -113,6 +117,8 @@ model_bytes(const struct model *m)
 {
 	return season_bytes(m->season[BASE_DAY]) +
 	    season_bytes(m->season[BASE_WEEK]) +
+	    (m->likeday == NULL ? 0 : sizeof(*m->likeday)) +
+	    calendar_bytes(m->calendar) +
 	    (m->probe == NULL ? 0 : sizeof(*m->probe)) +
 	    (m->horizons == NULL ? 0 : sizeof(*m->horizons));
 }
@@ -261,7 +267,10 @@ look_at_error(const struct model *m, struct outlook *o)
 	    fmax(m->scale[o->best], model_least_scale(m, o->kind, o->forecast));
 	o->even_scale = o->scale;
 	if (o->best != BASE_NONE)
-		o->scale *= season_roughness(m->season[o->best], o->time_s);
+		o->scale *= season_roughness(m->season[o->best],
+		    o->best == BASE_WEEK ? o->week_s : o->time_s);
+	if (o->unsure > 0)
+		o->scale = hypot(o->scale, o->unsure);
 	o->z = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
 	error = o->y - o->base[o->best] - level_slow(&m->level[o->best]);
 	o->slow = fmin(fmax(error / o->scale, -Z_MOST), Z_MOST);
@@ -309,7 +318,8 @@ least_gap(const struct model *m, const struct outlook *o)
  * bursts are is large, though on the scale of logarithms it is one of many.
  */
 static double
-look_far(const struct model *m, const struct outlook *o, enum model_side s)
+look_far(
+    const struct model *m, const struct outlook *o, double x, enum model_side s)
 {
 	const float *past = m->support.value;
 	double y = (double)past[SUPPORT_SIZE / 2], sign = s == UP ? 1 : -1;
@@ -322,7 +332,7 @@ look_far(const struct model *m, const struct outlook *o, enum model_side s)
 	/* at the edge, where one in 20 is, it is the threshold */
 	if (!(bulk > 0))
 		return 0;
-	return fmin(fmax(0, TAIL_U0 * sign * (o->x - middle) / bulk), Z_MOST);
+	return fmin(fmax(0, TAIL_U0 * sign * (x - middle) / bulk), Z_MOST);
 }
 
 /* Where the value is among those of the past. */
@@ -330,15 +340,19 @@ static void
 look_at_place(const struct model *m, struct outlook *o)
 {
 	const float *past = m->support.value;
-	double middle = (double)past[SUPPORT_SIZE / 2];
+	double middle = (double)past[SUPPORT_SIZE / 2], x = o->x, y = o->y;
 
 	if (!is_placed(m, o))
 		return;
-	o->gap = support_distance(&m->support, o->y);
+	if (o->on_top != 0) {
+		y = model_without_top(o);
+		x = model_x(m, o->kind, m->power, y);
+	}
+	o->gap = support_distance(&m->support, y);
 	o->odd = o->gap / least_gap(m, o);
-	o->odd_side = o->y > middle ? UP : DOWN;
+	o->odd_side = y > middle ? UP : DOWN;
 	for (enum model_side s = UP; s < SIDES; s++)
-		o->far[s] = look_far(m, o, s);
+		o->far[s] = look_far(m, o, x, s);
 }
 
 static void
@@ -552,9 +566,10 @@ model_learn(struct model *m, const struct model_params *p,
 	m->zeros = model_toward(m->zeros, o->x == 0, m->n, p->memory);
 	if (!o->zero) {
 		if (m->probe != NULL)
-			period_add(m->probe, o->time_s, o->y);
+			period_add(m->probe, o->time_s, o->y - o->on_top);
 		bounds_learn(m, o);
 		learn_value(m, o);
+		model_learn_day(m, p, o);
 		model_learn_bases(m, p, o);
 		horizons_learn(m, o);
 		if (o->known)
@@ -564,8 +579,9 @@ model_learn(struct model *m, const struct model_params *p,
 
 		model_weigh_powers(m, o);
 		model_center(m, o);
-		support_learn(&m->support, model_y(m, o->kind, m->power, o->x),
-		    p->memory);
+		if (o->on_top == 0)
+			support_learn(&m->support,
+			    model_y(m, o->kind, m->power, o->x), p->memory);
 	}
 	/* not before: what is no news to whoever asks must not become it here
 	 */

@@ -26,8 +26,10 @@
 
 #include "common/compat.h"
 #include "common/jobconf.h"
+#include "worker/calendar.h"
 #include "worker/horizon.h"
 #include "worker/level.h"
+#include "worker/likeday.h"
 #include "worker/period.h"
 #include "worker/power.h"
 #include "worker/season.h"
@@ -77,6 +79,8 @@ struct model {
 
 	struct level level[BASES];
 	struct season *season[BASES]; /* owned; [BASE_NONE] is unused */
+	struct likeday *likeday;      /* owned; comes with the week */
+	struct calendar *calendar;    /* owned; comes after some weeks */
 	struct period_probe *probe;   /* owned; NULL: no search is on */
 	struct horizons *horizons;    /* owned; NULL: too young */
 	double scale[BASES];	      /* of errors over each base */
@@ -121,6 +125,9 @@ struct outlook {
 	bool has[BASES];
 	double base[BASES];
 	double over[BASES]; /* forecast over each base */
+	int64_t week_s;	    /* time of the week that it is like */
+	double on_top;	    /* in each base, for a day of the calendar */
+	double unsure;	    /* of that */
 	double z;	    /* error in scales */
 	double slow;	    /* the same of the slow forecast */
 	double gap;	    /* distance to past values */

@@ -8,6 +8,7 @@
 #include "common/compat.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "worker/model_int.h"
 
@@ -51,11 +52,17 @@ model_forecast(const struct model *m, struct outlook *o)
 {
 	double sum = 0, weights = 0, best = -INFINITY;
 
+	if (m->calendar != NULL)
+		o->on_top = calendar_at(m->calendar, o->time_s, &o->unsure);
 	for (uint32_t b = 0; b < BASES; b++) {
-		o->has[b] = m->level[b].n > 0;
-		if (b != BASE_NONE)
+		if (b == BASE_NONE)
+			o->has[b] = m->level[b].n > 0;
+		else if (b == BASE_WEEK)
+			o->has[b] = model_week_at(m, o);
+		else
 			o->has[b] = m->season[b] != NULL &&
 			    season_at(m->season[b], o->time_s, &o->base[b]);
+		o->base[b] += o->on_top;
 		if (!o->has[b] || m->level[b].n == 0)
 			continue;
 		o->over[b] = o->base[b] + level_expect(&m->level[b]);
@@ -122,9 +129,15 @@ model_grow(
 		m->scale[BASE_DAY] = m->scale[BASE_NONE];
 	}
 	if (m->season[BASE_WEEK] == NULL && wants_week(m, p, o)) {
-		m->season[BASE_WEEK] = model_new_season(BASE_WEEK, p, 0);
-		if (m->season[BASE_WEEK] == NULL)
+		m->likeday = calloc(1, sizeof(*m->likeday));
+		if (m->likeday != NULL)
+			m->season[BASE_WEEK] =
+			    model_new_season(BASE_WEEK, p, 0);
+		if (m->season[BASE_WEEK] == NULL) {
+			free(m->likeday);
+			m->likeday = NULL;
 			return -1;
+		}
 		m->scale[BASE_WEEK] = m->scale[m->best];
 		m->ln_base[BASE_WEEK] = m->ln_base[m->best] + LN_PRIOR_WEEK;
 	}
@@ -133,6 +146,8 @@ model_grow(
 		if (m->horizons == NULL)
 			return -1;
 	}
+	if (model_grow_calendar(m, p, o) == -1)
+		return -1;
 	return model_seek_period(m, p, o);
 }
 
@@ -169,6 +184,8 @@ model_center(struct model *m, const struct outlook *o)
 	m->origin += slow;
 	model_drop_probe(m);
 	horizons_drop(m->horizons);
+	if (m->calendar != NULL)
+		calendar_void(m->calendar);
 	support_map(&m->support, minus, &slow);
 	for (int b = 0; b < BASES; b++)
 		center_base(m, b, slow);
@@ -222,8 +239,8 @@ learn_base(struct model *m, const struct outlook *o, int b)
 	double known = b == BASE_NONE ? -1 : NEW_BASE_N;
 
 	if (b != BASE_NONE && m->season[b] != NULL)
-		season_learn(
-		    m->season[b], o->time_s, o->y - over, o->even_scale);
+		season_learn(m->season[b], o->time_s, o->y - over - o->on_top,
+		    o->even_scale);
 	if (o->has[b] && l->n > 0) {
 		double error = o->y - o->over[b];
 
@@ -268,7 +285,8 @@ notice_move(
 
 		if (!season_at(m->season[o->best], o->time_s + by[i], &base))
 			continue;
-		slow = o->slow + (o->base[o->best] - base) / o->scale;
+		slow =
+		    o->slow + (o->base[o->best] - o->on_top - base) / o->scale;
 		m->moved[i] = m->moved[i] * p->keep_move +
 		    level_ln_density(slow, 1) - now;
 		if (m->moved[i] < LN_MOVED)
@@ -310,6 +328,7 @@ model_learn_bases(
 	if (!o->known)
 		return;
 	adopt(m, o->best);
-	if (o->best == BASE_WEEK || (o->best == BASE_DAY && has_day(m)))
+	if ((o->best == BASE_WEEK && o->week_s == o->time_s) ||
+	    (o->best == BASE_DAY && has_day(m)))
 		notice_move(m, p, o);
 }

@@ -60,6 +60,20 @@ int model_seek_period(struct model *, const struct model_params *,
 /* What was gathered for it is on a scale that is no longer the model's. */
 void model_drop_probe(struct model *);
 
+/* model_calendar.c: days that are not like their weekday. */
+/* What is usual of the week at that time. false: not known yet. */
+bool model_week_at(const struct model *, struct outlook *);
+/*
+ * The value less what the calendar puts on top, as far as that explains it: on
+ * payday values are far from all others, and it is no news.
+ */
+double model_without_top(const struct outlook *);
+/* Make what has become due, and learn of the day. 0, or -1 with ENOMEM. */
+int model_grow_calendar(struct model *, const struct model_params *,
+    const struct outlook *) MUST_CHECK;
+void model_learn_day(
+    struct model *, const struct model_params *, const struct outlook *);
+
 /* model_base.c: set what outlook says of forecasts, but for its scale. */
 void model_forecast(const struct model *, struct outlook *);
 /* Make the tables that have become due. 0, or -1 with ENOMEM. */

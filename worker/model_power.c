@@ -56,6 +56,24 @@ convert_base(
 	m->scale[b] = m->error[c->to];
 }
 
+/* Of what comes on top of a value. */
+static double
+convert_rise(double rise, const void *arg)
+{
+	return convert(rise, arg) - convert(0, arg);
+}
+
+static void
+convert_calendar(struct model *m, const struct outlook *o, struct conversion *c)
+{
+	if (m->calendar == NULL)
+		return;
+	c->shift =
+	    o->base[o->best] - o->on_top + level_slow(&m->level[o->best]);
+	calendar_map(m->calendar, convert_rise, c);
+	calendar_void(m->calendar);
+}
+
 static void
 change_power(struct model *m, const struct outlook *o, enum power to)
 {
@@ -65,6 +83,7 @@ change_power(struct model *m, const struct outlook *o, enum power to)
 	horizons_drop(m->horizons);
 	support_map(&m->support, convert, &c);
 	m->gap_scale *= m->error[to] / fmax(m->error[m->power], DBL_MIN);
+	convert_calendar(m, o, &c);
 	for (int b = 0; b < BASES; b++)
 		convert_base(m, o, &c, b);
 	m->power = to;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/snaphead.h"
 #include "common/wire.h"
 #include "worker/model_int.h"
 
@@ -24,6 +25,10 @@ SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 
 /* What came with this format is what a new model has where it is missing. */
 #define FORMAT_WIDTHS 5
+/* Days that are like others, and the calendar, came with this format. */
+#define FORMAT_DAYS 5
+/* A day lies within the engine's times. */
+#define DAY_MOST 1e11
 
 /* Of section SNAPSHOT_ENGINE_1. */
 #define NORMAL_1_FIELDS(F, S)                                                  \
@@ -201,6 +206,124 @@ walk_seasons(struct codec *c, struct model *m, const struct model_params *p)
 }
 
 static void
+walk_day(struct codec *c, int64_t *day)
+{
+	walk_i64(c, day);
+	c->bad |= fabs((double)*day) > DAY_MOST;
+}
+
+/* It comes with the table of the week, and is new where it was not kept. */
+static void
+walk_likeday(struct codec *c, struct model *m)
+{
+	struct likeday *l;
+
+	if (m->season[BASE_WEEK] == NULL)
+		return;
+	if (m->likeday == NULL)
+		m->likeday = calloc(1, sizeof(*m->likeday));
+	l = m->likeday;
+	if (l == NULL) {
+		c->bad = true;
+		return;
+	}
+	if (c->format < FORMAT_DAYS)
+		return;
+	walk_day(c, &l->day);
+	walk_u32(c, &l->buckets, UINT32_MAX);
+	walk_u32(c, &l->as, LIKEDAY_DAYS - 1);
+	for (size_t i = 0; i < NELEM(l->ln); i++)
+		walk_f32(c, &l->ln[i], 0);
+	walk_f32(c, &l->back, 0);
+}
+
+/* p: NULL where it is written. */
+static void
+walk_table(struct codec *c, struct season **s, const struct model_params *p)
+{
+	if (*s == NULL && p != NULL)
+		*s = calendar_table(p->span_s);
+	if (*s == NULL)
+		c->bad = true;
+	else
+		walk_slots(c, *s);
+}
+
+/* Counted as they come, so that what is there is freed after a failure. */
+static void
+walk_features(
+    struct codec *c, struct calendar *cal, const struct model_params *p)
+{
+	uint32_t n = cal->nfeatures;
+
+	walk_u32(c, &n, CALENDAR_MOST);
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		struct calendar_feature *f = &cal->feature[i];
+		uint32_t number = (uint32_t)f->number;
+
+		cal->nfeatures = i + 1;
+		walk_u32(c, &f->sort, CAL_SORTS - 1);
+		walk_u32(c, &number, INT32_MAX);
+		f->number = (int32_t)number;
+		walk_u32(c, &f->failed, UINT32_MAX);
+		if (!c->bad)
+			walk_table(c, &f->table, p);
+	}
+}
+
+static void
+walk_days(struct codec *c, struct calendar *cal)
+{
+	walk_bool(c, &cal->begun);
+	walk_day(c, &cal->day);
+	walk_day(c, &cal->first_day);
+	walk_u32(c, &cal->days, UINT32_MAX);
+	walk_f64(c, &cal->buckets, 0);
+	walk_f64(c, &cal->size, 0);
+	walk_f64(c, &cal->plain, 0);
+	walk_f64(c, &cal->level, -INFINITY);
+	walk_u32(c, &cal->base, BASES - 1);
+	walk_u32(c, &cal->run, UINT32_MAX);
+	walk_f64(c, &cal->usual, 0);
+	walk_f64(c, &cal->spread, 0);
+	walk_u32(c, &cal->nodd, CALENDAR_ODD);
+	for (uint32_t i = 0; i < cal->nodd && !c->bad; i++) {
+		int64_t day = cal->odd[i];
+
+		walk_day(c, &day);
+		c->bad |= day < INT32_MIN || day > INT32_MAX;
+		cal->odd[i] = (int32_t)day;
+	}
+}
+
+static void
+walk_calendar(struct codec *c, struct model *m, const struct model_params *p)
+{
+	bool there = m->calendar != NULL, today;
+
+	if (c->format < FORMAT_DAYS)
+		return;
+	walk_bool(c, &there);
+	if (!there || c->bad)
+		return;
+	if (p != NULL && p->span_s > 86400)
+		c->bad = true;
+	if (m->calendar == NULL && !c->bad)
+		m->calendar = calendar_new();
+	if (m->calendar == NULL) {
+		c->bad = true;
+		return;
+	}
+	walk_days(c, m->calendar);
+	if (!c->bad)
+		walk_features(c, m->calendar, p);
+	today = m->calendar->today != NULL;
+	walk_bool(c, &today);
+	if (today && !c->bad)
+		walk_table(c, &m->calendar->today, p);
+}
+
+static void
 walk_steps(struct codec *c, struct period_probe *probe)
 {
 	walk_i64(c, &probe->start_s);
@@ -340,6 +463,10 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 		walk_probe(c, m);
 	if (!c->bad && c->format >= 5)
 		walk_horizons(c, m);
+	if (!c->bad)
+		walk_likeday(c, m);
+	if (!c->bad)
+		walk_calendar(c, m, p);
 }
 
 int
