@@ -2,15 +2,15 @@
 """Measure detection quality with the worker's engine, without a daemon.
 
   quality.py --yardstick DIR --work DIR --program bench/run_cases
-             [--seeds 101-110] [--case NAME ...] [--nab] [--detail] [--kinds]
-             [--coverage]
+             [--seeds 101-110] [--case NAME ...] [--nab] [--detail]
+             [--kinds | --crowds] [--coverage]
 
 DIR of --yardstick holds synth.py, synth_score.py, nab_score.py and nab-dev/.
 Cases are made once below --work.  Prints the figures of the table in
 doc/engine.md: synthetic cases over the seeds, and the dev half of NAB; with
---kinds the series of kinds.py beside this file in place of both.  With
---coverage also how many values were inside of the model's bounds.  Needs
-numpy for NAB (Debian: python3-numpy, /usr/bin/python3).
+--kinds the series of kinds.py beside this file in place of both, with --crowds
+those of crowds.py.  With --coverage also how many values were inside of the
+model's bounds.  Needs numpy for NAB (Debian: python3-numpy, /usr/bin/python3).
 """
 import argparse
 import csv
@@ -123,9 +123,10 @@ def synthetic(args, score):
     per_seed, by_case, outs = [], {}, []
     maker = os.path.join(args.yardstick, "synth.py")
     prefix = ""
-    if args.kinds:
-        maker = os.path.join(os.path.dirname(__file__), "kinds.py")
-        prefix = "kinds-"
+    for name in ("kinds", "crowds"):
+        if getattr(args, name):
+            maker = os.path.join(os.path.dirname(__file__), name + ".py")
+            prefix = name + "-"
     for seed in range(int(lo), int(hi or lo) + 1):
         cases = os.path.join(args.work, "%scases%d" % (prefix, seed))
         out = os.path.join(args.work, "%sout%d" % (prefix, seed))
@@ -243,6 +244,8 @@ def main():
     ap.add_argument("--both", action="store_true", help="cases and NAB")
     ap.add_argument("--kinds", action="store_true",
                     help="the series of kinds.py in place of the yardstick's")
+    ap.add_argument("--crowds", action="store_true",
+                    help="crowds of series, of crowds.py")
     ap.add_argument("--detail", action="store_true")
     ap.add_argument("--coverage", action="store_true",
                     help="how many values are inside of the model's bounds")

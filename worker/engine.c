@@ -109,6 +109,21 @@ allocate(struct engine *e)
 	return judge_init(&e->judge, conf);
 }
 
+/* What is as large as the plans are. */
+static int
+allocate_planned(struct engine *e)
+{
+	for (size_t i = 0; i < e->conf->ndetectors; i++) {
+		struct engine_detector *d = &e->detector[i];
+
+		d->siblings = calloc(d->nfeatures + 1, sizeof(*d->siblings));
+		if (d->siblings == NULL)
+			return -1;
+		e->fixed_bytes += (d->nfeatures + 1) * sizeof(*d->siblings);
+	}
+	return 0;
+}
+
 struct engine *
 engine_new(const struct jobconf *conf, const struct result_sink *sink)
 {
@@ -139,6 +154,11 @@ engine_new(const struct jobconf *conf, const struct result_sink *sink)
 	e->summary_count = find_field(conf, conf->summary_count_field_name);
 	for (size_t i = 0; i < conf->ndetectors; i++)
 		plan_detector(e, i);
+	if (allocate_planned(e) == -1) {
+		engine_free(e);
+		errno = ENOMEM;
+		return NULL;
+	}
 	if (zone_use(conf->time_zone) == -1)
 		log_warn("job %s: custom_settings.time_zone [%s] cannot be "
 			 "read from %s: days and weeks are those of UTC",
@@ -160,6 +180,8 @@ engine_free(struct engine *e)
 	completeness_clear(&e->completeness);
 	series_clear(&e->table);
 	names_clear(&e->names);
+	for (size_t i = 0; e->detector != NULL && i < e->conf->ndetectors; i++)
+		free(e->detector[i].siblings);
 	free(e->open);
 	free(e->detector);
 	free(e->influencer);
@@ -570,6 +592,13 @@ int64_t
 engine_last_finalized_ms(const struct engine *e)
 {
 	return e->end_s == TIME_UNSET ? TIME_UNSET : e->end_s * 1000;
+}
+
+uint32_t
+engine_partitions_each(const struct engine *e)
+{
+	return numbers_taken(&e->table.partitions) /
+	    (uint32_t)e->conf->ndetectors;
 }
 
 size_t

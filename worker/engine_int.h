@@ -9,6 +9,7 @@
 #include "worker/feature.h"
 #include "worker/judge.h"
 #include "worker/series.h"
+#include "worker/siblings.h"
 
 #define FIELD_NONE UINT32_MAX
 
@@ -34,11 +35,14 @@ struct engine_detector {
 	const struct feature *feature; /* static; NULL: not computed */
 	uint32_t nfeatures;	       /* of them, in a row */
 	uint32_t nmodels; /* a series has so many, a special, or neither */
+	struct siblings *siblings; /* owned; [nfeatures] */
 	uint32_t argument;	       /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t over;
 	uint32_t partition;
 	uint32_t other_influencers; /* not its by, over or partition field */
+	struct sibling_scores scores; /* of its partitions */
+	uint32_t recent; /* series of the last record, or any number */
 };
 
 /* One analysis field of the record at hand, looked up when it is wanted. */
@@ -110,6 +114,9 @@ struct bucket *engine_bucket(struct engine *, int64_t start_s);
 
 /* A bucket is due, or being judged. */
 bool engine_is_busy(const struct engine *);
+
+/* Partitions of a detector, on average. */
+uint32_t engine_partitions_each(const struct engine *);
 
 /* Bytes of everything: a function of the numbers of elements. */
 size_t engine_bytes(const struct engine *);

@@ -116,6 +116,7 @@ struct loading {
 	bool old;	   /* format 2 */
 	bool has_roles;	   /* from format 5 on */
 	int64_t forward_s; /* by which the job's clocks have been put */
+	struct siblings *siblings; /* of the series at hand */
 };
 
 static int
@@ -386,6 +387,13 @@ get_series(struct loading *l, struct series_state *s)
 	return 0;
 }
 
+static void
+join_siblings(struct loading *l, const struct model *m, uint32_t feature)
+{
+	if (l->siblings != NULL)
+		siblings_join(&l->siblings[feature], m);
+}
+
 static int
 load_models(struct loading *l, struct series *s)
 {
@@ -395,11 +403,13 @@ load_models(struct loading *l, struct series *s)
 		if (l->old) {
 			if (model_load_1(m, s->last_s, l->r) == -1)
 				return -1;
+			join_siblings(l, m, i);
 			continue;
 		}
 		if (model_load(m, &l->e->judge.model, l->r) == -1)
 			return -1;
 		model_set_clock(m, l->forward_s);
+		join_siblings(l, m, i);
 		l->e->table.bytes += model_bytes(m);
 	}
 	return 0;
@@ -482,6 +492,7 @@ load_series(struct loading *l)
 {
 	struct series_table *t = &l->e->table;
 	struct role_state role = { SERIES_ALONE, NAMES_NONE, SERIES_NONE };
+	const struct engine_detector *d;
 	struct series_state s;
 	struct series *x;
 	uint32_t id;
@@ -504,6 +515,8 @@ load_series(struct loading *l)
 	rare_recall(l->e, x);
 	if (load_role(l, x) == -1)
 		return -1;
+	d = &l->e->detector[t->partition[s.partition]->detector];
+	l->siblings = d->kind == ANALYSIS_INDIVIDUAL ? d->siblings : NULL;
 	return x->special != NULL ? load_special(l, x) : load_models(l, x);
 }
 
@@ -589,6 +602,44 @@ describe(const struct engine *e, struct engine_state *s)
 	s->nbuckets = engine_buckets_worth_saving(e);
 }
 
+static int
+save_siblings(const struct engine *e, struct snapshot_writer *w)
+{
+	if (snapshot_section(w, SNAPSHOT_SIBLINGS) == -1)
+		return -1;
+	for (size_t i = 0; i < e->conf->ndetectors; i++) {
+		const struct engine_detector *d = &e->detector[i];
+
+		for (uint32_t k = 0; k < d->nfeatures; k++) {
+			if (siblings_save(&d->siblings[k], w) == -1)
+				return -1;
+		}
+		if (siblings_save_scores(&d->scores, w) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+load_siblings(struct engine *e, struct snapshot_reader *r)
+{
+	int rc = snapshot_enter_if(r, SNAPSHOT_SIBLINGS);
+
+	if (rc != 1)
+		return rc;
+	for (size_t i = 0; i < e->conf->ndetectors; i++) {
+		struct engine_detector *d = &e->detector[i];
+
+		for (uint32_t k = 0; k < d->nfeatures; k++) {
+			if (siblings_load(&d->siblings[k], r) == -1)
+				return -1;
+		}
+		if (siblings_load_scores(&d->scores, r) == -1)
+			return -1;
+	}
+	return snapshot_left(r) == 0 ? 0 : bad();
+}
+
 int
 engine_save(const struct engine *e, struct snapshot_writer *w)
 {
@@ -608,7 +659,7 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    save_clock(e, w) == -1 || save_scopes(&e->judge, w) == -1 ||
 	    save_names(&e->names, w) == -1 || save_table(&e->table, w) == -1)
 		return -1;
-	if (engine_save_buckets(e, w) == -1)
+	if (engine_save_buckets(e, w) == -1 || save_siblings(e, w) == -1)
 		return -1;
 	if (judge_save(&e->judge, w) == -1)
 		return -1;
@@ -678,7 +729,7 @@ int
 engine_load(struct engine *e, struct snapshot_reader *r)
 {
 	struct loading l = { e, r, snapshot_format(r) == 2,
-		snapshot_format(r) >= 5, 0 };
+		snapshot_format(r) >= 5, 0, NULL };
 	struct engine_state s;
 
 	if (snapshot_enter(r, l.old ? SNAPSHOT_ENGINE_1 : SNAPSHOT_ENGINE) ==
@@ -697,7 +748,7 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
 	e->news = s.nbuckets > 0;
-	if (load_elements(&l, &s) == -1)
+	if (load_elements(&l, &s) == -1 || load_siblings(e, r) == -1)
 		return -1;
 	if (judge_load(&e->judge, r) == -1 ||
 	    completeness_load(

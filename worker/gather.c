@@ -182,6 +182,10 @@ make_partition(struct gathering *g, uint32_t detector, struct address *a)
 	if (a->partition == SERIES_NONE)
 		return -1;
 	hold_name(e, a->partition_name);
+	if (e->detector[detector].kind == ANALYSIS_INDIVIDUAL)
+		siblings_lend_scores(&e->detector[detector].scores,
+		    &e->table.partition[a->partition]->scores,
+		    engine_partitions_each(e));
 	return engine_is_rare(&e->detector[detector])
 	    ? partition_watch(&e->table, a->partition)
 	    : 0;
@@ -261,11 +265,30 @@ is_named(uint32_t field, uint32_t name)
 	return field == FIELD_NONE || name != NAMES_NONE;
 }
 
+/*
+ * Whether the series of the last record is that of this one, too: so it is
+ * without splitting fields, and where records come in an order. A name that
+ * nobody knows is that of no series.
+ */
+static bool
+is_recent(const struct series_table *t, uint32_t detector, uint32_t recent,
+    uint32_t partition_name, uint32_t by_name)
+{
+	const struct series *s =
+	    recent < t->numbers.n ? t->series[recent] : NULL;
+	const struct partition *p;
+
+	if (s == NULL || s->by != by_name)
+		return false;
+	p = t->partition[s->partition];
+	return p->name == partition_name && p->detector == detector;
+}
+
 /* *series is SERIES_NONE when the record is not for this detector. */
 static int
 series_of(struct gathering *g, uint32_t detector, uint32_t *series)
 {
-	const struct engine_detector *d = &g->e->detector[detector];
+	struct engine_detector *d = &g->e->detector[detector];
 	const struct series_table *t = &g->e->table;
 	bool use_null = d->conf->use_null;
 	struct address a = { .partition = SERIES_NONE, .series = SERIES_NONE };
@@ -275,12 +298,17 @@ series_of(struct gathering *g, uint32_t detector, uint32_t *series)
 	    !split_name(g, d->by, use_null, &a.by_name) ||
 	    !split_name(g, d->over, use_null, &a.over_name))
 		return 0;
+	*series = d->recent;
+	if (d->over == FIELD_NONE &&
+	    is_recent(t, detector, d->recent, a.partition_name, a.by_name))
+		return 0;
+	*series = SERIES_NONE;
 	if (is_named(d->partition, a.partition_name))
 		a.partition = partition_find(t, detector, a.partition_name);
 	if (a.partition != SERIES_NONE && is_named(d->by, a.by_name))
 		a.series = series_find(t, a.partition, a.by_name);
 	if (d->over == FIELD_NONE)
-		*series = a.series;
+		*series = d->recent = a.series;
 	else if (a.series != SERIES_NONE && a.over_name != NAMES_NONE)
 		*series = member_find(t, a.series, a.over_name);
 	if (*series != SERIES_NONE)

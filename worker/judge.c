@@ -364,7 +364,12 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 			explain(m, &o, side, ln_p, &f->why);
 		}
 	}
-	return j->interim ? 0 : judge_learn(e, f->series, m, &o);
+	if (j->interim)
+		return 0;
+	if (judge_learn(e, f->series, m, &o) == -1)
+		return -1;
+	siblings_meet(&d->siblings[index], m, &o);
+	return 0;
 }
 
 /*
@@ -620,14 +625,27 @@ step_crowd(struct engine *e)
 	return 1;
 }
 
+/* Those that began together tell in turn. */
+static void
+tell_scores(struct engine *e, const struct partition *p, uint32_t number)
+{
+	struct engine_detector *d = &e->detector[p->detector];
+	int64_t turn = e->judge.bucket->start_s / e->span_s + number;
+
+	if (d->kind == ANALYSIS_INDIVIDUAL && turn % SIBLINGS_TELL_EACH == 0)
+		siblings_tell_scores(
+		    &d->scores, &p->scores, engine_partitions_each(e));
+}
+
 /* What this bucket was like becomes history. */
 static void
-remember_partition(struct engine *e, struct partition *p)
+remember_partition(struct engine *e, struct partition *p, uint32_t number)
 {
 	struct judge *j = &e->judge;
 	int64_t passed = (j->bucket->start_s - p->peak_s) / e->span_s;
 
 	normalise_add(&p->scores, &j->normalise, p->loudest);
+	tell_scores(e, p, number);
 	if (p->people == 0)
 		return;
 	if (passed > 0)
@@ -650,7 +668,7 @@ step_partitions(struct engine *e)
 			p->people > 0 ? AGGREGATE_PEOPLE : AGGREGATE_SERIES));
 		aggregate_clear(&p->members);
 		if (!j->interim)
-			remember_partition(e, p);
+			remember_partition(e, p, j->touched[j->cursor]);
 	}
 	if (j->cursor < j->ntouched)
 		return 1;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "worker/level.h"
+#include "worker/ofboth.h"
 
 /*
  * Shares of the error that are taken over at each value: the last value
@@ -41,6 +42,7 @@ static const struct {
 #define LN_WEIGHT_LEAST (-12.0)
 /* But one with less has no say: its value may be absurd. */
 #define OUT_OF_FAVOUR 0.05
+#define LN_OUT_OF_FAVOUR (-2.99573227355399) /* or less: no need to ask */
 
 /* Slow and medium differ by so many scales for so long: a new level. */
 #define APART_SCALES 3.0
@@ -51,7 +53,7 @@ level_ln_density(double error, double scale)
 {
 	double z = error / scale;
 
-	z = fmin(fabs(z), Z_DENSITY);
+	z = smaller(fabs(z), Z_DENSITY);
 	return -2.5 * log1p(z * z / 4) - log(scale);
 }
 
@@ -61,9 +63,12 @@ level_expect(const struct level *l)
 	double sum = 0, weights = 0;
 
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
-		double w =
-		    fmax(0, exp((double)l->ln_weight[k]) - OUT_OF_FAVOUR);
+		double ln = (double)l->ln_weight[k], w;
 
+		if (ln <= LN_OUT_OF_FAVOUR)
+			continue;
+		/* exp(0) is 1: the best one need not ask */
+		w = larger(0, (ln < 0 ? exp(ln) : 1) - OUT_OF_FAVOUR);
 		sum += w * l->at[k];
 		weights += w;
 	}
@@ -82,14 +87,14 @@ reweigh(struct level *l, double value, double scale)
 	double ln[LEVEL_SPEEDS], best = -INFINITY;
 
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
-		double z = fmin(fabs(value - l->at[k]) / scale, Z_MOST);
+		double z = smaller(fabs(value - l->at[k]) / scale, Z_MOST);
 
 		ln[k] = KEEP_WEIGHT * (double)l->ln_weight[k] -
 		    2.5 * log1p(z * z / 4);
-		best = fmax(best, ln[k]);
+		best = larger(best, ln[k]);
 	}
 	for (int k = 0; k < LEVEL_SPEEDS; k++)
-		l->ln_weight[k] = (float)fmax(ln[k] - best, LN_WEIGHT_LEAST);
+		l->ln_weight[k] = (float)larger(ln[k] - best, LN_WEIGHT_LEAST);
 }
 
 /*
@@ -132,10 +137,10 @@ level_learn(struct level *l, double value, double scale)
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
 		double most = speeds[k].clip * scale;
 		double error = value - l->at[k];
-		double gain = fmax(speeds[k].gain, 1 / (l->n + 1));
+		double gain = larger(speeds[k].gain, 1 / (l->n + 1));
 
 		if (l->n >= 8)
-			error = fmax(-most, fmin(most, error));
+			error = larger(-most, smaller(most, error));
 		l->at[k] += error * gain;
 		if (k == SLOW && l->n > 0)
 			l->slope += error * SLOPE_GAIN;

@@ -8,6 +8,7 @@
 
 #include "worker/bounds.h"
 #include "worker/model_int.h"
+#include "worker/ofboth.h"
 #include "worker/probability.h"
 #include "worker/score.h"
 
@@ -68,6 +69,8 @@
 
 /* What a young model finds beyond its bound: a factor of 2 in p at most. */
 #define BEYOND_BOUND 0.02
+/* Of values that siblings lent, each of its own vouches for so many. */
+#define VOUCHED 4.0
 
 /* Seed of the choice of past values: the same for every series. */
 #define DICE 12345u
@@ -126,7 +129,7 @@ model_bytes(const struct model *m)
 double
 model_toward(double from, double to, double n, double most)
 {
-	return from + (to - from) / fmin(n + 1, most);
+	return from + (to - from) / smaller(n + 1, most);
 }
 
 bool
@@ -378,26 +381,6 @@ expect(const struct model *m, struct outlook *o)
 	o->expected = within;
 }
 
-void
-model_look(const struct model *m, enum model_kind kind, int64_t time_s,
-    double x, struct outlook *o)
-{
-	memset(o, 0, sizeof(*o));
-	o->x = x;
-	o->kind = kind;
-	o->time_s = time_s;
-	o->zero = x == 0 && model_has_zeros_apart(m, kind);
-	o->y = model_y(m, kind, m->power, x);
-	model_forecast(m, o);
-	if (!o->known)
-		return;
-	expect(m, o);
-	look_at_error(m, o);
-	look_at_run(m, o);
-	look_at_place(m, o);
-	ask_tails(m, o);
-}
-
 /*
  * A young model is not believed when it finds something impossible. Of two
  * such values the one further out still comes first.
@@ -405,8 +388,13 @@ model_look(const struct model *m, enum model_kind kind, int64_t time_s,
 static double
 believed(const struct model *m, double ln_p)
 {
-	double bound = -m->n / 8 * log1p(m->n);
+	double lent = fmin(m->borrowed, VOUCHED * m->level[BASE_NONE].n);
+	double n = m->n + lent, bound;
 
+	/* ln(1 + n) is more than 1: most need no logarithm */
+	if (n >= 2 && ln_p >= -n / 8)
+		return ln_p;
+	bound = -n / 8 * log1p(n);
 	if (ln_p >= bound)
 		return ln_p;
 	return bound - BEYOND_BOUND * log1p(bound - ln_p);
@@ -429,6 +417,28 @@ side_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 	return believed(m, ln_p);
 }
 
+void
+model_look(const struct model *m, enum model_kind kind, int64_t time_s,
+    double x, struct outlook *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->x = x;
+	o->kind = kind;
+	o->time_s = time_s;
+	o->zero = x == 0 && model_has_zeros_apart(m, kind);
+	o->y = model_y(m, kind, m->power, x);
+	model_forecast(m, o);
+	if (!o->known)
+		return;
+	expect(m, o);
+	look_at_error(m, o);
+	look_at_run(m, o);
+	look_at_place(m, o);
+	ask_tails(m, o);
+	for (enum model_side s = UP; s < SIDES; s++)
+		o->ln_side[s] = side_ln_p(m, o, s);
+}
+
 static bool
 is_news(const struct model *m, enum model_side s, double ln_p)
 {
@@ -441,9 +451,8 @@ is_news(const struct model *m, enum model_side s, double ln_p)
 static double
 news_ln_p(const struct model *m, const struct outlook *o, enum model_side s)
 {
-	double ln_p = side_ln_p(m, o, s);
-
-	return is_news(m, s, ln_p) ? ln_p : TOLD_AGAIN * ln_p;
+	return is_news(m, s, o->ln_side[s]) ? o->ln_side[s]
+					    : TOLD_AGAIN * o->ln_side[s];
 }
 
 /* Where there were zeros only it is one in so many that the next is none. */
@@ -517,16 +526,16 @@ learn_tails(
 {
 	for (enum model_side s = UP; s < SIDES; s++) {
 		learn_tail(&m->single[s], p, o->single[s], o->ln_single[s]);
-		if (is_news(m, s, side_ln_p(m, o, s)))
-			m->told[s] = -side_ln_p(m, o, s);
+		if (is_news(m, s, o->ln_side[s]))
+			m->told[s] = -o->ln_side[s];
 		if (m->n >= RUN_LEAST)
 			learn_tail(
 			    &m->multi[s], p, o->multi[s], o->ln_multi[s]);
 	}
 	m->run = run_after(m, o);
 	if (m->n >= RUN_LEAST)
-		m->run_scale =
-		    model_scale(m->run_scale, m->run, m->n - RUN_LEAST);
+		m->run_scale = model_scale(
+		    m->run_scale, m->run, m->n - RUN_LEAST + m->borrowed);
 	learn_place(m, p, o);
 }
 
@@ -551,8 +560,8 @@ learn_value(struct model *m, const struct outlook *o)
 	m->mean = model_toward(m->mean, o->x, m->n, MODEL_SHORT);
 	if (o->known && model_is_sparse(m, o->kind))
 		m->spread = model_toward(m->spread,
-		    fmin(off * off / mean, COUNT_SPREAD_MOST), m->n,
-		    MODEL_SHORT);
+		    fmin(off * off / mean, COUNT_SPREAD_MOST),
+		    m->n + m->borrowed, MODEL_SHORT);
 }
 
 int

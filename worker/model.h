@@ -87,6 +87,7 @@ struct model {
 	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
 	uint32_t probes;       /* searches that have ended */
 	bool seasons_gone; /* what was adopted explains nothing any more */
+	uint8_t borrowed;      /* values that siblings have lent */
 	double ln_base[BASES]; /* weights, the greatest is 0 */
 	uint32_t best;	       /* the base that has won */
 	uint32_t adopted;      /* the greatest that ever did */
@@ -137,6 +138,7 @@ struct outlook {
 	double multi[SIDES], ln_multi[SIDES];
 	double far[SIDES], ln_far[SIDES];
 	double odd, ln_odd;
+	double ln_side[SIDES]; /* of all four, whatever was told before */
 };
 
 void model_params_init(

@@ -236,7 +236,7 @@ learn_base(struct model *m, const struct outlook *o, int b)
 {
 	struct level *l = &m->level[b];
 	double over = l->n > 0 ? level_expect(l) : 0;
-	double known = b == BASE_NONE ? -1 : NEW_BASE_N;
+	double known = b == BASE_NONE ? m->borrowed - 1.0 : NEW_BASE_N;
 
 	if (b != BASE_NONE && m->season[b] != NULL)
 		season_learn(m->season[b], o->time_s, o->y - over - o->on_top,

@@ -74,8 +74,8 @@ convert_calendar(struct model *m, const struct outlook *o, struct conversion *c)
 	calendar_void(m->calendar);
 }
 
-static void
-change_power(struct model *m, const struct outlook *o, enum power to)
+void
+model_change_power(struct model *m, const struct outlook *o, enum power to)
 {
 	struct conversion c = { m, o->kind, to, 0 };
 
@@ -116,7 +116,7 @@ model_weigh_powers(struct model *m, const struct outlook *o)
 		return;
 	if (m->negative) {
 		if (m->power != POWER_LINEAR)
-			change_power(m, o, POWER_LINEAR);
+			model_change_power(m, o, POWER_LINEAR);
 		return;
 	}
 	for (enum power p = POWER_LINEAR; p < POWERS; p++) {
@@ -127,5 +127,5 @@ model_weigh_powers(struct model *m, const struct outlook *o)
 	if (m->n < LEAST || (o->kind == MODEL_COUNT && m->mean < MODEL_SPARSE))
 		return;
 	if (m->worth[best] > m->worth[m->power] + lead)
-		change_power(m, o, best);
+		model_change_power(m, o, best);
 }

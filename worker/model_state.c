@@ -55,6 +55,9 @@ SCHEMA_DEFINE(poisson_1, POISSON_1_FIELDS);
 SCHEMA_STRUCT(model_1, MODEL_1_FIELDS);
 SCHEMA_DEFINE(model_1, MODEL_1_FIELDS);
 
+/* What came with this format a new model has where it is missing. */
+#define FORMAT_SIBLINGS 5
+
 /* Writes with wb, reads with rb; bad after the first thing that is wrong. */
 struct codec {
 	struct wbuf *wb;
@@ -440,6 +443,15 @@ walk_numbers(struct codec *c, struct model *m)
 }
 
 static void
+walk_borrowed(struct codec *c, struct model *m)
+{
+	uint32_t borrowed = m->borrowed;
+
+	walk_u32(c, &borrowed, UINT8_MAX);
+	m->borrowed = (uint8_t)borrowed;
+}
+
+static void
 walk(struct codec *c, struct model *m, const struct model_params *p)
 {
 	walk_numbers(c, m);
@@ -467,6 +479,8 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 		walk_likeday(c, m);
 	if (!c->bad)
 		walk_calendar(c, m, p);
+	if (c->format >= FORMAT_SIBLINGS)
+		walk_borrowed(c, m);
 }
 
 int

@@ -66,8 +66,8 @@ scale_position(double raw)
 	return fmin(pos, NORMALISE_BINS - 1e-9);
 }
 
-static double
-samples(const struct normaliser *q)
+double
+normalise_samples(const struct normaliser *q)
 {
 	double n = 0;
 
@@ -92,7 +92,7 @@ samples_below(const struct normaliser *q, double raw)
 static double
 median(const struct normaliser *q)
 {
-	double left = samples(q) / 2, pos;
+	double left = normalise_samples(q) / 2, pos;
 
 	for (size_t i = 0; i < NORMALISE_BINS; i++) {
 		double in = (double)q->bin[i];
@@ -127,7 +127,7 @@ normalise_add(
 double
 normalise_noise(const struct normaliser *q, double raw)
 {
-	double quiet = (double)q->bin[0] / samples(q);
+	double quiet = (double)q->bin[0] / normalise_samples(q);
 	double allowance = fmax(2 * fmin(quiet / 0.5, 1) - 1, 0);
 
 	return fmax(0, NOISE_AT_MEDIAN + NOISE_SLOPE * (raw - median(q))) +
@@ -164,7 +164,7 @@ normalise_knots(double percentile)
 double
 normalise_percentile(const struct normaliser *q, double raw)
 {
-	double n = samples(q), f = samples_below(q, raw) / n;
+	double n = normalise_samples(q), f = samples_below(q, raw) / n;
 	double mid = f + BAND_Z2 / (2 * n);
 	double half = sqrt(BAND_Z2 * (f * (1 - f) + BAND_Z2 / (4 * n)) / n);
 	double width = 1 + BAND_Z2 / n;
@@ -216,13 +216,34 @@ normalise_score(const struct normaliser *q, double raw)
 {
 	double score;
 
-	if (raw <= 0 || samples(q) <= 0)
+	if (raw <= 0 || normalise_samples(q) <= 0)
 		return 0;
 	score = normalise_absolute(score_ln_probability(raw));
 	score = fmin(score, normalise_evidence(score_ln_probability(raw)));
 	score = fmin(score, normalise_noise(q, raw));
 	score = fmin(score, normalise_percentile(q, raw));
 	return fmin(fmax(score, 0), 100);
+}
+
+void
+normalise_fade(
+    struct normaliser *mean, const struct normaliser *q, double share)
+{
+	for (size_t i = 0; i < NORMALISE_BINS; i++) {
+		double from = (double)mean->bin[i], to = (double)q->bin[i];
+
+		mean->bin[i] = narrow(from + share * (to - from));
+	}
+}
+
+void
+normalise_borrow(
+    struct normaliser *q, const struct normaliser *mean, double most)
+{
+	double n = normalise_samples(mean), part = n > most ? most / n : 1;
+
+	for (size_t i = 0; i < NORMALISE_BINS; i++)
+		q->bin[i] = narrow(part * (double)mean->bin[i]);
 }
 
 int

@@ -62,6 +62,15 @@ double normalise_absolute(double ln_p);
 /* The curve under normalise_percentile: a percentile 0..100 to a score. */
 double normalise_knots(double percentile);
 
+/* Samples in it. */
+double normalise_samples(const struct normaliser *);
+/* Move a mean of histories towards one of them by a share, 0..1. */
+void normalise_fade(
+    struct normaliser *mean, const struct normaliser *, double share);
+/* Begin with so many samples, at most, of those in a mean. */
+void normalise_borrow(
+    struct normaliser *, const struct normaliser *mean, double most);
+
 int normalise_save(
     const struct normaliser *, struct snapshot_writer *) MUST_CHECK;
 int normalise_load(struct normaliser *, struct snapshot_reader *) MUST_CHECK;

@@ -40,12 +40,22 @@ drop_name(struct engine *e, uint32_t name)
 }
 
 static void
+leave_siblings(struct engine_detector *d, const struct series *s)
+{
+	if (d->kind != ANALYSIS_INDIVIDUAL)
+		return;
+	for (uint32_t i = 0; i < s->nmodels; i++)
+		siblings_leave(&d->siblings[i], &s->model[i]);
+}
+
+static void
 give_up(struct engine *e, uint32_t number)
 {
 	struct series_table *t = &e->table;
 	uint32_t partition = t->series[number]->partition;
 	struct partition *p = t->partition[partition];
 
+	leave_siblings(&e->detector[p->detector], t->series[number]);
 	rare_forget(e, t->series[number]);
 	/* a member has the by value of its attribute */
 	drop_name(e,

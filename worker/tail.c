@@ -53,10 +53,12 @@ count(struct tail *t, double u, double weight)
 static double
 known(const struct tail *t, double u)
 {
-	double at = place_of(u), n = 0;
+	double at = place_of(u), n;
+	size_t i = (size_t)at;
 
-	for (size_t i = (size_t)at; i < TAIL_BINS; i++)
-		n += fmin(1 + (double)i - at, 1) * (double)t->bin[i];
+	n = (1 + (double)i - at) * (double)t->bin[i];
+	while (++i < TAIL_BINS)
+		n += (double)t->bin[i];
 	return n;
 }
 
@@ -103,6 +105,8 @@ tail_ln_p(const struct tail *t, double u)
 {
 	double n = (double)t->n + PRIOR_N, ln_p;
 
+	if (u <= 0) /* the other side's: half of all */
+		return 0;
 	ln_p = log(((double)t->excesses + PRIOR_SHARE * PRIOR_N) / n);
 	if (u < TAIL_U0) /* so that there is no step at the threshold */
 		return ln_p * u / TAIL_U0;
@@ -147,8 +151,10 @@ tail_forget(struct tail *t, double keep)
 	t->fitted *= k;
 	t->sum *= k;
 	t->squares *= k;
-	for (size_t i = 0; i < TAIL_BINS; i++)
+	/* all but one: four at a time */
+	for (size_t i = 0; i < TAIL_BINS - 1; i++)
 		t->bin[i] *= k;
+	t->bin[TAIL_BINS - 1] *= k;
 }
 
 #define TAIL_VALUE_FIELDS(F, S) F(S, F64, value, 0, INFINITY)
