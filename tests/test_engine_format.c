@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "tests/engine_feed.h"
+#include "worker/engine_int.h"
 #include "worker/snapshot.h"
 
 #define SPAN 7200
@@ -121,5 +122,37 @@ Test(engine_format, a_state_of_format_4_goes_on)
 		&f, T0 + (int64_t)(LEARNT + 2 * BUCKETS_A_WEEK + 1) * SPAN),
 	    0);
 	cr_expect_gt(top_score(&f), 50, "%g", top_score(&f));
+	feed_clear(&f);
+}
+
+Test(engine_format, what_format_4_did_not_have_begins_anew)
+{
+	const struct engine *e;
+	uint32_t nmodels = 0;
+	struct feed f;
+
+	feed_init(&f, SPAN, detectors, influencers);
+	feed_start(&f);
+	load_state(&f, "engine-format-4", 4);
+	e = f.engine;
+	cr_expect_eq(e->completeness.events.n, 0);
+	for (uint32_t i = 0; i < e->table.numbers.n; i++) {
+		const struct series *s = e->table.series[i];
+
+		cr_assert_not_null(s);
+		cr_expect_eq(s->role, SERIES_ALONE);
+		for (uint32_t k = 0; k < s->nmodels; k++, nmodels++) {
+			const struct model *m = &s->model[k];
+
+			cr_expect_gt(m->n, 100);
+			cr_expect_eq(m->width[UP], 1);
+			cr_expect_eq(m->width[DOWN], 1);
+			cr_expect_eq(m->reach, 0);
+			cr_expect_eq(m->borrowed, 0);
+			cr_expect_null(m->horizons);
+			cr_expect_null(m->calendar);
+		}
+	}
+	cr_expect_eq(nmodels, 3);
 	feed_clear(&f);
 }

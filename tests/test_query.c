@@ -72,7 +72,8 @@ Test(query, an_explanation_is_shown_as_far_as_there_is_one)
 		.multi_bucket_impact = 3,
 		.lower_confidence_bound = 90,
 		.typical_value = 100.5,
-		.upper_confidence_bound = 110 };
+		.upper_confidence_bound = 110,
+		.relative_rarity = 8 };
 	writer_open(&w);
 	writer_record(&w, &rec);
 	rec.why.has = 0;
@@ -89,7 +90,9 @@ Test(query, an_explanation_is_shown_as_far_as_there_is_one)
 	    "{\"anomaly_type\":\"spike\",\"anomaly_length\":2,"
 	    "\"single_bucket_impact\":10,\"multi_bucket_impact\":3,"
 	    "\"lower_confidence_bound\":90.0,\"typical_value\":100.5,"
-	    "\"upper_confidence_bound\":110.0}");
+	    "\"upper_confidence_bound\":110.0,"
+	    "\"by_field_first_occurrence\":true,"
+	    "\"by_field_relative_rarity\":8.0}");
 	cr_expect_not(json_object_object_get_ex(
 	    json_object_array_get_idx(member(o, "records"), 1),
 	    "anomaly_score_explanation", &why));

@@ -134,6 +134,11 @@ static const char *const ways[] = {
 	"SELECT * FROM detector",
 	"SELECT * FROM run",
 	"SELECT * FROM influencer",
+	"SELECT * FROM cause",
+	"SELECT * FROM plot ORDER BY timestamp",
+	"SELECT * FROM annotation ORDER BY timestamp",
+	"SELECT * FROM forecast ORDER BY forecast_id",
+	"SELECT * FROM forecast_point ORDER BY forecast, timestamp",
 };
 
 /* One sum over all that can be asked; -1 when something says no. */

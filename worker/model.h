@@ -64,8 +64,6 @@ struct model {
 	double origin;		/* of the linear scale */
 	double last;		/* value */
 	double lowest, highest; /* of all values; highest < lowest: none */
-	bool negative;		/* a value below zero was seen */
-	bool fractions;		/* a value was no whole number */
 	double least;		/* smallest value above zero */
 	double mean;		/* of values, decayed */
 	double zeros;		/* share of zeros, decayed */
@@ -73,7 +71,6 @@ struct model {
 	double moves;	/* share of values that are not the last, decayed */
 	double spread;	/* of counts: variance over mean, decayed */
 
-	enum power power;
 	double error[POWERS]; /* scale of errors on each scale */
 	double worth[POWERS]; /* ln likelihood on each, decayed */
 
@@ -84,23 +81,27 @@ struct model {
 	struct period_probe *probe;   /* owned; NULL: no search is on */
 	struct horizons *horizons;    /* owned; NULL: too young */
 	double scale[BASES];	      /* of errors over each base */
-	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
+	double ln_base[BASES];	      /* weights, the greatest is 0 */
+	/* Small ones stand together, for there are many models. */
 	uint32_t probes;       /* searches that have ended */
-	bool seasons_gone; /* what was adopted explains nothing any more */
+	uint8_t power;	       /* enum power: of the model's scale */
+	uint8_t best;	       /* the base that has won */
+	uint8_t adopted;       /* the greatest that ever did */
+	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
 	uint8_t borrowed;      /* values that siblings have lent */
-	double ln_base[BASES]; /* weights, the greatest is 0 */
-	uint32_t best;	       /* the base that has won */
-	uint32_t adopted;      /* the greatest that ever did */
+	bool negative;	       /* a value below zero was seen */
+	bool fractions;	       /* a value was no whole number */
+	bool seasons_gone;     /* what was adopted explains nothing any more */
 	double moved[2]; /* how much better an hour earlier, later would be */
 	int64_t moved_s[2]; /* when that was last little */
 
 	double run;	  /* decayed mean of the last errors, in scales */
 	double run_scale; /* of run */
 	struct support support;
-	float width[SIDES];	  /* of bounds, where a normal one is 1 */
-	double reach;		  /* mean size of errors, rare ones in full */
-	double gap_scale; /* usual distance to past values */
-	double odd_peak;  /* greatest of late */
+	float width[SIDES]; /* of bounds, where a normal one is 1 */
+	double reach;	    /* mean size of errors, rare ones in full */
+	double gap_scale;   /* usual distance to past values */
+	double odd_peak;    /* greatest of late */
 	double far_peak[SIDES];
 	double told[SIDES]; /* last -ln p that was news, fading */
 	struct tail single[SIDES];

@@ -261,10 +261,10 @@ adopt(struct model *m, uint32_t best)
 	if (best == m->best || best == BASE_NONE ||
 	    m->ln_base[best] <= m->ln_base[m->best] + LN_LEAD)
 		return;
-	m->best = best;
+	m->best = (uint8_t)best;
 	if (best > m->adopted) {
 		model_forget(m, ADOPTED_KEEP);
-		m->adopted = best;
+		m->adopted = (uint8_t)best;
 	}
 }
 

@@ -86,7 +86,7 @@ model_change_power(struct model *m, const struct outlook *o, enum power to)
 	convert_calendar(m, o, &c);
 	for (int b = 0; b < BASES; b++)
 		convert_base(m, o, &c, b);
-	m->power = to;
+	m->power = (uint8_t)to;
 }
 
 static void

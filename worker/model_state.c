@@ -86,6 +86,16 @@ walk_u32(struct codec *c, uint32_t *v, uint32_t most)
 	c->bad |= wire_get_u32(c->rb, v) == -1 || *v > most;
 }
 
+/* Four bytes, too. */
+static void
+walk_u8(struct codec *c, uint8_t *v, uint32_t most)
+{
+	uint32_t u = *v;
+
+	walk_u32(c, &u, most);
+	*v = (uint8_t)u;
+}
+
 static void
 walk_f32(struct codec *c, float *v, float least)
 {
@@ -399,8 +409,6 @@ walk_horizons(struct codec *c, struct model *m)
 static void
 walk_numbers(struct codec *c, struct model *m)
 {
-	uint32_t power = m->power;
-
 	walk_f64(c, &m->n, 0);
 	walk_i64(c, &m->first_s);
 	walk_f64(c, &m->origin, -INFINITY);
@@ -415,23 +423,19 @@ walk_numbers(struct codec *c, struct model *m)
 	walk_f64(c, &m->changes, 0);
 	walk_f64(c, &m->moves, 0);
 	walk_f64(c, &m->spread, 0);
-	walk_u32(c, &power, POWERS - 1);
-	m->power = (enum power)power;
+	walk_u8(c, &m->power, POWERS - 1);
 	for (size_t i = 0; i < POWERS; i++) {
 		walk_f64(c, &m->error[i], 0);
 		walk_f64(c, &m->worth[i], -INFINITY);
 	}
 	for (size_t i = 0; i < BASES; i++) {
-		uint32_t beyond = m->beyond[i];
-
 		walk_level(c, &m->level[i]);
 		walk_f64(c, &m->scale[i], 0);
-		walk_u32(c, &beyond, BEYOND_MOST);
-		m->beyond[i] = (uint8_t)beyond;
+		walk_u8(c, &m->beyond[i], BEYOND_MOST);
 		walk_f64(c, &m->ln_base[i], -INFINITY);
 	}
-	walk_u32(c, &m->best, BASES - 1);
-	walk_u32(c, &m->adopted, BASES - 1);
+	walk_u8(c, &m->best, BASES - 1);
+	walk_u8(c, &m->adopted, BASES - 1);
 	for (size_t i = 0; i < NELEM(m->moved); i++) {
 		walk_f64(c, &m->moved[i], -INFINITY);
 		walk_i64(c, &m->moved_s[i]);
@@ -440,15 +444,6 @@ walk_numbers(struct codec *c, struct model *m)
 	walk_f64(c, &m->run_scale, 0);
 	walk_f64(c, &m->gap_scale, 0);
 	walk_f64(c, &m->odd_peak, 0);
-}
-
-static void
-walk_borrowed(struct codec *c, struct model *m)
-{
-	uint32_t borrowed = m->borrowed;
-
-	walk_u32(c, &borrowed, UINT8_MAX);
-	m->borrowed = (uint8_t)borrowed;
 }
 
 static void
@@ -480,7 +475,7 @@ walk(struct codec *c, struct model *m, const struct model_params *p)
 	if (!c->bad)
 		walk_calendar(c, m, p);
 	if (c->format >= FORMAT_SIBLINGS)
-		walk_borrowed(c, m);
+		walk_u8(c, &m->borrowed, UINT8_MAX);
 }
 
 int
