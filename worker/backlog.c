@@ -6,11 +6,9 @@
 
 #include "common/clock.h"
 #include "common/crc32c.h"
-#include "worker/answer.h"
 #include "worker/awaiting.h"
-#include "worker/backlog.h"
+#include "worker/backlog_int.h"
 #include "worker/chore.h"
-#include "worker/closing.h"
 #include "worker/entry.h"
 #include "worker/expiry.h"
 #include "worker/forecasts.h"
@@ -19,38 +17,6 @@
 #include "worker/retrying.h"
 
 #define COMMIT_BYTES (4u * 1024 * 1024) /* written and synced at once */
-
-enum task_stage {
-	TASK_ARRIVING, /* sealed, and still to be decoded */
-	TASK_WHOLE,    /* to be journaled */
-	TASK_QUEUED,   /* in the journal's present batch */
-	TASK_KEPT      /* journaled, or nothing for the journal */
-};
-
-struct task {
-	TAILQ_ENTRY(task) link;
-	enum task_stage stage;
-	uint32_t request;
-	struct journal_entry entry;
-	struct arrival *arrival;    /* owned; NULL: not an upload */
-	struct wbuf data;	    /* owned: of a forecast */
-	struct expiry *expiry;	    /* owned; else it is an entry */
-	struct chore *chore;	    /* the same */
-	struct followers followers; /* owned: of an upload */
-};
-
-struct backlog {
-	struct peer *peer; /* borrowed, like the next three */
-	struct analysis *analysis;
-	struct journal *journal;
-	struct snapper *snapper;
-	uint32_t epoch;
-	TAILQ_HEAD(, task) tasks;
-	unsigned n;
-	struct entry_run *run; /* owned: the first task's; NULL: not begun */
-	bool expiring;	       /* the first task has borrowed the results */
-	bool closed;
-};
 
 struct backlog *
 backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
@@ -69,8 +35,8 @@ backlog_new(struct peer *peer, struct analysis *a, struct journal *j,
 	return b;
 }
 
-static void
-task_remove(struct backlog *b, struct task *t)
+void
+backlog_remove(struct backlog *b, struct task *t)
 {
 	TAILQ_REMOVE(&b->tasks, t, link);
 	b->n--;
@@ -90,7 +56,7 @@ backlog_free(struct backlog *b)
 	if (b == NULL)
 		return;
 	while ((t = TAILQ_FIRST(&b->tasks)) != NULL)
-		task_remove(b, t);
+		backlog_remove(b, t);
 	free(b->run);
 	free(b);
 }
@@ -205,7 +171,7 @@ backlog_add_forecast(
 	if (t == NULL)
 		return -1;
 	if (schema_encode(&msg_forecast_schema, m, &t->data) == -1) {
-		task_remove(b, t);
+		backlog_remove(b, t);
 		return -1;
 	}
 	t->entry.receipt_ms = m->receipt_ms;
@@ -227,7 +193,7 @@ backlog_add_expire(struct backlog *b, uint32_t request,
 		expiry_use(t->expiry, b->analysis->forecasts);
 		return 0;
 	}
-	task_remove(b, t);
+	backlog_remove(b, t);
 	return -1;
 }
 
@@ -245,7 +211,7 @@ backlog_add_chore(struct backlog *b, uint32_t request,
 		    b->analysis->forecasts, true);
 		return 0;
 	}
-	task_remove(b, t);
+	backlog_remove(b, t);
 	return -1;
 }
 
@@ -353,14 +319,14 @@ backlog_has_room(const struct backlog *b)
 	return has_room(b, NULL, 0);
 }
 
-static int
-task_fail(struct backlog *b, struct task *t, const struct apierr *e)
+int
+backlog_fail(struct backlog *b, struct task *t, const struct apierr *e)
 {
 	int rc = peer_fail(b->peer, t->request, e);
 
 	if (rc == 0)
 		rc = followers_fail(&t->followers, b->peer, e);
-	task_remove(b, t);
+	backlog_remove(b, t);
 	return rc;
 }
 
@@ -380,7 +346,7 @@ task_decode(
 	if (rc == 0)
 		rc = arrival_finish(t->arrival, &e);
 	if (rc == -1)
-		return task_fail(b, t, &e);
+		return backlog_fail(b, t, &e);
 	t->entry.data_len = spool_bytes(t->arrival->spool);
 	t->entry.data_crc = spool_crc(t->arrival->spool);
 	t->stage = TASK_WHOLE;
@@ -424,7 +390,7 @@ task_fail_quota(struct backlog *b, struct task *t)
 	struct apierr e;
 
 	arrival_over_quota(&e);
-	return task_fail(b, t, &e);
+	return backlog_fail(b, t, &e);
 }
 
 static int
@@ -433,7 +399,7 @@ task_fail_disk(struct backlog *b, struct task *t, int error)
 	struct apierr e;
 
 	arrival_not_kept(&e, error);
-	return task_fail(b, t, &e);
+	return backlog_fail(b, t, &e);
 }
 
 /* The journal has it. Whoever sent it is told, and need not keep it longer. */
@@ -482,8 +448,8 @@ task_adopt(struct backlog *b, struct task *t)
 	return task_kept(b, t);
 }
 
-static int
-task_data(const struct task *t, const char **data)
+int
+backlog_data(const struct task *t, const char **data)
 {
 	*data = (const char *)t->data.data;
 	return t->arrival == NULL ? 0 : spool_data(t->arrival->spool, data);
@@ -494,7 +460,7 @@ task_append(struct backlog *b, struct task *t)
 {
 	const char *data;
 
-	if (task_data(t, &data) == -1)
+	if (backlog_data(t, &data) == -1)
 		return task_fail_disk(b, t, errno);
 	journal_append(b->journal, &t->entry, data);
 	t->stage = TASK_QUEUED;
@@ -536,181 +502,6 @@ commit_tasks(struct backlog *b)
 	return commit_queued(b);
 }
 
-static int
-task_close_end(struct backlog *b, struct task *t)
-{
-	char id[SNAPHEAD_ID_BYTES];
-	struct msg_closed m;
-
-	if (closing_write(b->analysis, b->snapper, id) == -1)
-		return -1;
-	m.model_snapshot_id = span_of(id);
-	if (answer_totals(b->peer, b->analysis) == -1 ||
-	    peer_send(b->peer, MSG_CLOSED, t->request, &m) == -1)
-		return -1;
-	task_remove(b, t);
-	b->closed = true;
-	return 0;
-}
-
-/* Nobody has asked for it. */
-static bool
-is_of_itself(const struct task *t)
-{
-	return t->entry.token == BACKLOG_INTERIM_TOKEN;
-}
-
-/*
- * There was no room for what nobody has asked for. It has taught the models
- * nothing, so that all goes on once the results have given it up.
- */
-static bool
-can_do_without(struct backlog *b, const struct task *t)
-{
-	int saved = errno;
-	bool can = is_of_itself(t) && (saved == ENOSPC || saved == EDQUOT);
-
-	if (can)
-		results_give_up(b->analysis->results);
-	errno = saved;
-	return can;
-}
-
-static int
-task_answer(struct backlog *b, struct task *t)
-{
-	int rc;
-
-	if (is_of_itself(t)) {
-		task_remove(b, t);
-		return 0;
-	}
-	rc = answer_entry(b->peer, t->request, b->analysis, b->run);
-	if (rc == 0)
-		rc = followers_answer(&t->followers, b->peer, b->run);
-	task_remove(b, t);
-	return rc;
-}
-
-/* Begin with the first task. Its number is 0 when the journal has it not. */
-static int
-task_begin(struct backlog *b, const struct task *t)
-{
-	const char *data;
-
-	if (task_data(t, &data) == -1)
-		return -1;
-	b->run = malloc(sizeof(*b->run));
-	if (b->run == NULL)
-		return -1;
-	entry_begin(b->run, b->analysis, &t->entry, data);
-	return 0;
-}
-
-/* The job goes on whatever becomes of it. Returns as task_run. */
-static int
-task_expire(
-    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
-{
-	struct msg_expired m;
-	struct apierr e;
-	int rc;
-
-	/* It has transactions of its own. */
-	if (results_settle(b->analysis->results) == -1)
-		return -1;
-	mark_take(b->analysis->mark, 0, t->entry.token);
-	rc = expiry_step(t->expiry, deadline_us, progress, &m);
-	mark_drop(b->analysis->mark);
-	b->expiring = rc == 1;
-	if (rc == 1)
-		return 1;
-	if (rc == -1) {
-		expiry_error(&e, errno);
-		return task_fail(b, t, &e);
-	}
-	rc = peer_send(b->peer, MSG_EXPIRED, t->request, &m);
-	task_remove(b, t);
-	return rc;
-}
-
-/* As task_expire. */
-static int
-task_chore(
-    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
-{
-	int rc;
-
-	if (results_settle(b->analysis->results) == -1)
-		return -1;
-	rc = chore_step(t->chore, b->peer, deadline_us, progress);
-	b->expiring = rc == 1;
-	if (rc != 1)
-		task_remove(b, t);
-	return rc;
-}
-
-/*
- * A snapshot must not be ahead of what was said of the entries in it: replay
- * answers what a death has cut off, and does not come to those any more.
- */
-static bool
-answers_have_left(const struct backlog *b)
-{
-	return peer_queued(b->peer) == 0;
-}
-
-/* As task_run. */
-static int
-task_close(
-    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
-{
-	int rc;
-
-	if (b->run == NULL) {
-		/* Both would write to one file; who has asked is answered. */
-		if (snapper_is_running(b->snapper) ||
-		    snapper_is_asked(b->snapper) ||
-		    forecasts_are_made(b->analysis->forecasts) ||
-		    !answers_have_left(b))
-			return 1;
-		closing_begin(b->journal, &t->entry);
-		if (task_begin(b, t) == -1)
-			return -1;
-	}
-	rc = entry_step(b->run, deadline_us, progress);
-	if (rc == 1)
-		return 1;
-	free(b->run);
-	b->run = NULL;
-	return rc == -1 ? -1 : task_close_end(b, t);
-}
-
-/* Returns 1: the slice is over; else as backlog_work. */
-static int
-task_run(
-    struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
-{
-	int rc;
-
-	if (t->expiry != NULL)
-		return task_expire(b, t, deadline_us, progress);
-	if (t->chore != NULL)
-		return task_chore(b, t, deadline_us, progress);
-	if (t->entry.type == JOURNAL_CLOSE)
-		return task_close(b, t, deadline_us, progress);
-	if (b->run == NULL && task_begin(b, t) == -1)
-		return -1;
-	rc = entry_step(b->run, deadline_us, progress);
-	if (rc == 1)
-		return 1;
-	if (rc == 0 || can_do_without(b, t))
-		rc = task_answer(b, t);
-	free(b->run);
-	b->run = NULL;
-	return rc;
-}
-
 static bool
 wants_gap(const struct backlog *b)
 {
@@ -731,7 +522,7 @@ backlog_work(struct backlog *b, int64_t deadline_us, uint64_t *progress)
 		return -1;
 	while (rc == 0 && (t = TAILQ_FIRST(&b->tasks)) != NULL &&
 	    t->stage == TASK_KEPT) {
-		rc = task_run(b, t, deadline_us, progress);
+		rc = backlog_run(b, t, deadline_us, progress);
 		if (clock_mono_us() >= deadline_us || backlog_is_waiting(b) ||
 		    (backlog_is_between(b) && wants_gap(b)))
 			break;
