@@ -199,3 +199,24 @@ def test_rows_that_cannot_be_written():
         expect(200, remove(d, "j", "/" + f))
         expect(200, read(d, "j", g))
         assert stats(d, "j")["status"] == {"finished": 1}
+
+
+@timeout(60)
+def test_more_points_than_there_may_be():
+    with Daemon() as d:
+        d.make_job("j", job(span="1s", function="count", field=None,
+            partition_field_name="p"))
+        names = ["p%02d" % p for p in range(100)]
+        d.post("j", [{"time": T0 + i, "p": p} for i in range(60)
+            for p in names])
+        later = T0 + 30 * 86400
+        d.flush("j", "?skip_time=%d" % later)
+        d.post("j", [{"time": later + i, "p": p} for i in range(3)
+            for p in names])
+        got = ask(d, "j", "?duration=30d")
+        assert got.status == 400, got
+        assert "points, one may have" in got.error["reason"], got
+        assert got.error["reason"].endswith(
+            "ask for a shorter [duration]"), got
+        f = made(d, "j", "?duration=60s")
+        assert finished(d, "j", f)["processed_record_count"] == 6000
