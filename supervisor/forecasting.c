@@ -2,7 +2,6 @@
 #include "common/compat.h"
 
 #include <json-c/json.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/jsonmake.h"
@@ -64,21 +63,20 @@ forecasting_send(struct op *op)
 }
 
 void
-forecasting_done(struct op *op, const struct msg_forecasted *m)
+forecasting_done(struct op *op)
 {
-	char *id = span_dup(m->forecast_id);
-	struct call *call = op_finish(op);
+	char id[OP_FORECAST_ID_BYTES];
 	struct json_object *o;
+	struct call *call;
 
-	if (call == NULL) {
-		free(id);
+	strlcpy(id, op->forecast_id, sizeof(id));
+	call = op_finish(op);
+	if (call == NULL)
 		return;
-	}
 	o = json_object_new_object();
 	jsonmake_bool(&o, "acknowledged", true);
 	jsonmake_string(&o, "forecast_id", id);
 	call_reply(call, 200, o);
-	free(id);
 }
 
 int

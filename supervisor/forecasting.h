@@ -17,7 +17,7 @@ void forecasting_ask(struct job *, struct call *, const struct msg_forecast *);
 /* Tell the worker. 0, or -1: it cannot be told. */
 int forecasting_send(struct op *) MUST_CHECK;
 /* The operation is answered: it will be made. */
-void forecasting_done(struct op *, const struct msg_forecasted *);
+void forecasting_done(struct op *);
 /* The worker has told how many the job has. 0, or -1: it cannot be read. */
 int forecasting_totals(struct job *, const struct msg_forecasts *) MUST_CHECK;
 

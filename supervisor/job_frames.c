@@ -241,8 +241,9 @@ on_forecasted(struct job *job, uint32_t request, const void *msg)
 {
 	struct op *op = answered_op(job, request, OP_FORECAST);
 
+	(void)msg; /* the id is the one that it was given here */
 	if (op != NULL)
-		forecasting_done(op, msg);
+		forecasting_done(op);
 }
 
 static void

@@ -14,13 +14,16 @@
 #include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/forecastrow.h"
 #include "common/log.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
 #include "common/sqlvfs.h"
+#include "common/sqlx.h"
 #include "common/verify.h"
 #include "tests/random.h"
 #include "tests/someresults.h"
+#include "worker/forecastdb.h"
 #include "worker/salvage.h"
 
 #define DB "results/results.db"
@@ -432,4 +435,93 @@ Test(sqlvfs, a_transaction_that_outgrows_the_cache_reads_what_it_wrote)
 	    SQLITE_OK, "%s", sqlite3_errmsg(db));
 	resultsdb_close(db);
 	cr_expect_eq(verify_database(DB, count_report, &(uint64_t){ 0 }), 0);
+}
+
+static void
+put_forecasts(sqlite3 *db)
+{
+	struct forecast_row f = { .forecast_id = text("kept"),
+		.status = FORECAST_FINISHED,
+		.progress = 1,
+		.record_count = 2 };
+	struct forecast_point p = { .bucket_span = SPAN_MS / 1000,
+		.detector = 1,
+		.partition_field_value = text("a") };
+	sqlite3_stmt *st = NULL;
+	struct wbuf wb;
+
+	wbuf_init(&wb, 0);
+	cr_assert_eq(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(forecastdb_put(db, &f), 0);
+	cr_assert_eq(
+	    sqlite3_prepare_v2(db, forecastrow_put_point, -1, &st, NULL),
+	    SQLITE_OK);
+	/* The last one is of a forecast that there is not. */
+	for (p.id = 1; p.id <= 3; p.id++) {
+		p.forecast = p.id == 3 ? f.id + 1 : f.id;
+		p.timestamp = T0 + p.id * SPAN_MS;
+		cr_assert_eq(forecastrow_bind_point(st, &p, &wb), 0);
+		cr_assert_eq(sqlite3_step(st), SQLITE_DONE);
+		sqlite3_reset(st);
+	}
+	sqlite3_finalize(st);
+	wbuf_clear(&wb);
+	cr_assert_eq(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int64_t
+count_of(sqlite3 *db, const char *sql)
+{
+	int64_t n = -1;
+
+	cr_assert_eq(sqlx_number(db, sql, &n), 0);
+	return n;
+}
+
+Test(sqlvfs, forecasts_are_salvaged_with_their_points)
+{
+	struct msg_salvaged salvaged;
+	sqlite3 *db;
+
+	make_results();
+	db = resultsdb_open_writer("results", false);
+	cr_assert_not_null(db);
+	put_forecasts(db);
+	resultsdb_close(db);
+	cr_assert_eq(salvage_results(&salvaged), 1);
+	cr_expect_eq(salvaged.dropped, 0);
+	db = resultsdb_open_reader("results");
+	cr_assert_not_null(db);
+	cr_expect_eq(count_of(db,
+			 "SELECT count(*) FROM forecast WHERE"
+			 " forecast_id = 'kept' AND record_count = 2"),
+	    1);
+	cr_expect_eq(count_of(db, "SELECT count(*) FROM forecast_point"), 2);
+	resultsdb_close(db);
+}
+
+Test(sqlvfs, a_forecast_that_does_not_match_its_checksum_is_not_salvaged)
+{
+	struct msg_salvaged salvaged;
+	sqlite3 *db;
+
+	make_results();
+	db = resultsdb_open_writer("results", false);
+	cr_assert_not_null(db);
+	put_forecasts(db);
+	cr_assert_eq(sqlite3_exec(db,
+			 "UPDATE forecast SET progress = 0.5;"
+			 "UPDATE forecast_point SET forecast_upper = 9"
+			 " WHERE id = 1",
+			 NULL, NULL, NULL),
+	    SQLITE_OK);
+	resultsdb_close(db);
+	cr_assert_eq(salvage_results(&salvaged), 1);
+	cr_expect_eq(salvaged.dropped, 2);
+	db = resultsdb_open_reader("results");
+	cr_assert_not_null(db);
+	cr_expect_eq(count_of(db, "SELECT count(*) FROM forecast"), 0);
+	/* Nobody can ask for what is left of it. */
+	cr_expect_eq(count_of(db, "SELECT count(*) FROM forecast_point"), 0);
+	resultsdb_close(db);
 }

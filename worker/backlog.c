@@ -207,8 +207,8 @@ backlog_add_chore(struct backlog *b, uint32_t request,
 		return -1;
 	t->chore = chore_new(m, job_id, request);
 	if (t->chore != NULL) {
-		chore_use(t->chore, b->analysis->results,
-		    b->analysis->forecasts, true);
+		chore_use(
+		    t->chore, b->analysis->results, b->analysis->forecasts);
 		return 0;
 	}
 	backlog_remove(b, t);

@@ -75,12 +75,10 @@ chore_reverts(const struct chore *c)
 }
 
 void
-chore_use(
-    struct chore *c, struct results *results, struct forecasts *f, bool is_open)
+chore_use(struct chore *c, struct results *results, struct forecasts *f)
 {
 	c->forecasts = (struct forecastdel){ .results = results,
 		.forecasts = f,
-		.is_open = is_open,
 		.job_id = c->job_id,
 		.ids = c->want.snapshot_id.p,
 		.allow_none = c->want.allow_none };

@@ -31,8 +31,7 @@ void chore_free(struct chore *);
  * Where forecasts are; in an open job some may still be made. To be called
  * before the first step of one that removes some.
  */
-void chore_use(
-    struct chore *, struct results *, struct forecasts *, bool is_open);
+void chore_use(struct chore *, struct results *, struct forecasts *);
 /* It removes forecasts. */
 bool chore_is_of_forecasts(const struct chore *);
 /* It sets the models back, and results with them. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/msg.h"
 #include "common/sqlx.h"
 #include "common/wildcard.h"
 #include "worker/forecastdb.h"
@@ -46,7 +47,7 @@ static bool
 is_meant(const struct forecastdel *d, const struct forecast_entry *f)
 {
 	const char *at = d->ids;
-	char item[FORECAST_ID_MAX * 2];
+	char item[MSG_ITEM_MAX + 1];
 
 	if (d->ids == NULL)
 		return forecast_is_over(f->row.status) &&
@@ -86,7 +87,7 @@ check_over(
 		if (!is_meant(d, &f))
 			continue;
 		++*n;
-		if (forecast_is_over(f.row.status) || !d->is_open)
+		if (!forecasts_make(d->forecasts, f.row.id))
 			continue;
 		if (busy[0] != '\0')
 			strlcat(busy, ", ", sizeof(busy));
@@ -168,10 +169,13 @@ int
 forecastdel_step(struct forecastdel *d, int64_t deadline_us, uint64_t *progress,
     struct apierr *e)
 {
-	sqlite3 *db = results_borrow(d->results);
+	sqlite3 *db = NULL;
 	bool spoilt;
 	int rc;
 
+	/* Opening and closing it costs more than a slice. */
+	if (results_open(d->results) == 0)
+		db = results_borrow(d->results);
 	if (db == NULL && errno == ENOENT) /* nothing was ever made */
 		return may_be_none(d) ? 0 : not_found(d, e);
 	if (db == NULL)

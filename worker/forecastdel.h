@@ -18,7 +18,6 @@
 struct forecastdel {
 	struct results *results; /* borrowed, like the next three */
 	struct forecasts *forecasts;
-	bool is_open; /* what is not done is being made */
 	const char *job_id;
 	const char *ids;    /* a list of ids and wildcards; NULL: expired */
 	bool allow_none;    /* of what a wildcard means */

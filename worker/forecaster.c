@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,12 @@
 
 #define PREFIX "Cannot run forecast: "
 #define MODELS_MAX (UINT64_C(500) << 20) /* results-and-models 11.2 */
+/*
+ * Some 60 bytes each in results.db, at 100,000 a second: 3 GB, ten minutes. On
+ * a disk that is nearly full what one may have is as much as min_free_size.
+ */
+#define POINTS_MOST UINT64_C(50000000)
+#define POINTS_MOST_TIGHT UINT64_C(1000000)
 
 /* ---- whether it can be ---- */
 
@@ -56,6 +63,37 @@ bytes_of_models(const struct engine *e)
 	return bytes;
 }
 
+/* A model says no more of what is ahead than it has seen: seconds. */
+static int64_t
+outlook_of(const struct engine *e, const struct model *m)
+{
+	return engine_local(e, e->next_s) - m->first_s;
+}
+
+static uint64_t
+count_points(const struct engine *e, int64_t duration_s)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < e->table.numbers.n; i++) {
+		const struct series *s = e->table.series[i];
+
+		if (!is_wanted(e, s))
+			continue;
+		for (uint32_t k = 0; k < s->nmodels; k++) {
+			int64_t ahead_s = outlook_of(e, &s->model[k]);
+
+			if (!forecast_is_known(&s->model[k]))
+				break;
+			if (ahead_s > duration_s)
+				ahead_s = duration_s;
+			if (ahead_s > 0)
+				n += (uint64_t)(ahead_s / e->span_s);
+		}
+	}
+	return n;
+}
+
 static int
 refuse(struct apierr *e, const char *why)
 {
@@ -77,6 +115,22 @@ check_detectors(const struct engine *e, struct apierr *err)
 	if (supported > 0)
 		return 0;
 	return refuse(err, "Forecast is not supported for the used functions");
+}
+
+/* Nobody may fill the disk by a few words. */
+static int
+check_points(
+    const struct engine *e, const struct msg_forecast *m, struct apierr *err)
+{
+	uint64_t most = m->disk_has_room ? POINTS_MOST : POINTS_MOST_TIGHT;
+	uint64_t n = count_points(e, m->duration_s);
+
+	if (n <= most)
+		return 0;
+	return apierr_set(err, 400, E_STATUS,
+	    PREFIX "it would have %" PRIu64 " points, one may have %" PRIu64
+		   "%s: ask for a shorter [duration]",
+	    n, most, m->disk_has_room ? "" : " on a disk with so little room");
 }
 
 int
@@ -107,7 +161,7 @@ forecaster_check(const struct engine *e, const struct msg_forecast *m,
 		    "Forecast cannot be executed as models exceed internal "
 		    "memory limit and available disk space is insufficient");
 	s->start_s = e->next_s;
-	return 0;
+	return check_points(e, m, err);
 }
 
 /* ---- the child's work ---- */
@@ -206,7 +260,7 @@ put_model(struct run *r, const struct series *s, uint32_t feature)
 	const struct engine *e = r->e;
 	const struct model *m = &s->model[feature];
 	enum model_kind kind = detector_of(e, s)->feature[feature].model;
-	int64_t last_s = engine_local(e, e->next_s) - m->first_s + e->next_s;
+	int64_t last_s = e->next_s + outlook_of(e, m);
 	int64_t step = (e->next_s - s->last_s) / e->span_s - 1;
 
 	/* no further ahead than it looks back */

@@ -36,7 +36,7 @@ making_free(struct making *m)
 	if (m == NULL)
 		return;
 	if (m->fd != -1)
-		close(m->fd); /* a child that still writes ends by SIGPIPE */
+		close(m->fd); /* a child that still writes ends by EPIPE */
 	free(m->entry);
 	free(m->buf);
 	free(m->names);
@@ -51,6 +51,18 @@ forecasts_free(struct forecasts *f)
 	for (size_t i = 0; i < f->n; i++)
 		making_free(f->list[i]);
 	free(f);
+}
+
+static bool
+has_children(const struct forecasts *f)
+{
+	return f->n + f->nleaving > 0;
+}
+
+static bool
+has_place(const struct forecasts *f)
+{
+	return f->n + f->nleaving < FORECASTS_MOST;
 }
 
 bool
@@ -68,15 +80,15 @@ forecasts_are_busy(const struct forecasts *f)
 bool
 forecasts_want_gap(const struct forecasts *f)
 {
-	return f->n > 0 && clock_mono_us() >= f->look_us;
+	return has_children(f) && clock_mono_us() >= f->look_us;
 }
 
 int
 forecasts_timer_ms(const struct forecasts *f)
 {
-	if (f->n == 0)
+	if (!has_children(f))
 		return -1;
-	return f->busy ? 0 : LOOK_US / 1000;
+	return forecasts_are_busy(f) ? 0 : LOOK_US / 1000;
 }
 
 void
@@ -177,7 +189,7 @@ begin_new(struct forecasts *f, const struct msg_forecast *msg,
 	struct making *m;
 	sqlite3 *db;
 
-	if (f->n == FORECASTS_MOST) {
+	if (!has_place(f)) {
 		apierr_set(e, 400, E_STATUS,
 		    "Cannot run forecast: Forecast cannot be executed due to "
 		    "queue limit. Please wait for requests to finish and try "
@@ -225,8 +237,7 @@ begin_again(struct forecasts *f, const struct msg_forecast *msg,
 	if (row == NULL)
 		return -1;
 	rc = find_row(f, msg->forecast_id, row);
-	if (rc == 1 && !forecast_is_over(row->row.status) &&
-	    f->n < FORECASTS_MOST) {
+	if (rc == 1 && !forecast_is_over(row->row.status) && has_place(f)) {
 		m = making_new(f, msg);
 		if (m == NULL) {
 			rc = -1; /* the next worker may have one */
@@ -268,9 +279,12 @@ forecasts_entry(struct analysis *a, const struct journal_entry *entry,
 
 /* ---- the end ---- */
 
+/* Its child, which may still be at work, is looked for until it has ended. */
 static void
 drop_first(struct forecasts *f)
 {
+	if (f->list[0]->child != 0)
+		f->leaving[f->nleaving++] = f->list[0]->child;
 	making_free(f->list[0]);
 	f->n--;
 	memmove(f->list, f->list + 1, f->n * sizeof(f->list[0]));
@@ -305,6 +319,17 @@ reap(struct making *m)
 }
 
 static void
+reap_leaving(struct forecasts *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->nleaving; i++)
+		if (forked_look(f->leaving[i], "forecast") == 1)
+			f->leaving[n++] = f->leaving[i];
+	f->nleaving = n;
+}
+
+static void
 step_first(struct forecasts *f, int64_t deadline_us)
 {
 	struct making *m = f->list[0];
@@ -329,12 +354,14 @@ forecasts_step(struct forecasts *f, int64_t deadline_us, uint64_t *progress)
 {
 	int64_t now_us = clock_mono_us();
 
-	if (f->n == 0)
+	if (!has_children(f))
 		return;
 	if (deadline_us > now_us + SLICE_US)
 		deadline_us = now_us + SLICE_US;
 	f->busy = false;
-	step_first(f, deadline_us);
+	reap_leaving(f);
+	if (f->n > 0)
+		step_first(f, deadline_us);
 	if (f->busy)
 		++*progress;
 	f->look_us = clock_mono_us() + LOOK_US;
@@ -342,8 +369,8 @@ forecasts_step(struct forecasts *f, int64_t deadline_us, uint64_t *progress)
 
 /* ---- rows that nobody works on ---- */
 
-static bool
-is_made(const struct forecasts *f, int64_t id)
+bool
+forecasts_make(const struct forecasts *f, int64_t id)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->list[i]->entry->row.id == id)
@@ -361,7 +388,8 @@ settle(struct forecasts *f, sqlite3 *db)
 		return -1;
 	e->row.id = -1;
 	while ((rc = forecastdb_next(db, e->row.id, e)) == 1) {
-		if (forecast_is_over(e->row.status) || is_made(f, e->row.id))
+		if (forecast_is_over(e->row.status) ||
+		    forecasts_make(f, e->row.id))
 			continue;
 		e->row.status = FORECAST_FAILED;
 		forecast_entry_say(

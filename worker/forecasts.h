@@ -40,6 +40,8 @@ int forecasts_entry(struct analysis *, const struct journal_entry *,
 
 /* Some are being made. */
 bool forecasts_are_made(const struct forecasts *);
+/* The one with this id of its row is. */
+bool forecasts_make(const struct forecasts *, int64_t id);
 /* There was something to take from a child when it was last looked for. */
 bool forecasts_are_busy(const struct forecasts *);
 /* It is time to look: leave a gap between two entries. */

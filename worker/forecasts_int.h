@@ -43,6 +43,8 @@ struct forecasts {
 	const struct engine *engine;
 	struct making *list[FORECASTS_MOST];
 	size_t n;
+	pid_t leaving[FORECASTS_MOST]; /* children nobody listens to */
+	size_t nleaving;	       /* with n at most FORECASTS_MOST */
 	bool busy;
 	bool changed;
 	int64_t look_us;

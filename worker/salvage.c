@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/forecastrow.h"
 #include "common/log.h"
 #include "common/plotrow.h"
 #include "common/resultcause.h"
@@ -38,6 +39,8 @@ enum table {
 	PLOT, /* from here on of version 4: the file may have none */
 	ANNOTATION,
 	CAUSE,
+	FORECAST,
+	FORECAST_POINT,
 	TABLES
 };
 
@@ -59,6 +62,11 @@ static const char *const select_sql[TABLES][2] = {
 	    "SELECT " ANNOTATION_COLUMNS " FROM annotation ORDER BY id DESC" },
 	{ "SELECT " CAUSE_COLUMNS " FROM cause ORDER BY record",
 	    "SELECT " CAUSE_COLUMNS " FROM cause ORDER BY record DESC" },
+	{ "SELECT " FORECAST_COLUMNS " FROM forecast ORDER BY id",
+	    "SELECT " FORECAST_COLUMNS " FROM forecast ORDER BY id DESC" },
+	{ "SELECT " FORECAST_POINT_COLUMNS " FROM forecast_point ORDER BY id",
+	    "SELECT " FORECAST_POINT_COLUMNS
+	    " FROM forecast_point ORDER BY id DESC" },
 };
 
 static const char *const insert_sql[TABLES] = {
@@ -81,6 +89,11 @@ static const char *const insert_sql[TABLES] = {
 	"INSERT OR IGNORE INTO annotation (" ANNOTATION_COLUMNS
 	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	"INSERT OR IGNORE INTO cause (" CAUSE_COLUMNS ") VALUES (?1, ?2, ?3)",
+	"INSERT OR IGNORE INTO forecast (" FORECAST_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+	" ?14)",
+	"INSERT OR IGNORE INTO forecast_point (" FORECAST_POINT_COLUMNS
+	") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 };
 
 struct salvage {
@@ -133,6 +146,8 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 {
 	struct detector_row d = { 0 };
 	struct annotation_result note;
+	struct forecast_point point;
+	struct forecast_row f;
 	struct plot_result p;
 	struct influencer_result in;
 	struct record_result r;
@@ -159,6 +174,10 @@ row_check(struct salvage *s, enum table t, sqlite3_stmt *st)
 		return plotrow_read_plot(st, NULL, &p, &s->scratch);
 	case ANNOTATION:
 		return plotrow_read_annotation(st, NULL, &note, &s->scratch);
+	case FORECAST:
+		return forecastrow_read(st, &f, &s->scratch);
+	case FORECAST_POINT:
+		return forecastrow_read_point(st, &point, &s->scratch);
 	case TABLES:
 		break;
 	}
@@ -226,7 +245,10 @@ table_copy(struct salvage *s, enum table t)
 	return rc == -1 ? -1 : 0;
 }
 
-/* A row whose detector is lost has no names: it is no use, nor is a cause. */
+/*
+ * A row whose detector is lost has no names: it is no use. Nor is a cause
+ * without its record, or the point of a forecast that nobody knows of.
+ */
 static int
 drop_nameless(struct salvage *s)
 {
@@ -239,6 +261,9 @@ drop_nameless(struct salvage *s)
 		" (SELECT id FROM detector)",
 		"DELETE FROM cause WHERE record NOT IN"
 		" (SELECT id FROM record)",
+		"DELETE FROM forecast_point WHERE detector NOT IN"
+		" (SELECT id FROM detector) OR forecast NOT IN"
+		" (SELECT id FROM forecast)",
 	};
 
 	for (size_t i = 0; i < NELEM(sql); i++) {
@@ -271,7 +296,11 @@ static bool
 has_table(const struct salvage *s, enum table t)
 {
 	static const char *const names[TABLES] = {
-		[PLOT] = "plot", [ANNOTATION] = "annotation", [CAUSE] = "cause"
+		[PLOT] = "plot",
+		[ANNOTATION] = "annotation",
+		[CAUSE] = "cause",
+		[FORECAST] = "forecast",
+		[FORECAST_POINT] = "forecast_point",
 	};
 	sqlite3_stmt *st = NULL;
 	bool has = true;

@@ -25,7 +25,7 @@ work_chore(struct session *s, int64_t deadline_us)
 		if (open_results(s) == -1)
 			return -1;
 		if (!s->chore_begun)
-			chore_use(s->chore, s->results, s->forecasts, false);
+			chore_use(s->chore, s->results, s->forecasts);
 		s->chore_begun = true;
 	}
 	rc = chore_step(s->chore, s->peer, deadline_us, &s->progress);

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 
 from harness import *
+from test_damage import results_file
 from test_forecasts import (ask, finished, made, points, read, remove,
     request_of, stats)
 
@@ -160,3 +162,61 @@ def test_child_killed():
         assert finished(d, "j", g)["forecast_status"] == "finished"
         expect(200, remove(d, "j", "/" + f))
         assert stats(d, "j")["status"] == {"finished": 1}
+
+
+def ended_children(d, job_id):
+    """What the worker has forked, and not asked how it ended."""
+    worker = d.worker_pid(job_id)
+    ended = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as f:
+                rest = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(rest[1]) == worker and rest[0] == "Z":
+            ended.append(int(pid))
+    return ended
+
+
+@timeout(120)
+def test_rows_that_cannot_be_written():
+    with Daemon() as d:
+        many(d, "j")
+        f = made(d, "j", "?duration=3d")
+        wait_until(lambda: running(d, "j", f), what="points")
+        other = sqlite3.connect(results_file(d), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        wait_until(lambda: "is not written down" in d.log(), 60,
+            "the failure")
+        other.execute("ROLLBACK")
+        other.close()
+        wait_until(lambda: child_of(d, "j") is None
+            and not ended_children(d, "j"), what="the end of its process")
+        g = made(d, "j", "?duration=2h")
+        assert finished(d, "j", g)["forecast_status"] == "finished"
+        # Nobody makes it any more, whatever its row says.
+        expect(200, remove(d, "j", "/" + f))
+        expect(200, read(d, "j", g))
+        assert stats(d, "j")["status"] == {"finished": 1}
+
+
+@timeout(60)
+def test_more_points_than_there_may_be():
+    with Daemon() as d:
+        d.make_job("j", job(span="1s", function="count", field=None,
+            partition_field_name="p"))
+        names = ["p%02d" % p for p in range(100)]
+        d.post("j", [{"time": T0 + i, "p": p} for i in range(60)
+            for p in names])
+        later = T0 + 30 * 86400
+        d.flush("j", "?skip_time=%d" % later)
+        d.post("j", [{"time": later + i, "p": p} for i in range(3)
+            for p in names])
+        got = ask(d, "j", "?duration=30d")
+        assert got.status == 400, got
+        assert "points, one may have" in got.error["reason"], got
+        assert got.error["reason"].endswith(
+            "ask for a shorter [duration]"), got
+        f = made(d, "j", "?duration=60s")
+        assert finished(d, "j", f)["processed_record_count"] == 6000

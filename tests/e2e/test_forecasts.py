@@ -241,3 +241,18 @@ def test_expired():
         assert stats(d, "j")["total"] == 1
         assert [f["forecast_id"] for f in expect(200,
             read(d, "j"))["forecasts"]] == [kept]
+
+
+def test_long_patterns():
+    with Daemon() as d:
+        d.make_job("j", job())
+        feed(d, "j", 0, 48)
+        f = made(d, "j")
+        finished(d, "j", f)
+        pattern = "*" * 200 + "no-such-end"
+        expect_error(remove(d, "j", "/" + pattern), 404,
+            "resource_not_found_exception",
+            "No forecast(s) [%s] exists for job [j]" % pattern)
+        assert expect(200, read(d, "j"))["count"] == 1
+        expect(200, remove(d, "j", "/%s%s" % ("*" * 200, f[-5:])))
+        assert expect(200, read(d, "j"))["count"] == 0
