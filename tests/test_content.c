@@ -33,7 +33,7 @@ static void
 add(struct content **c, const char *p, size_t len, bool part)
 {
 	cr_assert_eq(content_add(c, distinct_hash(p, len),
-			 (struct span){ p, len }, part),
+			 (struct span){ p, len }, part, false),
 	    0);
 }
 
@@ -228,4 +228,28 @@ Test(content, what_is_loaded_goes_on_as_if_nothing_was)
 		content_free(c);
 		content_free(copy);
 	}
+}
+
+Test(content, scarce_memory_lets_none_grow)
+{
+	struct content *c = NULL;
+	char text[TEXT];
+	size_t before;
+
+	make_texts(7, 100);
+	for (int i = 0; i < 20; i++)
+		add_text(&c, texts[i], false);
+	before = content_bytes(c);
+	for (int i = 20; i < 1000; i++) {
+		snprintf(text, sizeof(text), "u%05d.example", i);
+		cr_assert_eq(
+		    content_add(&c, distinct_hash(text, strlen(text)),
+			(struct span){ text, strlen(text) }, false, true),
+		    0);
+		cr_assert_leq(content_bytes(c), before);
+	}
+	cr_expect_eq(content_records(c), 1000);
+	cr_expect_gt(content_length(c), 5000, "of 13 KB");
+	cr_expect_lt(content_length(c), 40000);
+	content_free(c);
 }

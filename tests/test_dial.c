@@ -245,3 +245,24 @@ Test(dial, clocks_that_are_put_forward_take_it_along)
 		free(d);
 	}
 }
+
+/* Long before 1970, and before the day with which all began. */
+Test(dial, times_of_old_are_learnt_like_others)
+{
+	const int64_t began = -100000LL * DAY;
+
+	for (int kind = DIAL_DAY; kind <= DIAL_WEEK; kind++) {
+		struct dial *d = dial_new((enum dial_kind)kind);
+		struct dial_look o;
+
+		for (int day = 0; day < 28; day++)
+			learn(d, (enum dial_kind)kind,
+			    began + day * DAY + 9 * HOUR);
+		o = look(d, (enum dial_kind)kind, began + 28 * DAY + 21 * HOUR);
+		cr_expect_gt(o.n, 3);
+		cr_expect_lt(o.ln_p, -3);
+		o = look(d, (enum dial_kind)kind, began - DAY);
+		cr_expect_geq(o.n, 0);
+		free(d);
+	}
+}

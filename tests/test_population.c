@@ -356,3 +356,34 @@ Test(population, is_quiet_where_nothing_is_odd)
 	}
 	cr_expect_leq(all, 3);
 }
+
+/*
+ * Records that are late: somebody who is known from a later bucket has no past
+ * in the one before it.
+ */
+Test(population, who_comes_in_a_later_bucket_first_has_no_past)
+{
+	struct town t = { 40, 1, random_seed(8) };
+	struct feed f;
+	int64_t at = T0;
+
+	feed_init(&f, SPAN, sum_over_user, NULL);
+	f.conf.latency_s = 100 * SPAN;
+	feed_start(&f);
+	at = live(&f, T0, &t, 150);
+	for (int back = 0; back < 90; back++)
+		add_person(&f, at - back * SPAN, 1000, 30 * exp(8));
+	at = live(&f, at + SPAN, &t, 150);
+	for (uint32_t i = 0; i < f.engine->table.numbers.n; i++) {
+		const struct series *s = f.engine->table.series[i];
+
+		if (s == NULL || s->role != SERIES_MEMBER)
+			continue;
+		/* sums of 8 and 1, of which 0.7 and its square are kept */
+		cr_expect_lt(fabs((double)s->habit.run), 8 / 0.3 + 0.01);
+		cr_expect_lt((double)s->habit.run_squares, 1 / 0.51 + 0.01);
+	}
+	feed_restart(&f);
+	cr_assert_eq(feed_advance(&f, at), 0);
+	feed_clear(&f);
+}

@@ -334,3 +334,19 @@ Test(rarity, goes_on_from_a_snapshot_as_if_nothing_had_been)
 	snapshot_reader_free(rd);
 	snapshot_writer_free(w);
 }
+
+/* Weights that come with a state, far heavier than any. */
+Test(rarity, what_no_bucket_could_weigh_stays_a_number)
+{
+	struct rarity r = {
+		.lowest = (int64_t)1e17, .buckets = 3, .last_s = 0
+	};
+	struct rarity_clock c;
+
+	rarity_clock_init(&c, 600, 500, true);
+	rarity_add(&r, rarity_class(&c, 1, 0));
+	rarity_begin(&r, &c, 600);
+	cr_expect(isfinite(rarity_ratio(&r, rarity_class(&c, 1, 0))));
+	cr_expect(isfinite(rarity_ratio(&r, RARITY_NEW)));
+	cr_expect(isfinite(rarity_surprise(&r, RARITY_NEW)));
+}

@@ -272,3 +272,30 @@ Test(siblings, a_state_of_format_4_has_members_who_have_told_nothing)
 	snapshot_reader_free(r);
 	feed_clear(&f);
 }
+
+/* More detectors than there are partitions: what is told stays a number. */
+Test(siblings, detectors_without_records_do_no_harm)
+{
+	static const struct feed_detector one_of_two[] = {
+		{ .function = "mean", .field = "v" },
+		{ .function = "mean", .field = "missing" }, { .function = NULL }
+	};
+	struct random r = random_seed(9);
+	const struct sibling_scores *s;
+	struct feed f;
+	int64_t t = T0;
+
+	feed_init(&f, SPAN, one_of_two, NULL);
+	feed_start(&f);
+	for (int b = 0; b < 400; b++, t += SPAN)
+		add_value(&f, t, "v", 10 + random_normal(&r));
+	s = &f.engine->detector[0].scores;
+	cr_assert_gt(s->told, 0);
+	for (size_t i = 0; i < NORMALISE_BINS; i++) {
+		cr_expect_geq(s->mean.bin[i], 0);
+		cr_expect_lt(s->mean.bin[i], 1000);
+	}
+	feed_restart(&f);
+	cr_expect_eq(f.engine->detector[0].scores.told, s->told);
+	feed_clear(&f);
+}

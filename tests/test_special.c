@@ -5,12 +5,14 @@
 #include "common/compat.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/engine_cases.h"
 #include "tests/random.h"
+#include "worker/engine_int.h"
 
 #define HOUR 3600
 #define DAY 86400
@@ -211,5 +213,36 @@ Test(special, places_that_are_none_say_nothing)
 	add_times(&f, T0 + 2 * DAY, 1);
 	engine_size(f.engine, &size);
 	cr_expect_eq(size.total_by_field_count, 1);
+	feed_clear(&f);
+}
+
+/* A snapshot whose events are at no time of the day. */
+Test(special, a_state_with_times_that_are_none_is_refused)
+{
+	static const struct feed_detector days[] = {
+		{ .function = "time_of_day" }, { .function = NULL }
+	};
+	struct snapshot_writer *w = snapshot_writer_memory();
+	struct snapshot_reader *r;
+	struct engine *copy;
+	const uint8_t *data;
+	struct feed f;
+	size_t len;
+
+	feed_init(&f, HOUR, days, NULL);
+	feed_start(&f);
+	cr_assert_eq(feed_advance(&f, BEGIN_S), 0);
+	cr_assert_eq(feed_add(&f, BEGIN_S), 0);
+	engine_bucket(f.engine, BEGIN_S)->leaf[0].stat.groups->group[0].cell =
+	    144;
+	cr_assert_eq(engine_save(f.engine, w), 0);
+	cr_assert_eq(snapshot_memory(w, &data, &len), 0);
+	copy = engine_new(&f.conf, &f.engine->sink);
+	r = snapshot_reader_memory(data, len);
+	cr_expect_eq(engine_load(copy, r), -1);
+	cr_expect_eq(errno, EBADMSG);
+	engine_free(copy);
+	snapshot_reader_free(r);
+	snapshot_writer_free(w);
 	feed_clear(&f);
 }

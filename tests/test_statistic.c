@@ -346,3 +346,26 @@ Test(numbers, the_lowest_that_is_free_is_given_out)
 	free(table);
 	numbers_clear(&s);
 }
+
+Test(statistic, scarce_memory_lets_groups_join_the_nearest)
+{
+	union statistic s;
+	size_t before = 0;
+
+	memset(&s, 0, sizeof(s));
+	for (uint32_t i = 0; i < 100; i++) {
+		struct observation o = { .kind = STATISTIC_TIMES,
+			.n = 1,
+			.scarce = i >= 2,
+			.where = { .cell = i, .at = { i } } };
+
+		cr_assert_eq(statistic_add(&s, &o, false), 0);
+		if (i == 1)
+			before = statistic_bytes(&s, STATISTIC_TIMES);
+	}
+	cr_expect_eq(statistic_bytes(&s, STATISTIC_TIMES), before);
+	cr_expect_eq(s.groups->ngroups, 2);
+	cr_expect_eq(s.groups->group[0].n, 1);
+	cr_expect_eq(s.groups->group[1].n, 99);
+	statistic_clear(&s, STATISTIC_TIMES);
+}

@@ -89,10 +89,22 @@ load_influence(const struct engine *e, struct bucket *b, struct leaf *leaf,
 }
 
 static int
+load_statistic(
+    const struct feature *f, struct leaf *leaf, struct snapshot_reader *r)
+{
+	if (statistic_load(&leaf->stat, leaf->kind, false, r) == -1)
+		return -1;
+	return f->special == SPECIAL_NONE ||
+		special_fits(f->special, leaf->stat.groups)
+	    ? 0
+	    : bad();
+}
+
+static int
 load_leaf(struct engine *e, struct bucket *b, struct snapshot_reader *r)
 {
 	struct series_table *t = &e->table;
-	const struct partition *p;
+	const struct feature *f;
 	struct leaf_state s;
 	const struct series *x;
 	struct leaf *leaf;
@@ -105,13 +117,11 @@ load_leaf(struct engine *e, struct bucket *b, struct snapshot_reader *r)
 	x = t->series[s.series];
 	if (x->role == SERIES_ATTRIBUTE)
 		return bad();
-	p = t->partition[x->partition];
+	f = e->detector[t->partition[x->partition]->detector].feature;
 	/* it has data here: given up, it would leave its number to another */
 	series_touch(t, s.series, b->start_s);
-	leaf = bucket_leaf(
-	    b, s.series, e->detector[p->detector].feature->statistic);
-	if (leaf == NULL ||
-	    statistic_load(&leaf->stat, leaf->kind, false, r) == -1)
+	leaf = bucket_leaf(b, s.series, f->statistic);
+	if (leaf == NULL || load_statistic(f, leaf, r) == -1)
 		return -1;
 	for (uint32_t i = 0; i < s.nseen; i++) {
 		if (load_influence(e, b, leaf, r) == -1)

@@ -166,10 +166,8 @@ fit(struct content *c, uint32_t ntexts, uint32_t used, bool part)
 
 /* The least hashes stay, and one at least. */
 static int
-keep_least(struct content *c, bool part)
+keep_least(struct content *c, size_t room, bool part)
 {
-	size_t room = part ? CONTENT_PART_ROOM : CONTENT_ROOM;
-
 	if (held(c) <= room)
 		return 0;
 	while (c->ntexts > 1 && held(c) > room)
@@ -178,8 +176,10 @@ keep_least(struct content *c, bool part)
 }
 
 int
-content_add(struct content **cp, uint64_t hash, struct span text, bool part)
+content_add(struct content **cp, uint64_t hash, struct span text, bool part,
+    bool scarce)
 {
+	size_t room = part ? CONTENT_PART_ROOM : CONTENT_ROOM;
 	struct content *c = *cp;
 	uint32_t at;
 
@@ -194,11 +194,13 @@ content_add(struct content **cp, uint64_t hash, struct span text, bool part)
 		c->n++;
 		return 0;
 	}
+	if (scarce)
+		room = held(c);
 	if (fit(c, c->ntexts + 1, c->used + (uint32_t)text.len, part) == -1)
 		return -1;
 	c->n++;
 	put(c, hash, text, part);
-	return keep_least(c, part);
+	return keep_least(c, room, part);
 }
 
 void

@@ -39,11 +39,12 @@ struct content;
  *
  * hash  distinct_hash() of the text
  * part  of an influencer's value, always the same
+ * scarce  what is held is not to grow; one text stays
  *
  * Returns 0, or -1 with ENOMEM.
  */
-int content_add(
-    struct content **, uint64_t hash, struct span text, bool part) MUST_CHECK;
+int content_add(struct content **, uint64_t hash, struct span text, bool part,
+    bool scarce) MUST_CHECK;
 
 void content_free(struct content *);
 

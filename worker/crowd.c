@@ -556,13 +556,14 @@ crowd_learn(struct crowd *c, struct habit *h, const struct crowd_place *p)
 	h->n = (float)n;
 }
 
+/* Wider than any of them grows, and within what a float holds. */
 #define HABIT_FIELDS(F, S)                                                     \
 	F(S, F64, n, 0, HABIT_BUCKETS)                                         \
 	F(S, F64, mean, -HABIT_MOST, HABIT_MOST)                               \
-	F(S, F64, spread, 0, INFINITY)                                         \
-	F(S, F64, row, 0, INFINITY)                                            \
-	F(S, F64, run, -INFINITY, INFINITY)                                    \
-	F(S, F64, run_squares, 0, INFINITY)
+	F(S, F64, spread, 0, 1e9)                                              \
+	F(S, F64, row, 0, 1e9)                                                 \
+	F(S, F64, run, -1e9, 1e9)                                              \
+	F(S, F64, run_squares, 0, 1e9)
 SCHEMA_STRUCT(habit_state, HABIT_FIELDS);
 SCHEMA_DEFINE(habit_state, HABIT_FIELDS);
 

@@ -103,6 +103,12 @@ dial_bytes(enum dial_kind kind)
 	return sizeof(struct dial) + shapes[kind].nslots * sizeof(float);
 }
 
+uint32_t
+dial_slots(enum dial_kind kind)
+{
+	return shapes[kind].nslots;
+}
+
 static uint32_t
 distance(const struct dial_shape *s, uint32_t a, uint32_t b)
 {
@@ -165,7 +171,9 @@ share_below(const struct dial *d, float mass)
 static double
 days_known(const struct dial *d, int64_t today)
 {
-	double weeks = floor((double)(today - d->first_day) / 7);
+	double since = (double)(today - d->first_day);
+	/* clocks that are put back may have come to the day before */
+	double weeks = floor(fmax(since, 0) / 7);
 
 	if (d->shape->period_s == DAY_S)
 		return d->days;
@@ -225,11 +233,12 @@ learn_slot(struct dial *d, uint32_t slot, float width)
 static void
 pass_days(struct dial *d, int64_t today)
 {
-	double keep;
+	double keep = 0;
 
 	if (d->days > 0 && today <= d->last_day)
 		return;
-	keep = exp(-(double)(today - d->last_day) / d->shape->memory);
+	if (d->days > 0)
+		keep = exp(-(double)(today - d->last_day) / d->shape->memory);
 	d->days *= keep;
 	if (d->days < DAYS_LEAST) {
 		keep = d->days = 0;

@@ -41,6 +41,8 @@ void dial_position(enum dial_kind, int64_t local_s, struct position *);
 /* NULL with ENOMEM. */
 struct dial *dial_new(enum dial_kind);
 size_t dial_bytes(enum dial_kind);
+/* Cells of positions are below. */
+uint32_t dial_slots(enum dial_kind);
 
 /* local_s is the start of the bucket by the job's clocks, here and below. */
 void dial_look(const struct dial *, const struct groups *, int64_t local_s,

@@ -597,8 +597,11 @@ engine_last_finalized_ms(const struct engine *e)
 uint32_t
 engine_partitions_each(const struct engine *e)
 {
-	return numbers_taken(&e->table.partitions) /
+	uint32_t each = numbers_taken(&e->table.partitions) /
 	    (uint32_t)e->conf->ndetectors;
+
+	/* there are detectors that no record is for */
+	return each > 0 ? each : 1;
 }
 
 size_t

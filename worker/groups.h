@@ -42,7 +42,7 @@ struct groups {
 /*
  * Add n events of one position; NULL is empty, and it may move.
  *
- * most  of groups, always the same
+ * most  of groups; there may be more already
  *
  * Returns 0, or -1 with ENOMEM.
  */

@@ -157,7 +157,8 @@ judge_feature(struct engine *e, struct series *member, uint32_t i, double x,
 	    passed = (double)((e->judge.bucket->start_s - member->last_s) /
 		e->span_s);
 
-	crowd_place(&c->view[i], &habit, passed, x, &place);
+	/* whoever came in a later bucket first is new in this one, too */
+	crowd_place(&c->view[i], &habit, fmax(passed, 1), x, &place);
 	ln_p = crowd_ln_p(&c->view[i], &place, c->side[i]);
 	if (c->d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(c->d->nfeatures));

@@ -12,6 +12,9 @@
 /* Where a value that was there once, just now, begins: see RARITY_CLASSES. */
 #define BEGIN_AT 135
 
+/* Weights are at most 1e18. */
+#define OCTAVES_MOST 64.0
+
 /* By n/8 ln(1 + n), as models are. */
 #define BOUND 0.125
 
@@ -159,7 +162,8 @@ rarity_begin(struct rarity *r, const struct rarity_clock *c, int64_t start_s)
 	    ((double)r->lowest - (double)start_s * c->per_s) / RARITY_OCTAVE;
 	uint32_t n;
 
-	r->unit = exp2(octaves);
+	/* what was never so heavy has come with the state */
+	r->unit = exp2(fmin(octaves, OCTAVES_MOST));
 	r->total = weight_below(r, RARITY_CLASSES, &n);
 	r->unknown = faded(c, r->missed, r->missed_s, start_s);
 	r->now = faded(c, r->buckets, r->last_s, start_s);

@@ -66,6 +66,7 @@ walk(struct codec *c, struct siblings *s)
 {
 	walk_f64(c, &s->even, 0);
 	walk_f64(c, &s->positive, 0);
+	c->bad |= s->even > 1 || s->positive > 1; /* shares */
 	walk_f64(c, &s->run_scale, 0);
 	walk_f64(c, &s->variance, 0);
 	for (size_t p = 0; p < POWERS; p++) {

@@ -51,6 +51,14 @@ special_position(enum special_kind kind, int64_t local_s, struct span text,
 	return 0;
 }
 
+/* Cells ascend. */
+bool
+special_fits(enum special_kind kind, const struct groups *g)
+{
+	return !is_time(kind) ||
+	    g->group[g->ngroups - 1].cell < dial_slots(dial_of(kind));
+}
+
 struct special *
 special_new(enum special_kind kind)
 {

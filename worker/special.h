@@ -10,6 +10,7 @@
 #ifndef WORKER_SPECIAL_H
 #define WORKER_SPECIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ struct special_look {
  */
 int special_position(enum special_kind, int64_t local_s, struct span text,
     struct position *) MUST_CHECK;
+
+/* Whether groups that were read from a snapshot are of positions of a kind. */
+bool special_fits(enum special_kind, const struct groups *);
 
 /* Kind is none but SPECIAL_NONE. NULL with ENOMEM. */
 struct special *special_new(enum special_kind);

@@ -37,12 +37,26 @@ distinct_most(const struct distinct *s, bool part, bool scarce)
 	return s == NULL ? DISTINCT_FIRST_REGISTERS : s->room;
 }
 
+bool
+statistic_grows(enum statistic_kind kind)
+{
+	return kind != STATISTIC_TALLY && kind != STATISTIC_MOMENTS;
+}
+
 static uint32_t
 groups_most(enum statistic_kind kind, bool part)
 {
 	if (part)
 		return GROUPS_PART_MOST;
 	return kind == STATISTIC_TIMES ? GROUPS_TIMES_MOST : GROUPS_PLACES_MOST;
+}
+
+static uint32_t
+groups_room(const struct groups *s, const struct observation *o, bool part)
+{
+	if (!o->scarce)
+		return groups_most(o->kind, part);
+	return s == NULL ? 1 : s->room;
 }
 
 int
@@ -63,11 +77,12 @@ statistic_add(union statistic *s, const struct observation *o, bool part)
 		    &s->distinct, o->hash,
 		    distinct_most(s->distinct, part, o->scarce));
 	case STATISTIC_CONTENT:
-		return content_add(&s->content, o->hash, o->text, part);
+		return content_add(
+		    &s->content, o->hash, o->text, part, o->scarce);
 	case STATISTIC_TIMES:
 	case STATISTIC_PLACES:
-		return groups_add(
-		    &s->groups, &o->where, o->n, groups_most(o->kind, part));
+		return groups_add(&s->groups, &o->where, o->n,
+		    groups_room(s->groups, o, part));
 	}
 	return 0;
 }

@@ -49,6 +49,9 @@ union statistic {
 	struct groups *groups; /* times, places */
 };
 
+/* Whether it takes more memory the more there is to know. */
+bool statistic_grows(enum statistic_kind);
+
 /* What one record has to say. */
 struct observation {
 	enum statistic_kind kind;
