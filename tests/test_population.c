@@ -279,8 +279,8 @@ even(struct random *r, int who, int b)
 static double
 unequal(struct random *r, int who, int b)
 {
-	return exp(5 + who % 7 * 0.4 + sin(b * 0.0436) +
-	    0.4 * random_normal(r));
+	return exp(
+	    5 + who % 7 * 0.4 + sin(b * 0.0436) + 0.4 * random_normal(r));
 }
 
 /* One in fifty values is ten times as large or more. */
@@ -329,8 +329,8 @@ alarms(const struct feed_detector *detectors,
 	for (int b = 0; b < QUIET_BUCKETS; b++) {
 		for (int i = 0; i < 40; i++) {
 			if (random_uniform(&r) < 0.6)
-				add_person(&f, (int64_t)b * 3600, i,
-				    value(&r, i, b));
+				add_person(
+				    &f, (int64_t)b * 3600, i, value(&r, i, b));
 		}
 	}
 	n = records_scoring(&f, 50);

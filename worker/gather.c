@@ -401,7 +401,8 @@ gather_for(struct gathering *g, uint32_t detector)
 	o.kind = d->feature->statistic;
 	o.times_events = d->feature->times_events;
 	o.value = o.n = g->events;
-	o.scarce = (o.kind == STATISTIC_ORDER || o.kind == STATISTIC_DISTINCT) &&
+	o.scarce =
+	    (o.kind == STATISTIC_ORDER || o.kind == STATISTIC_DISTINCT) &&
 	    engine_bytes(g->e) >= memory_limit(g->e);
 	if (!observe(g, d, &o))
 		return 0;

@@ -86,7 +86,7 @@ struct model {
 	double scale[BASES];	      /* of errors over each base */
 	uint8_t beyond[BASES]; /* errors in a row that its clip has cut */
 	uint32_t probes;       /* searches that have ended */
-	bool seasons_gone; /* what was adopted explains nothing any more */
+	bool seasons_gone;     /* what was adopted explains nothing any more */
 	uint8_t borrowed;      /* values that siblings have lent */
 	double ln_base[BASES]; /* weights, the greatest is 0 */
 	uint32_t best;	       /* the base that has won */
@@ -97,10 +97,10 @@ struct model {
 	double run;	  /* decayed mean of the last errors, in scales */
 	double run_scale; /* of run */
 	struct support support;
-	float width[SIDES];	  /* of bounds, where a normal one is 1 */
-	double reach;		  /* mean size of errors, rare ones in full */
-	double gap_scale; /* usual distance to past values */
-	double odd_peak;  /* greatest of late */
+	float width[SIDES]; /* of bounds, where a normal one is 1 */
+	double reach;	    /* mean size of errors, rare ones in full */
+	double gap_scale;   /* usual distance to past values */
+	double odd_peak;    /* greatest of late */
 	double far_peak[SIDES];
 	double told[SIDES]; /* last -ln p that was news, fading */
 	struct tail single[SIDES];

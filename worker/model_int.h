@@ -87,7 +87,6 @@ void model_learn_bases(
 /* model_power.c: weigh the scales, and change if another one is better. */
 void model_weigh_powers(struct model *, const struct outlook *);
 /* Change it to that one; the outlook is of the last value. */
-void model_change_power(
-    struct model *, const struct outlook *, enum power);
+void model_change_power(struct model *, const struct outlook *, enum power);
 
 #endif
