@@ -46,7 +46,7 @@ struct record_influencer {
 	struct span value[RESULT_MAX_INFLUENCER_VALUES]; /* borrowed */
 };
 
-/* One of the attributes in which a person stands out; the rest is the record's */
+/* An attribute in which a person stands out; the rest is the record's */
 struct record_cause {
 	double probability;
 	struct span by_field_value; /* borrowed; p NULL: no by field */
@@ -141,7 +141,7 @@ struct rescorer {
 	bool anew;	 /* not on with what was begun */
 	int64_t from_ms; /* buckets from here on, */
 	int64_t to_ms;	 /* and before this one */
-	/* place: in the bucket's list; that of the bucket itself is the first */
+	/* place: in the bucket's list; the bucket's own is the first */
 	double (*bucket)(
 	    void *arg, size_t place, const struct bucket_influencer *);
 	double (*influencer)(void *arg, const struct influencer_result *);

@@ -314,7 +314,8 @@ Test(engine, values_that_are_no_numbers_do_not_count)
 
 Test(engine, functions_that_are_not_computed_do_no_harm)
 {
-	struct feed_detector d[] = { { .function = "lat_long", .field = "host" },
+	struct feed_detector d[] = { { .function = "lat_long",
+					 .field = "host" },
 		{ .function = "count" }, { .function = NULL } };
 	struct feed f;
 

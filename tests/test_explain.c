@@ -53,8 +53,8 @@ Test(explain, what_is_stored_comes_back)
 		    has & EXPLAINED_MULTI ? all.multi_bucket_impact : 0);
 		cr_expect_eq(got.upper_confidence_bound,
 		    has & EXPLAINED_BOUNDS ? DBL_MAX : 0);
-		cr_expect_eq(got.relative_rarity,
-		    has & EXPLAINED_RARITY ? 8.5 : 0);
+		cr_expect_eq(
+		    got.relative_rarity, has & EXPLAINED_RARITY ? 8.5 : 0);
 		wbuf_clear(&wb);
 	}
 }

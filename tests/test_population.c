@@ -124,14 +124,14 @@ Test(population, busy_hours_make_nobody_odd)
 static int64_t
 live_in_sites(struct feed *f, int64_t time_s, struct random *r, int buckets)
 {
-	char site[16], app[16];
+	/* The feed keeps the last of them, for records that callers add. */
+	static const char *const site[] = { "site-0", "site-1", "site-2" };
+	static const char *const app[] = { "app-0", "app-1", "app-2", "app-3" };
 
 	for (int b = 0; b < buckets; b++, time_s += SPAN) {
 		for (int i = 0; i < 90; i++) {
-			snprintf(site, sizeof(site), "site-%d", i % 3);
-			snprintf(app, sizeof(app), "app-%d", i % 4);
-			feed_set(f, "site", site);
-			feed_set(f, "app", app);
+			feed_set(f, "site", site[i % 3]);
+			feed_set(f, "app", app[i % 4]);
 			add_person(f, time_s + i, (i + b / 5) % 40,
 			    exp(3 + random_normal(r)));
 		}
@@ -279,8 +279,8 @@ even(struct random *r, int who, int b)
 static double
 unequal(struct random *r, int who, int b)
 {
-	return exp(5 + who % 7 * 0.4 + sin(b * 0.0436) +
-	    0.4 * random_normal(r));
+	return exp(
+	    5 + who % 7 * 0.4 + sin(b * 0.0436) + 0.4 * random_normal(r));
 }
 
 /* One in fifty values is ten times as large or more. */
@@ -329,8 +329,8 @@ alarms(const struct feed_detector *detectors,
 	for (int b = 0; b < QUIET_BUCKETS; b++) {
 		for (int i = 0; i < 40; i++) {
 			if (random_uniform(&r) < 0.6)
-				add_person(&f, (int64_t)b * 3600, i,
-				    value(&r, i, b));
+				add_person(
+				    &f, (int64_t)b * 3600, i, value(&r, i, b));
 		}
 	}
 	n = records_scoring(&f, 50);

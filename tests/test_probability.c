@@ -101,7 +101,8 @@ Test(probability, adding_in_log_space)
 
 Test(probability, quantile_undoes_the_tail)
 {
-	const double ln_p[] = { log(0.5), log(0.49), -1, log(0.025), -20, -700 };
+	const double ln_p[] = { log(0.5), log(0.49), -1, log(0.025), -20,
+		-700 };
 
 	for (size_t i = 0; i < NELEM(ln_p); i++) {
 		double z = probability_normal_quantile(ln_p[i]);
@@ -110,6 +111,6 @@ Test(probability, quantile_undoes_the_tail)
 		    1e-12 * fmax(1, -ln_p[i]));
 	}
 	/* the value of every table */
-	cr_expect_float_eq(probability_normal_quantile(log(0.025)),
-	    1.9599639845400542, 1e-14);
+	cr_expect_float_eq(
+	    probability_normal_quantile(log(0.025)), 1.9599639845400542, 1e-14);
 }

@@ -46,11 +46,13 @@ slow_share(const struct rarity_clock *c, double limit, bool by_class,
 	for (int i = 0; i < MOST && x != NULL; i++) {
 		bool counts = weight_at(&kept[i], now_s) <= limit;
 
+		if (!kept[i].known)
+			continue;
 		if (by_class)
 			counts =
 			    rarity_class(c, kept[i].weight, kept[i].last_s) <=
 			    rarity_class(c, x->weight, x->last_s);
-		if (kept[i].known && counts)
+		if (counts)
 			sum += weight_at(&kept[i], now_s) + part;
 	}
 	return log(fmin(sum / total, 1));

@@ -32,7 +32,7 @@ struct analysis {
 	struct engine *engine;
 	struct results *results;
 	struct forecasts *forecasts; /* that are being made */
-	uint64_t applied_seq;  /* last journal entry that was processed */
+	uint64_t applied_seq;	     /* last journal entry that was processed */
 	uint64_t data_seq;     /* last one that was data or told of time */
 	uint64_t snapshot_seq; /* last one in the newest snapshot; 0: none */
 	int64_t snapshot_ms;   /* when that was made; TIME_UNSET: none */
@@ -48,8 +48,7 @@ void analysis_free(struct analysis *);
  * The job's configuration is another one now: what of it takes effect at once
  * does so with the next bucket. 0, or -1 with errno (EBADMSG: it is none).
  */
-int analysis_update(
-    struct analysis *, const void *text, size_t len) MUST_CHECK;
+int analysis_update(struct analysis *, const void *text, size_t len) MUST_CHECK;
 
 /* The reader, made on the first call. NULL with ENOMEM. */
 struct reader *analysis_reader(struct analysis *);

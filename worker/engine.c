@@ -65,8 +65,8 @@ plan_detector(struct engine *e, size_t index)
 	    d->feature->special != SPECIAL_NONE)
 		d->feature = NULL;
 	d->kind = kind_of(d);
-	e->has_people |= d->kind == ANALYSIS_POPULATION ||
-	    d->kind == ANALYSIS_RARE_PEOPLE;
+	e->has_people |=
+	    d->kind == ANALYSIS_POPULATION || d->kind == ANALYSIS_RARE_PEOPLE;
 	e->has_rare |= engine_is_rare(d);
 	if (d->kind == ANALYSIS_NONE)
 		log_warnx("job %s: detector %zu: no results are computed for "

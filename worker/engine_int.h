@@ -21,10 +21,10 @@
 
 /* How a detector's values are judged. */
 enum analysis_kind {
-	ANALYSIS_NONE,	     /* not computed */
-	ANALYSIS_INDIVIDUAL, /* each series by its own past */
-	ANALYSIS_POPULATION, /* people by the others and their past */
-	ANALYSIS_RARE,	     /* values by how often they were there */
+	ANALYSIS_NONE,	      /* not computed */
+	ANALYSIS_INDIVIDUAL,  /* each series by its own past */
+	ANALYSIS_POPULATION,  /* people by the others and their past */
+	ANALYSIS_RARE,	      /* values by how often they were there */
 	ANALYSIS_RARE_PEOPLE, /* people by how rare their values are */
 };
 
@@ -36,11 +36,11 @@ struct engine_detector {
 	uint32_t nfeatures;	       /* of them, in a row */
 	uint32_t nmodels; /* a series has so many, a special, or neither */
 	struct siblings *siblings; /* owned; [nfeatures] */
-	uint32_t argument;	       /* FIELD_NONE: not set */
+	uint32_t argument;	   /* FIELD_NONE: not set */
 	uint32_t by;
 	uint32_t over;
 	uint32_t partition;
-	uint32_t other_influencers; /* not its by, over or partition field */
+	uint32_t other_influencers;   /* not its by, over or partition field */
 	struct sibling_scores scores; /* of its partitions */
 	uint32_t recent; /* series of the last record, or any number */
 };
@@ -73,7 +73,7 @@ struct engine {
 	size_t nopen;
 	/* Those that start in this range are to be emptied; none: equal. */
 	int64_t empty_from_s, empty_to_s;
-	size_t empty_at; /* place in open */
+	size_t empty_at;       /* place in open */
 	struct bucket *recent; /* in open: where the last record went */
 	size_t open_bytes;     /* of all of them */
 	size_t fixed_bytes;    /* of what is as large as the job's shape */
@@ -83,8 +83,8 @@ struct engine {
 	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
 	struct completeness completeness;
-	bool has_people;   /* a detector is of a population */
-	bool has_rare;	   /* a detector is of rare values */
+	bool has_people;	   /* a detector is of a population */
+	bool has_rare;		   /* a detector is of rare values */
 	struct plotconf plot;	   /* owned: of the bucket at hand */
 	struct plotconf plot_next; /* owned: if it has changed, of the next */
 	bool plot_changed;

@@ -113,9 +113,9 @@ SCHEMA_DEFINE(series_2, SERIES_2_FIELDS);
 struct loading {
 	struct engine *e;
 	struct snapshot_reader *r;
-	bool old;	   /* format 2 */
-	bool has_roles;	   /* from format 5 on */
-	int64_t forward_s; /* by which the job's clocks have been put */
+	bool old;		   /* format 2 */
+	bool has_roles;		   /* from format 5 on */
+	int64_t forward_s;	   /* by which the job's clocks have been put */
 	struct siblings *siblings; /* of the series at hand */
 };
 

@@ -22,7 +22,7 @@ struct intake {
 	const struct jobconf *conf; /* borrowed */
 	struct timefmt *format;	    /* owned */
 	int64_t plain_unit_ms;	    /* of plain digits; 0: a pattern */
-	size_t twin; /* the field of a record that is the time field too */
+	size_t twin;	/* the field of a record that is the time field too */
 	bool *is_place; /* owned; [nfields + 1]: of a lat_long */
 	bool has_places;
 	struct bucketdiag *diag; /* owned */

@@ -33,8 +33,8 @@
 #include "common/schema.h"
 
 #define JOURNAL_DIR "journal"
-#define JOURNAL_FORMAT 3	/* the head is the same in all of them */
-#define JOURNAL_FORMAT_OLDEST 2 /* that is read: without JOURNAL_FORECAST */
+#define JOURNAL_FORMAT 3	 /* the head is the same in all of them */
+#define JOURNAL_FORMAT_OLDEST 2	 /* that is read: without JOURNAL_FORECAST */
 #define JOURNAL_HEAD_BYTES 24	 /* of a segment */
 #define JOURNAL_HEADER_BYTES 126 /* of an entry */
 /* Data of the first entry: what a spool file leaves free at its start. */

@@ -31,8 +31,8 @@ struct renewal {
 	double load;	 /* about how many there are in the window */
 	bool louder;	 /* the bucket at hand is */
 	bool under_way;
-	bool at_close;	 /* engine_renew has begun */
-	int64_t now_s;	 /* what is scored again begins before */
+	bool at_close; /* engine_renew has begun */
+	int64_t now_s; /* what is scored again begins before */
 };
 
 void renewal_init(struct renewal *, const struct jobconf *);

@@ -77,10 +77,10 @@ struct session {
 	bool asked; /* one is to be answered */
 	struct msg_expire ask;
 	uint32_t ask_request;
-	struct results *results; /* of one that tends */
+	struct results *results;     /* of one that tends */
 	struct forecasts *forecasts; /* the same */
-	struct expiry *expiry;	 /* of the one that is asked for, once begun */
-	struct chore *chore;	 /* in place of that */
+	struct expiry *expiry; /* of the one that is asked for, once begun */
+	struct chore *chore;   /* in place of that */
 	bool chore_begun;
 };
 

@@ -70,11 +70,10 @@ statistic_add(union statistic *s, const struct observation *o, bool part)
 		moments_add(&s->moments, o->value);
 		break;
 	case STATISTIC_ORDER:
-		return order_add(&s->order, o->value,
-		    order_most(s->order, part, o->scarce));
+		return order_add(
+		    &s->order, o->value, order_most(s->order, part, o->scarce));
 	case STATISTIC_DISTINCT:
-		return distinct_add(
-		    &s->distinct, o->hash,
+		return distinct_add(&s->distinct, o->hash,
 		    distinct_most(s->distinct, part, o->scarce));
 	case STATISTIC_CONTENT:
 		return content_add(

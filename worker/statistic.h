@@ -59,8 +59,8 @@ struct observation {
 	/* There is no memory left: what would grow gets coarser instead. */
 	bool scarce;
 	double value;
-	double n;      /* events that it stands for */
-	uint64_t hash; /* of the text: distinct, content */
+	double n;	       /* events that it stands for */
+	uint64_t hash;	       /* of the text: distinct, content */
 	struct span text;      /* content only */
 	struct position where; /* times, places */
 };
