@@ -24,6 +24,10 @@
 #include "worker/snapshot.h"
 #include "worker/tail.h"
 
+/* A habit is one of the last so many buckets, and no further out than this. */
+#define HABIT_BUCKETS 100.0
+#define HABIT_MOST 100.0
+
 /* What is usual for one of the people: distances from the others. */
 struct habit {
 	float n; /* buckets; up to a bound */

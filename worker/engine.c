@@ -16,7 +16,6 @@
 #include "worker/prune.h"
 #include "worker/zone.h"
 
-#define SLICE_US 1000
 /* Each may own the statistics of hundreds of influencers' values. */
 #define LEAVES_PER_STEP 64
 
@@ -372,9 +371,8 @@ jump_over_silence(struct engine *e)
 	e->empty_run = 0;
 }
 
-/* Returns 1: there are more; 0: none are left; -1 with errno of the sink. */
-static int
-drop_interim(struct engine *e)
+int
+engine_drop_interim(struct engine *e)
 {
 	int more;
 
@@ -398,7 +396,7 @@ start_bucket(struct engine *e)
 			return 0;
 	}
 	e->news |= e->interim_left && e->nopen > 1;
-	more = drop_interim(e);
+	more = engine_drop_interim(e);
 	if (more != 0)
 		return more == -1 ? -1 : 0;
 	b = engine_bucket(e, e->next_s);
@@ -415,7 +413,7 @@ engine_step(struct engine *e)
 	/* Asked with each record, and the clock costs as much as one. */
 	if (!engine_is_busy(e))
 		return 0;
-	stop = clock_mono_us() + SLICE_US;
+	stop = clock_mono_us() + ENGINE_SLICE_US;
 	do {
 		int more;
 
@@ -508,80 +506,6 @@ engine_skip(struct engine *e, int64_t time_s)
 		e->target_s = start;
 }
 
-/* Whether the bucket that starts then ends behind, and begins before. */
-static bool
-is_within(const struct engine *e, int64_t at_s, int64_t start_s, int64_t end_s)
-{
-	return (start_s == TIME_UNSET || at_s + e->span_s > start_s) &&
-	    (end_s == TIME_UNSET || at_s < end_s);
-}
-
-/* 1: there is more; 0: all open buckets are done; -1 with errno. */
-static int
-interim_step(struct engine *e, int64_t start_s, int64_t end_s)
-{
-	int more;
-
-	if (e->judge.phase == JUDGE_IDLE) {
-		if (e->interim_s > e->target_s)
-			return 0;
-		if (is_within(e, e->interim_s, start_s, end_s)) {
-			e->interim_left = true;
-			judge_begin(
-			    e, engine_bucket(e, e->interim_s), true, false);
-		} else {
-			e->interim_s += e->span_s;
-		}
-		return 1;
-	}
-	more = judge_step(e);
-	if (more == -1)
-		judge_abandon(e);
-	if (more != 0)
-		return more;
-	e->interim_s += e->span_s;
-	return 1;
-}
-
-/* Returns 1: to be called again; 0: e->interim_s is set; -1 with errno. */
-static int
-interim_begin(struct engine *e)
-{
-	int more;
-
-	if (engine_is_busy(e)) {
-		errno = EBUSY;
-		return -1;
-	}
-	more = drop_interim(e);
-	if (more == 0)
-		e->interim_s = e->next_s;
-	return more;
-}
-
-int
-engine_interim(struct engine *e, int64_t start_s, int64_t end_s)
-{
-	int64_t stop = clock_mono_us() + SLICE_US;
-	int rc;
-
-	if (e->target_s == TIME_UNSET)
-		return 0;
-	do {
-		if (e->interim_s != TIME_UNSET)
-			rc = interim_step(e, start_s, end_s);
-		else if ((rc = interim_begin(e)) == 0)
-			rc = 1;
-	} while (rc == 1 && clock_mono_us() < stop);
-	if (rc != 1)
-		e->interim_s = TIME_UNSET;
-	if (rc == -1)
-		e->interim_left = true; /* they go with the next ones */
-	if (rc == 0 && start_s == TIME_UNSET && end_s == TIME_UNSET)
-		e->news = false;
-	return rc;
-}
-
 bool
 engine_has_news(const struct engine *e)
 {
@@ -597,8 +521,8 @@ engine_last_finalized_ms(const struct engine *e)
 uint32_t
 engine_partitions_each(const struct engine *e)
 {
-	uint32_t each = numbers_taken(&e->table.partitions) /
-	    (uint32_t)e->conf->ndetectors;
+	uint32_t each =
+	    numbers_taken(&e->table.partitions) / (uint32_t)e->conf->ndetectors;
 
 	/* there are detectors that no record is for */
 	return each > 0 ? each : 1;

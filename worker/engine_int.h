@@ -112,6 +112,15 @@ struct span engine_value_of(const struct engine *, uint32_t name);
 /* The open bucket that starts then, reset if its place was another's. */
 struct bucket *engine_bucket(struct engine *, int64_t start_s);
 
+/* What a call of the engine takes. */
+#define ENGINE_SLICE_US 1000
+
+/*
+ * Forget interim results. 1: there are more; 0: none are left; -1 with errno of
+ * the sink.
+ */
+int engine_drop_interim(struct engine *) MUST_CHECK;
+
 /* A bucket is due, or being judged. */
 bool engine_is_busy(const struct engine *);
 

@@ -139,6 +139,14 @@ int judge_step(struct engine *) MUST_CHECK;
 int judge_save(const struct judge *, struct snapshot_writer *) MUST_CHECK;
 int judge_load(struct judge *, struct snapshot_reader *) MUST_CHECK;
 
+/* Only results that are less likely than this are written (4.5). */
+#define JUDGE_LN_RECORD (-3.3524072174927233) /* ln 0.035 */
+
+/* judge_series.c: judge and teach one that is alone. 0, or -1 with errno. */
+int judge_series(struct engine *, uint32_t series) MUST_CHECK;
+/* To tell its value takes so long that it has a step of its own. */
+bool judge_is_slow(const struct engine *, uint32_t series);
+
 /* For the kinds of analysis, each of which has a file of its own: */
 
 /*
