@@ -50,6 +50,39 @@ Test(tail, unlearnt_it_is_lomax_with_shape_eight)
 	    tail_ln_p(&t, TAIL_U0 + 24), log(0.05) - 8 * log(4), 1e-9);
 }
 
+/*
+ * Of the formula of doc/engine.md by mpmath with 40 digits: q = (excesses + 1)
+ * / (n + 20), m = (sum + 8) / N and v = (squares + 16) / (N m^2) - 1 with N =
+ * fitted + 8.
+ */
+Test(tail, the_fit_has_the_values_of_mpmath)
+{
+	static const struct {
+		struct tail tail;
+		double ln_p[3]; /* of 4, 10 and 40 */
+	} cases[] = {
+		{ { 1000, 50, 50, 50, 100, 0, { 0 } },
+		    { -3.9914046487647078, -9.6083073159348683,
+			-31.617502875473331 } },
+		{ { 1000, 80, 64, 128, 640, 0, { 0 } },
+		    { -3.1429024214942239, -5.7826692390945109,
+			-11.482750515818818 } },
+		{ { 200, 4, 4, 2, 1.5, 0, { 0 } },
+		    { -4.9539829594468920, -9.6699107619016381,
+			-18.883805651165778 } },
+		{ { 40000, 2400, 512, 1536, 16384, 0, { 0 } },
+		    { -3.2675705230766501, -5.1394131246222957,
+			-8.9070497536099371 } },
+	};
+	static const double u[] = { 4, 10, 40 };
+
+	for (size_t i = 0; i < NELEM(cases); i++)
+		for (size_t k = 0; k < NELEM(u); k++)
+			cr_expect_float_eq(tail_ln_p(&cases[i].tail, u[k]),
+			    cases[i].ln_p[k], 1e-12, "%zu, %g: %.17g", i, u[k],
+			    tail_ln_p(&cases[i].tail, u[k]));
+}
+
 Test(tail, a_right_model_is_found_right)
 {
 	struct tail t = learnt(20000, 1, 2);

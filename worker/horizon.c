@@ -26,8 +26,13 @@
 #define WIDTH_LEAST 1.0
 #define WIDTH_MOST 6.0
 #define OUTSIDE 0.05
-/* Student's 97.5 % of k degrees is about 1.96 (1 + 1.6 / k). */
+/*
+ * Student's 97.5 % of k >= 2 degrees is about 1.96 (1 + 1.6 / k + 1.3 / k^2),
+ * within a twentieth. What the horizon before lets expect counts as one.
+ */
 #define DOUBT 1.6
+#define DOUBT_OF_FEW 1.3
+#define DOUBT_PRIOR 1.0
 
 /* A slope is believed for as long as half of what was seen. */
 #define SLOPE_BELIEVED 0.5
@@ -101,9 +106,9 @@ size_of(const struct horizons *h, size_t i, enum horizon_from from)
 static double
 doubt_of(const struct horizons *h, size_t i)
 {
-	double n = fmin(h->of[i].n, SIZE_MOST);
+	double k = DOUBT_PRIOR + fmin(h->of[i].n, SIZE_MOST);
 
-	return 1 + DOUBT / (PRIOR_N + n);
+	return 1 + DOUBT / k + DOUBT_OF_FEW / (k * k);
 }
 
 /* The width is that of the nearest errors, of which there are most. */
