@@ -120,14 +120,16 @@ check_single(const struct options *os, const struct call *c, struct apierr *e)
 
 /* Which series is asked for, if it is one. */
 static int
-check_series(const struct result_options *r, struct apierr *e)
+check_series(
+    const struct options *os, const struct result_options *r, struct apierr *e)
 {
 	const struct {
 		const char *option, *value;
 	} values[] = { { "by_field_value", r->by },
 		{ "partition_field_value", r->partition } };
 
-	if (r->detector < -1 || r->detector >= INT32_MAX)
+	if (options_given(os, "detector_index") &&
+	    (r->detector < 0 || r->detector >= INT32_MAX))
 		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
 		    "[detector_index] has to be the index of a detector, from "
 		    "0 on");
@@ -185,7 +187,7 @@ results_read(struct call *c, enum query_kind kind, struct result_options *r,
 	if (rc == 0)
 		rc = options_page(r->from, r->size, e);
 	if (rc == 0)
-		rc = check_series(r, e);
+		rc = check_series(&os, r, e);
 	/* The body, which texts may point into, goes now. */
 	if (rc == 0)
 		rc = keep_texts(r, e);

@@ -99,7 +99,7 @@ def check_errors(d):
     path = "%s/anomaly_detectors/j/results/model_plot" % ML
     expect_error(d.get(path + "?size=-1"), 400, "illegal_argument_exception",
         "Parameter [size] cannot be < 0")
-    expect_error(d.get(path + "?detector_index=-2"), 400,
+    expect_error(d.get(path + "?detector_index=-1"), 400,
         "illegal_argument_exception", "[detector_index] has to be the index "
         "of a detector, from 0 on")
     expect_error(d.get(path + "?sort=nobody"), 400,
