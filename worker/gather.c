@@ -401,8 +401,8 @@ gather_for(struct gathering *g, uint32_t detector)
 	o.kind = d->feature->statistic;
 	o.times_events = d->feature->times_events;
 	o.value = o.n = g->events;
-	o.scarce = statistic_grows(o.kind) &&
-	    engine_bytes(g->e) >= memory_limit(g->e);
+	o.scarce =
+	    statistic_grows(o.kind) && engine_bytes(g->e) >= memory_limit(g->e);
 	if (!observe(g, d, &o))
 		return 0;
 	if (series_of(g, detector, &series) == -1)
