@@ -9,12 +9,10 @@ beginning; six more join, one after the other.  Three of these have an odd value
 own past cannot tell.  In crowds of strangers there is nothing to find: the six
 are unlike the thirty, and must not be taken for anomalies.
 """
-import argparse
-import json
 import math
 import os
 
-from kinds import Dice, shape, DAY, EPOCH
+from kinds import Dice, command, describe, shape, DAY, EPOCH
 
 SPAN = 300
 BUCKETS, LEARN = 6 * 288, 3 * 288
@@ -179,33 +177,8 @@ def write(out, name, seed):
                     for b, host in sorted(windows)],
         "neutral": [dict(span_of(b + 1, 4), why="after")
                     for b, _ in sorted(windows)]}
-    job = {"analysis_config": analysis, "data_description": {
-        "time_field": "time", "time_format": "epoch_ms"}}
-    for file, obj in (("job.json", job), ("labels.json", labels)):
-        with open(os.path.join(path, file), "w") as f:
-            json.dump(obj, f, indent=1, sort_keys=True)
-            f.write("\n")
-
-
-def main():
-    ap = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    ap.add_argument("--out", help="directory for the cases")
-    ap.add_argument("--seed", default="1")
-    ap.add_argument("--case", action="append", help="only these crowds")
-    ap.add_argument("--list", action="store_true")
-    args = ap.parse_args()
-    if args.list:
-        print("\n".join(CROWDS))
-        return
-    if not args.out:
-        ap.error("--out or --list")
-    unknown = set(args.case or ()) - set(CROWDS)
-    if unknown:
-        ap.error("no such crowd: " + " ".join(sorted(unknown)))
-    for name in args.case or CROWDS:
-        write(args.out, name, args.seed)
+    describe(path, analysis, labels)
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, CROWDS, write)

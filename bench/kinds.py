@@ -614,6 +614,16 @@ def write_data(k, path, start, outages):
                 int(v) if k.count else digits(v)))
 
 
+def describe(path, analysis, labels):
+    """Write what the scorer and the server want to know of a case."""
+    job = {"analysis_config": analysis, "data_description": {
+        "time_field": "time", "time_format": "epoch_ms"}}
+    for file, obj in (("job.json", job), ("labels.json", labels)):
+        with open(os.path.join(path, file), "w") as f:
+            json.dump(obj, f, indent=1, sort_keys=True)
+            f.write("\n")
+
+
 def write(out, name, seed, clean):
     k = KINDS[name](seed, clean)
     start = EPOCH + 7 * DAY * k.r.i(0, 40)
@@ -644,35 +654,35 @@ def write(out, name, seed, clean):
                     for b, n, sort in sorted(windows)],
         "neutral": [dict(span_of(b, n), why="settles")
                     for b, n in k.neutral]}
-    job = {"analysis_config": analysis, "data_description": {
-        "time_field": "time", "time_format": "epoch_ms"}}
-    for file, obj in (("job.json", job), ("labels.json", labels)):
-        with open(os.path.join(path, file), "w") as f:
-            json.dump(obj, f, indent=1, sort_keys=True)
-            f.write("\n")
+    describe(path, analysis, labels)
 
 
-def main():
+def command(doc, names, make):
+    """The command line: make(out, name, seed) of those that are named."""
     ap = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=doc, formatter_class=argparse.RawTextHelpFormatter)
     ap.add_argument("--out", help="directory for the cases")
     ap.add_argument("--seed", default="1")
-    ap.add_argument("--case", action="append", help="only these kinds")
+    ap.add_argument("--case", action="append", help="only these")
     ap.add_argument("--list", action="store_true")
     args = ap.parse_args()
     if args.list:
-        print("\n".join(KINDS))
+        print("\n".join(names))
         return
     if not args.out:
         ap.error("--out or --list")
-    unknown = set(args.case or ()) - set(KINDS)
+    unknown = set(args.case or ()) - set(names)
     if unknown:
-        ap.error("no such kind: " + " ".join(sorted(unknown)))
-    for name in args.case or KINDS:
-        write(args.out, name, args.seed, False)
-        if Dice("clean", name, args.seed).chance(0.35):
-            write(args.out, name, args.seed, True)
+        ap.error("no such case: " + " ".join(sorted(unknown)))
+    for name in args.case or names:
+        make(args.out, name, args.seed)
+
+
+def write_both(out, name, seed):
+    write(out, name, seed, False)
+    if Dice("clean", name, seed).chance(0.35):
+        write(out, name, seed, True)
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, KINDS, write_both)
