@@ -2,95 +2,57 @@
 #include "common/compat.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/detectorlist.h"
-#include "common/log.h"
 #include "common/plotrow.h"
 #include "common/resultcause.h"
 #include "common/resultrow.h"
 #include "common/resultsdb.h"
-#include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "query/answer.h"
 #include "query/cutoff.h"
-#include "query/fault.h"
 #include "query/plan.h"
 #include "query/print.h"
 #include "query/printplot.h"
-#include "query/style.h"
+#include "query/reading.h"
 
 struct answer {
-	const struct request *req; /* borrowed */
-	const char *dir;	   /* of the results */
-	sqlite3 *db;		   /* NULL: there are no results yet */
-	struct detectorlist detectors;
+	struct reading r;
 	sqlite3_stmt *page;
 	sqlite3_stmt *causes; /* of a record; NULL: none was asked for yet */
 	sqlite3_stmt *expand; /* records of a bucket; NULL: not asked for */
 	uint64_t count;	      /* matches */
 	uint64_t nrows;	      /* of them on the page */
 	struct plan plan;
-	struct style style;
-	struct out *out; /* borrowed */
-	struct patience patience;
-	struct wbuf scratch;
-	bool damaged;	    /* results.db is */
-	struct apierr *err; /* borrowed */
 };
-
-/*
- * Turn errno into the client's error. A row that was reported already by
- * fail_row keeps its text.
- */
-static int
-fail(struct answer *a)
-{
-	if (a->patience.given_up)
-		return -1;
-	if (errno == EBADMSG)
-		a->damaged = true;
-	return fault_set(a->err, a->req->job_id, a->req->directory);
-}
-
-static int
-fail_row(struct answer *a, const char *table, int64_t id)
-{
-	if (errno != EBADMSG)
-		return fail(a);
-	a->damaged = true;
-	return fault_set_row(
-	    a->err, a->req->job_id, a->req->directory, table, id);
-}
 
 static int
 count_read(struct answer *a, const char *sql, uint64_t *n)
 {
-	sqlite3_stmt *st = sqlx_prepare(a->db, sql);
+	sqlite3_stmt *st = sqlx_prepare(a->r.db, sql);
 	int rc = 0;
 
 	if (st == NULL)
-		return fail(a);
+		return reading_fail(&a->r);
 	plan_bind(&a->plan, st);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		*n = (uint64_t)sqlite3_column_int64(st, 0);
 	else
-		rc = sqlx_fail(a->db, "count");
+		rc = sqlx_fail(a->r.db, "count");
 	sqlite3_finalize(st);
-	return rc == -1 ? fail(a) : 0;
+	return rc == -1 ? reading_fail(&a->r) : 0;
 }
 
 static sqlite3_stmt *
 prepare_bound(struct answer *a, const char *sql)
 {
-	sqlite3_stmt *st = sqlx_prepare(a->db, sql);
+	sqlite3_stmt *st = sqlx_prepare(a->r.db, sql);
 
 	if (st == NULL)
-		fail(a);
+		reading_fail(&a->r);
 	else
 		plan_bind(&a->plan, st);
 	return st;
@@ -99,7 +61,7 @@ prepare_bound(struct answer *a, const char *sql)
 static int
 prepare_expand(struct answer *a)
 {
-	if (a->req->kind != QUERY_BUCKETS || !a->req->expand)
+	if (a->r.req->kind != QUERY_BUCKETS || !a->r.req->expand)
 		return 0;
 	a->expand = prepare_bound(a, plan_bucket_records(&a->plan));
 	return a->expand == NULL ? -1 : 0;
@@ -109,7 +71,7 @@ prepare_expand(struct answer *a)
 static int
 prepare_list(struct answer *a)
 {
-	const struct request *q = a->req;
+	const struct request *q = a->r.req;
 	const char *count = plan_count(&a->plan);
 	const char *range = plan_count_range(&a->plan);
 	uint64_t in_range;
@@ -126,8 +88,8 @@ prepare_list(struct answer *a)
 		return 0;
 	plan_choose(&a->plan, a->count, in_range);
 	if (plan_wants_cutoff(&a->plan, a->count) &&
-	    cutoff_find(&a->plan, a->db) == -1)
-		return fail(a);
+	    cutoff_find(&a->plan, a->r.db) == -1)
+		return reading_fail(&a->r);
 	a->page = prepare_bound(a, plan_page(&a->plan));
 	return a->page == NULL ? -1 : 0;
 }
@@ -139,7 +101,7 @@ prepare_one(struct answer *a)
 	a->page = prepare_bound(a, plan_one_bucket());
 	if (a->page == NULL)
 		return -1;
-	plan_bind_time(a->page, a->req->timestamp_ms);
+	plan_bind_time(a->page, a->r.req->timestamp_ms);
 	return 0;
 }
 
@@ -147,32 +109,34 @@ static int
 fail_missing(struct answer *a)
 {
 	return apierr_set(
-	    a->err, 404, E_NOT_FOUND, "Could not find requested buckets");
+	    a->r.err, 404, E_NOT_FOUND, "Could not find requested buckets");
 }
 
 static bool
 is_single(const struct answer *a)
 {
-	return a->req->kind == QUERY_BUCKETS &&
-	    a->req->timestamp_ms != TIME_UNSET;
+	return a->r.req->kind == QUERY_BUCKETS &&
+	    a->r.req->timestamp_ms != TIME_UNSET;
 }
 
 /* One read transaction: all statements see the same results. */
 static int
 begin(struct answer *a)
 {
-	if (sqlx_exec(a->db, "BEGIN") == -1 ||
-	    resultsdb_tail(a->db, &a->plan.tail) == -1)
-		return fail(a);
-	return detectorlist_load(&a->detectors, a->db) == -1 ? fail(a) : 0;
+	if (sqlx_exec(a->r.db, "BEGIN") == -1 ||
+	    resultsdb_tail(a->r.db, &a->plan.tail) == -1)
+		return reading_fail(&a->r);
+	return detectorlist_load(&a->r.detectors, a->r.db) == -1
+	    ? reading_fail(&a->r)
+	    : 0;
 }
 
 static int
 prepare(struct answer *a)
 {
-	if (plan_init(&a->plan, a->req, a->db, a->err) == -1)
+	if (plan_init(&a->plan, a->r.req, a->r.db, a->r.err) == -1)
 		return -1;
-	if (a->db == NULL)
+	if (a->r.db == NULL)
 		return is_single(a) ? fail_missing(a) : 0;
 	if (begin(a) == -1)
 		return -1;
@@ -188,20 +152,20 @@ causes_read(struct answer *a, int64_t record, struct record_result *r)
 	int rc;
 
 	if (a->causes == NULL)
-		a->causes = sqlx_prepare(a->db, resultcause_select);
+		a->causes = sqlx_prepare(a->r.db, resultcause_select);
 	if (a->causes == NULL)
-		return fail(a);
+		return reading_fail(&a->r);
 	sqlite3_reset(a->causes);
 	sqlite3_bind_int64(a->causes, 1, record);
 	rc = sqlite3_step(a->causes);
 	if (rc == SQLITE_DONE)
 		return 0;
 	if (rc != SQLITE_ROW) {
-		errno = sqlx_errno(a->db);
-		return fail(a);
+		errno = sqlx_errno(a->r.db);
+		return reading_fail(&a->r);
 	}
 	return resultcause_read(a->causes, r) == -1
-	    ? fail_row(a, "cause", record)
+	    ? reading_fail_row(&a->r, "cause", record)
 	    : 0;
 }
 
@@ -210,12 +174,13 @@ record_print(struct answer *a, sqlite3_stmt *st, struct jsonw *w,
     const struct print_context *c)
 {
 	const struct detector_row *d =
-	    detectorlist_find(&a->detectors, resultrow_detector_of(st));
+	    detectorlist_find(&a->r.detectors, resultrow_detector_of(st));
 	struct record_result r;
 
 	errno = EBADMSG;
 	if (d == NULL || resultrow_read_record(st, d, &r) == -1)
-		return fail_row(a, "record", sqlite3_column_int64(st, 0));
+		return reading_fail_row(
+		    &a->r, "record", sqlite3_column_int64(st, 0));
 	if (r.over_field_name != NULL &&
 	    causes_read(a, sqlite3_column_int64(st, 0), &r) == -1)
 		return -1;
@@ -230,8 +195,8 @@ influencer_print(
 	struct influencer_result r;
 
 	if (resultrow_read_influence(a->page, &r) == -1)
-		return fail_row(
-		    a, "influence", sqlite3_column_int64(a->page, 0));
+		return reading_fail_row(
+		    &a->r, "influence", sqlite3_column_int64(a->page, 0));
 	print_influencer(w, c, &r);
 	return 0;
 }
@@ -240,12 +205,13 @@ static int
 plot_print(struct answer *a, struct jsonw *w, const struct print_context *c)
 {
 	const struct detector_row *d =
-	    detectorlist_find(&a->detectors, plotrow_plot_detector(a->page));
+	    detectorlist_find(&a->r.detectors, plotrow_plot_detector(a->page));
 	struct plot_result r;
 
 	errno = EBADMSG;
-	if (d == NULL || plotrow_read_plot(a->page, d, &r, &a->scratch) == -1)
-		return fail_row(a, "plot", sqlite3_column_int64(a->page, 0));
+	if (d == NULL || plotrow_read_plot(a->page, d, &r, &a->r.scratch) == -1)
+		return reading_fail_row(
+		    &a->r, "plot", sqlite3_column_int64(a->page, 0));
 	print_plot(w, c, &r);
 	return 0;
 }
@@ -256,14 +222,14 @@ annotation_print(
 {
 	int64_t id = plotrow_annotation_detector(a->page);
 	const struct detector_row *d =
-	    id == -1 ? NULL : detectorlist_find(&a->detectors, id);
+	    id == -1 ? NULL : detectorlist_find(&a->r.detectors, id);
 	struct annotation_result r;
 
 	errno = EBADMSG;
 	if ((id != -1 && d == NULL) ||
-	    plotrow_read_annotation(a->page, d, &r, &a->scratch) == -1)
-		return fail_row(
-		    a, "annotation", sqlite3_column_int64(a->page, 0));
+	    plotrow_read_annotation(a->page, d, &r, &a->r.scratch) == -1)
+		return reading_fail_row(
+		    &a->r, "annotation", sqlite3_column_int64(a->page, 0));
 	print_annotation(w, c, &r);
 	return 0;
 }
@@ -288,8 +254,8 @@ expand_print(struct answer *a, int64_t timestamp_ms, struct jsonw *w,
 			return -1;
 	}
 	if (rc != SQLITE_DONE) {
-		sqlx_fail(a->db, "read the records of a bucket");
-		return fail(a);
+		sqlx_fail(a->r.db, "read the records of a bucket");
+		return reading_fail(&a->r);
 	}
 	if (any)
 		jsonw_end(w, ']');
@@ -303,7 +269,8 @@ bucket_print(struct answer *a, struct jsonw *w, const struct print_context *c)
 
 	errno = EBADMSG;
 	if (resultrow_read_bucket(a->page, &b) == -1)
-		return fail_row(a, "bucket", sqlite3_column_int64(a->page, 0));
+		return reading_fail_row(
+		    &a->r, "bucket", sqlite3_column_int64(a->page, 0));
 	print_bucket_head(w, c, &b);
 	if (a->expand != NULL && b.ninfluencers > 0 &&
 	    expand_print(a, b.timestamp_ms, w, c) == -1)
@@ -315,23 +282,23 @@ bucket_print(struct answer *a, struct jsonw *w, const struct print_context *c)
 static int
 row_write(struct answer *a)
 {
-	struct print_context c = { a->req->job_id, a->req->human };
-	struct jsonw w = { .out = style_row_buffer(&a->style) };
+	struct print_context c = { a->r.req->job_id, a->r.req->human };
+	struct jsonw w = { .out = style_row_buffer(&a->r.style) };
 	int rc;
 
-	if (a->req->kind == QUERY_BUCKETS)
+	if (a->r.req->kind == QUERY_BUCKETS)
 		rc = bucket_print(a, &w, &c);
-	else if (a->req->kind == QUERY_INFLUENCERS)
+	else if (a->r.req->kind == QUERY_INFLUENCERS)
 		rc = influencer_print(a, &w, &c);
-	else if (a->req->kind == QUERY_MODEL_PLOT)
+	else if (a->r.req->kind == QUERY_MODEL_PLOT)
 		rc = plot_print(a, &w, &c);
-	else if (a->req->kind == QUERY_ANNOTATIONS)
+	else if (a->r.req->kind == QUERY_ANNOTATIONS)
 		rc = annotation_print(a, &w, &c);
 	else
 		rc = record_print(a, a->page, &w, &c);
 	if (rc == -1)
 		return -1;
-	return style_row(&a->style) == -1 ? fail(a) : 0;
+	return style_row(&a->r.style) == -1 ? reading_fail(&a->r) : 0;
 }
 
 static int
@@ -348,8 +315,8 @@ rows_write(struct answer *a)
 		n++;
 	}
 	if (rc != SQLITE_DONE) {
-		sqlx_fail(a->db, "read a page");
-		return fail(a);
+		sqlx_fail(a->r.db, "read a page");
+		return reading_fail(&a->r);
 	}
 	if (n == 0 && is_single(a))
 		return fail_missing(a);
@@ -357,78 +324,29 @@ rows_write(struct answer *a)
 }
 
 static int
-text_write(struct answer *a)
+text_write(void *arg)
 {
-	if (style_begin(&a->style, a->count, a->nrows) == -1)
-		return fail(a);
+	struct answer *a = arg;
+	if (style_begin(&a->r.style, a->count, a->nrows) == -1)
+		return reading_fail(&a->r);
 	if (rows_write(a) == -1)
 		return -1;
-	return style_end(&a->style) == -1 ? fail(a) : 0;
-}
-
-static int
-write_all(struct answer *a)
-{
-	if (text_write(a) == -1)
-		return -1;
-	if (!out_must_repeat(a->out))
-		return 0;
-	out_again(a->out);
-	if (text_write(a) == 0)
-		return 0;
-	/* Parts of it have gone out: no error can take their place. */
-	a->err->status = 0;
-	log_warnx("job %s: an answer broke off", a->req->job_id);
-	return -1;
-}
-
-static int
-open_results(struct answer *a)
-{
-	a->db = resultsdb_open_reader(a->dir);
-	if (a->db == NULL)
-		return errno == ENOENT ? 0 : fail(a);
-	patience_watch(&a->patience, a->db);
-	return 0;
-}
-
-static void
-close_results(struct answer *a)
-{
-	sqlite3_finalize(a->page);
-	sqlite3_finalize(a->expand);
-	sqlite3_finalize(a->causes);
-	detectorlist_clear(&a->detectors);
-	resultsdb_close(a->db);
+	return style_end(&a->r.style) == -1 ? reading_fail(&a->r) : 0;
 }
 
 int
 answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
     void *arg, struct out *o, struct apierr *e)
 {
-	struct answer a = { .req = req, .out = o, .err = e };
-	char dir[PATH_MAX];
-	int rc = -1;
+	struct answer a = { .count = 0 };
+	int rc = reading_begin(&a.r, req, jobs_dir, tick, arg, o, e);
 
-	e->status = 0;
-	sqlvfs_forget_damage(); /* of an earlier answer, of another job */
-	a.dir = dir;
-	patience_init(&a.patience, tick, arg, o);
-	if (snprintf(dir, sizeof(dir), "%s/%s/results", jobs_dir,
-		req->directory) >= (int)sizeof(dir))
-		return apierr_set(
-		    e, 500, E_EXCEPTION, "the path of the job is too long");
-	style_init(&a.style, req, o);
-	wbuf_init(&a.scratch, 0);
-	if (open_results(&a) == 0 && prepare(&a) == 0)
-		rc = write_all(&a);
-	/* The writer's WAL is free again before a slow client is waited for. */
-	close_results(&a);
-	style_clear(&a.style);
-	wbuf_clear(&a.scratch);
-	if (rc == 0 && out_finish(o) == -1)
-		rc = -1;
-	if (rc == -1)
-		errno = a.damaged ? EBADMSG : EIO;
-	return rc;
+	if (rc == 0)
+		rc = prepare(&a);
+	if (rc == 0)
+		rc = reading_write(&a.r, text_write, &a);
+	sqlite3_finalize(a.page);
+	sqlite3_finalize(a.expand);
+	sqlite3_finalize(a.causes);
+	return reading_end(&a.r, rc);
 }

@@ -2,88 +2,54 @@
 #include "common/compat.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/detectorlist.h"
 #include "common/forecastrow.h"
-#include "common/log.h"
-#include "common/resultsdb.h"
-#include "common/sqlvfs.h"
 #include "common/sqlx.h"
 #include "common/units.h"
-#include "query/fault.h"
 #include "query/forecast.h"
 #include "query/jsonw.h"
-#include "query/style.h"
+#include "query/reading.h"
 
 #define WHERE_POINT                                                            \
 	" FROM forecast_point INDEXED BY forecast_point_by_time"               \
 	" WHERE forecast = ?1 AND timestamp >= ?2 AND timestamp < ?3"
 
 struct answer {
-	const struct request *req; /* borrowed */
-	sqlite3 *db;		   /* NULL: there are no results yet */
-	struct detectorlist detectors;
-	struct style style;
-	struct out *out; /* borrowed */
-	struct patience patience;
-	struct wbuf wb; /* scratch */
+	struct reading r;
 	int64_t id;	/* of the one that is asked for */
 	uint64_t count; /* matches: requests, or one and its points */
-	bool damaged;
-	struct apierr *err; /* borrowed */
 };
-
-static int
-fail(struct answer *a)
-{
-	if (a->patience.given_up)
-		return -1;
-	if (errno == EBADMSG)
-		a->damaged = true;
-	return fault_set(a->err, a->req->job_id, a->req->directory);
-}
-
-static int
-fail_row(struct answer *a, const char *table, int64_t id)
-{
-	if (errno != EBADMSG)
-		return fail(a);
-	a->damaged = true;
-	return fault_set_row(
-	    a->err, a->req->job_id, a->req->directory, table, id);
-}
 
 static bool
 is_list(const struct answer *a)
 {
-	return a->req->ids[0] == '\0';
+	return a->r.req->ids[0] == '\0';
 }
 
 static int
 not_found(struct answer *a)
 {
-	return apierr_set(a->err, 404, E_NOT_FOUND,
-	    "No forecast(s) [%s] exists for job [%s]", a->req->ids,
-	    a->req->job_id);
+	return apierr_set(a->r.err, 404, E_NOT_FOUND,
+	    "No forecast(s) [%s] exists for job [%s]", a->r.req->ids,
+	    a->r.req->job_id);
 }
 
 /* With the bindings of whatever it has; the others are SQLITE_RANGE. */
 static sqlite3_stmt *
 prepare(struct answer *a, const char *sql, int64_t limit, int64_t offset)
 {
-	sqlite3_stmt *st = sqlx_prepare(a->db, sql);
+	sqlite3_stmt *st = sqlx_prepare(a->r.db, sql);
 
 	if (st == NULL) {
-		fail(a);
+		reading_fail(&a->r);
 		return NULL;
 	}
 	sqlite3_bind_int64(st, 1, a->id);
-	sqlite3_bind_int64(st, 2, a->req->start_ms);
-	sqlite3_bind_int64(st, 3, a->req->end_ms);
+	sqlite3_bind_int64(st, 2, a->r.req->start_ms);
+	sqlite3_bind_int64(st, 3, a->r.req->end_ms);
 	sqlite3_bind_int64(st, 4, limit);
 	sqlite3_bind_int64(st, 5, offset);
 	return st;
@@ -100,53 +66,54 @@ number(struct answer *a, const char *sql, uint64_t *n)
 	if (sqlite3_step(st) == SQLITE_ROW)
 		*n = (uint64_t)sqlite3_column_int64(st, 0);
 	else
-		rc = sqlx_fail(a->db, "count forecasts");
+		rc = sqlx_fail(a->r.db, "count forecasts");
 	sqlite3_finalize(st);
-	return rc == -1 ? fail(a) : 0;
+	return rc == -1 ? reading_fail(&a->r) : 0;
 }
 
 static int
 find(struct answer *a)
 {
-	sqlite3_stmt *st = sqlx_prepare(a->db,
+	sqlite3_stmt *st = sqlx_prepare(a->r.db,
 	    "SELECT id, record_count FROM forecast"
 	    " WHERE forecast_id = ?1");
 	int rc;
 
 	if (st == NULL)
-		return fail(a);
-	sqlx_bind_span(st, 1, span_of(a->req->ids));
+		return reading_fail(&a->r);
+	sqlx_bind_span(st, 1, span_of(a->r.req->ids));
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		a->id = sqlite3_column_int64(st, 0);
 		a->count = (uint64_t)sqlite3_column_int64(st, 1);
 	} else if (rc != SQLITE_DONE)
-		sqlx_fail(a->db, "look for a forecast");
+		sqlx_fail(a->r.db, "look for a forecast");
 	sqlite3_finalize(st);
 	if (rc == SQLITE_ROW)
 		return 0;
-	return rc == SQLITE_DONE ? not_found(a) : fail(a);
+	return rc == SQLITE_DONE ? not_found(a) : reading_fail(&a->r);
 }
 
 /* One read transaction: all statements see the same results. */
 static int
 begin(struct answer *a)
 {
-	if (a->db == NULL)
+	if (a->r.db == NULL)
 		return is_list(a) ? 0 : not_found(a);
-	if (sqlx_exec(a->db, "BEGIN") == -1)
-		return fail(a);
+	if (sqlx_exec(a->r.db, "BEGIN") == -1)
+		return reading_fail(&a->r);
 	if (is_list(a))
 		return number(a,
 		    "SELECT count(*) FROM forecast WHERE timestamp >= ?2"
 		    " AND timestamp < ?3",
 		    &a->count);
-	if (detectorlist_load(&a->detectors, a->db) == -1)
-		return fail(a);
+	if (detectorlist_load(&a->r.detectors, a->r.db) == -1)
+		return reading_fail(&a->r);
 	if (find(a) == -1)
 		return -1;
 	/* counting millions of points takes seconds */
-	if ((a->req->start_ms != TIME_UNSET || a->req->end_ms != INT64_MAX) &&
+	if ((a->r.req->start_ms != TIME_UNSET ||
+		a->r.req->end_ms != INT64_MAX) &&
 	    number(a, "SELECT count(*)" WHERE_POINT, &a->count) == -1)
 		return -1;
 	a->count++; /* what was asked stands before them */
@@ -160,7 +127,7 @@ print_ms(struct answer *a, struct jsonw *w, const char *name, int64_t ms)
 
 	if (ms == 0 || ms == TIME_UNSET)
 		return;
-	if (a->req->human) {
+	if (a->r.req->human) {
 		units_iso(text, ms);
 		snprintf(twin, sizeof(twin), "%s_string", name);
 		jsonw_key_str(w, twin, text);
@@ -190,13 +157,14 @@ print_messages(struct jsonw *w, struct span lines)
 static int
 request_print(struct answer *a, sqlite3_stmt *st)
 {
-	struct jsonw w = { .out = style_row_buffer(&a->style) };
+	struct jsonw w = { .out = style_row_buffer(&a->r.style) };
 	struct forecast_row r;
 
-	if (forecastrow_read(st, &r, &a->wb) == -1)
-		return fail_row(a, "forecast", sqlite3_column_int64(st, 0));
+	if (forecastrow_read(st, &r, &a->r.scratch) == -1)
+		return reading_fail_row(
+		    &a->r, "forecast", sqlite3_column_int64(st, 0));
 	jsonw_begin(&w, '{');
-	jsonw_key_str(&w, "job_id", a->req->job_id);
+	jsonw_key_str(&w, "job_id", a->r.req->job_id);
 	jsonw_key_str(&w, "result_type", "model_forecast_request_stats");
 	jsonw_key_span(&w, "forecast_id", r.forecast_id);
 	jsonw_key_i64(&w, "processed_record_count", (int64_t)r.record_count);
@@ -211,25 +179,25 @@ request_print(struct answer *a, sqlite3_stmt *st)
 	jsonw_key_i64(&w, "forecast_memory_bytes", (int64_t)r.memory_bytes);
 	jsonw_key_str(&w, "forecast_status", forecast_status_name(r.status));
 	jsonw_end(&w, '}');
-	return style_row(&a->style) == -1 ? fail(a) : 0;
+	return style_row(&a->r.style) == -1 ? reading_fail(&a->r) : 0;
 }
 
 /* The model_feature is what the names call the function. */
 static int
 point_print(struct answer *a, sqlite3_stmt *st)
 {
-	struct jsonw w = { .out = style_row_buffer(&a->style) };
+	struct jsonw w = { .out = style_row_buffer(&a->r.style) };
 	const struct detector_row *d;
 	struct forecast_point p;
 
 	errno = EBADMSG;
-	if (forecastrow_read_point(st, &p, &a->wb) == -1 ||
-	    (d = detectorlist_find(&a->detectors, p.detector)) == NULL)
-		return fail_row(
-		    a, "forecast_point", sqlite3_column_int64(st, 0));
+	if (forecastrow_read_point(st, &p, &a->r.scratch) == -1 ||
+	    (d = detectorlist_find(&a->r.detectors, p.detector)) == NULL)
+		return reading_fail_row(
+		    &a->r, "forecast_point", sqlite3_column_int64(st, 0));
 	jsonw_begin(&w, '{');
-	jsonw_key_str(&w, "job_id", a->req->job_id);
-	jsonw_key_str(&w, "forecast_id", a->req->ids);
+	jsonw_key_str(&w, "job_id", a->r.req->job_id);
+	jsonw_key_str(&w, "forecast_id", a->r.req->ids);
 	jsonw_key_str(&w, "result_type", "model_forecast");
 	jsonw_key_i64(&w, "bucket_span", p.bucket_span);
 	jsonw_key_i64(&w, "detector_index", d->detector_index);
@@ -248,7 +216,7 @@ point_print(struct answer *a, sqlite3_stmt *st)
 	jsonw_key_f64(&w, "forecast_upper", p.upper);
 	jsonw_key_f64(&w, "forecast_prediction", p.prediction);
 	jsonw_end(&w, '}');
-	return style_row(&a->style) == -1 ? fail(a) : 0;
+	return style_row(&a->r.style) == -1 ? reading_fail(&a->r) : 0;
 }
 
 static int
@@ -264,8 +232,8 @@ rows_write(struct answer *a, const char *sql, uint64_t limit, uint64_t offset,
 		if (print(a, st) == -1)
 			break;
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-		sqlx_fail(a->db, "read forecasts");
-		fail(a);
+		sqlx_fail(a->r.db, "read forecasts");
+		reading_fail(&a->r);
 	}
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE ? 0 : -1;
@@ -274,7 +242,7 @@ rows_write(struct answer *a, const char *sql, uint64_t limit, uint64_t offset,
 static int
 one_write(struct answer *a, uint64_t nrows)
 {
-	uint64_t from = a->req->from;
+	uint64_t from = a->r.req->from;
 
 	if (from == 0 && nrows > 0) {
 		if (rows_write(a,
@@ -292,16 +260,17 @@ one_write(struct answer *a, uint64_t nrows)
 }
 
 static int
-text_write(struct answer *a)
+text_write(void *arg)
 {
-	const struct request *q = a->req;
+	struct answer *a = arg;
+	const struct request *q = a->r.req;
 	uint64_t nrows = a->count > q->from ? a->count - q->from : 0;
 	int rc = 0;
 
 	if (nrows > q->size)
 		nrows = q->size;
-	if (style_begin(&a->style, a->count, nrows) == -1)
-		return fail(a);
+	if (style_begin(&a->r.style, a->count, nrows) == -1)
+		return reading_fail(&a->r);
 	if (nrows > 0 && is_list(a))
 		rc = rows_write(a,
 		    "SELECT " FORECAST_COLUMNS
@@ -312,61 +281,19 @@ text_write(struct answer *a)
 		rc = one_write(a, nrows);
 	if (rc == -1)
 		return -1;
-	return style_end(&a->style) == -1 ? fail(a) : 0;
-}
-
-static int
-write_all(struct answer *a)
-{
-	if (text_write(a) == -1)
-		return -1;
-	if (!out_must_repeat(a->out))
-		return 0;
-	out_again(a->out);
-	if (text_write(a) == 0)
-		return 0;
-	/* Parts of it have gone out: no error can take their place. */
-	a->err->status = 0;
-	log_warnx("job %s: an answer broke off", a->req->job_id);
-	return -1;
-}
-
-static int
-open_results(struct answer *a, const char *dir)
-{
-	a->db = resultsdb_open_reader(dir);
-	if (a->db == NULL)
-		return errno == ENOENT ? 0 : fail(a);
-	patience_watch(&a->patience, a->db);
-	return 0;
+	return style_end(&a->r.style) == -1 ? reading_fail(&a->r) : 0;
 }
 
 int
 forecast_answer(const struct request *req, const char *jobs_dir,
     answer_tick *tick, void *arg, struct out *o, struct apierr *e)
 {
-	struct answer a = { .req = req, .out = o, .err = e };
-	char dir[PATH_MAX];
-	int rc = -1;
+	struct answer a = { .id = 0 };
+	int rc = reading_begin(&a.r, req, jobs_dir, tick, arg, o, e);
 
-	e->status = 0;
-	sqlvfs_forget_damage(); /* of an earlier answer, of another job */
-	patience_init(&a.patience, tick, arg, o);
-	if (snprintf(dir, sizeof(dir), "%s/%s/results", jobs_dir,
-		req->directory) >= (int)sizeof(dir))
-		return apierr_set(
-		    e, 500, E_EXCEPTION, "the path of the job is too long");
-	style_init(&a.style, req, o);
-	wbuf_init(&a.wb, 0);
-	if (open_results(&a, dir) == 0 && begin(&a) == 0)
-		rc = write_all(&a);
-	detectorlist_clear(&a.detectors);
-	resultsdb_close(a.db);
-	style_clear(&a.style);
-	wbuf_clear(&a.wb);
-	if (rc == 0 && out_finish(o) == -1)
-		rc = -1;
-	if (rc == -1)
-		errno = a.damaged ? EBADMSG : EIO;
-	return rc;
+	if (rc == 0)
+		rc = begin(&a);
+	if (rc == 0)
+		rc = reading_write(&a.r, text_write, &a);
+	return reading_end(&a.r, rc);
 }
