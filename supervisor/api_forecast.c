@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +11,12 @@
 #include "common/log.h"
 #include "common/units.h"
 #include "supervisor/api.h"
+#include "supervisor/ask.h"
 #include "supervisor/call.h"
 #include "supervisor/chores.h"
 #include "supervisor/forecasting.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
-#include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
 #define PAGE_DEFAULT 100
@@ -261,22 +260,13 @@ read_ask(struct call *c, const struct job *job, const struct read_options *r)
 {
 	struct msg_query m = { .kind = QUERY_FORECAST,
 		.timestamp_ms = TIME_UNSET };
-	char directory[128];
 
-	snprintf(directory, sizeof(directory), "%s.%" PRIu64, job->id,
-	    job->incarnation);
-	m.job_id = span_of(job->id);
-	m.directory = span_of(directory);
 	m.start_ms = r->start_ms;
 	m.end_ms = r->end_ms;
 	m.from = (uint32_t)r->from;
 	m.size = (uint32_t)r->size;
 	m.ids = span_of(c->item);
-	m.pretty = c->style.pretty;
-	m.human = c->style.human;
-	m.yaml = c->style.yaml;
-	m.filter_path = span_of(c->style.filter_path);
-	querypool_ask(c->srv->queries, c, &m);
+	ask_query(c, job, &m);
 }
 
 void

@@ -8,11 +8,11 @@
 #include "common/jsonmake.h"
 #include "common/units.h"
 #include "supervisor/api.h"
+#include "supervisor/ask.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
 #include "supervisor/jobexpr.h"
 #include "supervisor/options.h"
-#include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -169,11 +169,7 @@ overall_ask(struct call *c, const struct overall_options *opts,
 	m.score = opts->score;
 	m.exclude_interim = opts->exclude_interim;
 	m.top_n = (uint32_t)opts->top_n;
-	m.pretty = c->style.pretty;
-	m.human = c->style.human;
-	m.yaml = c->style.yaml;
-	m.filter_path = span_of(c->style.filter_path);
-	querypool_ask(c->srv->queries, c, &m);
+	ask_query(c, NULL, &m);
 	wbuf_clear(&wb);
 }
 

@@ -1,15 +1,12 @@
 /* Owns the requests about entries of a job's journal that were put aside. */
 #include "common/compat.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/clock.h"
 #include "supervisor/api.h"
+#include "supervisor/ask.h"
 #include "supervisor/call.h"
 #include "supervisor/diskroom.h"
 #include "supervisor/job.h"
-#include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
 /* Its files are read by another process, so closed jobs answer as well. */
@@ -22,21 +19,12 @@ api_quarantine_get(struct call *c)
 		.start_ms = TIME_UNSET,
 		.end_ms = TIME_UNSET,
 		.size = QUARANTINED_MAX };
-	char directory[128];
 
 	if (job == NULL) {
 		call_no_such_job(c, c->job_id);
 		return;
 	}
-	snprintf(directory, sizeof(directory), "%s.%" PRIu64, job->id,
-	    job->incarnation);
-	m.job_id = span_of(job->id);
-	m.directory = span_of(directory);
-	m.pretty = c->style.pretty;
-	m.human = c->style.human;
-	m.yaml = c->style.yaml;
-	m.filter_path = span_of(c->style.filter_path);
-	querypool_ask(c->srv->queries, c, &m);
+	ask_query(c, job, &m);
 }
 
 static int

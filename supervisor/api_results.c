@@ -1,18 +1,16 @@
 /* Owns the requests for results: their options, checked, made a query. */
 #include "common/compat.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/units.h"
 #include "supervisor/api.h"
+#include "supervisor/ask.h"
 #include "supervisor/call.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
-#include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
 #define PAGE_DEFAULT 100
@@ -206,7 +204,6 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 		.size = PAGE_DEFAULT,
 		.detector = -1 };
 	struct msg_query m = { .kind = (uint8_t)kind };
-	char directory[128];
 	struct apierr e;
 
 	if (job == NULL) {
@@ -217,10 +214,6 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 		call_error(c, &e);
 		return;
 	}
-	snprintf(directory, sizeof(directory), "%s.%" PRIu64, job->id,
-	    job->incarnation);
-	m.job_id = span_of(job->id);
-	m.directory = span_of(directory);
 	m.timestamp_ms = r.timestamp_ms;
 	m.start_ms = r.start_ms;
 	m.end_ms = r.end_ms;
@@ -234,11 +227,7 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 	m.detector = (uint32_t)(r.detector + 1);
 	m.by_value = span_of(r.by);
 	m.partition_value = span_of(r.partition);
-	m.pretty = c->style.pretty;
-	m.human = c->style.human;
-	m.yaml = c->style.yaml;
-	m.filter_path = span_of(c->style.filter_path);
-	querypool_ask(c->srv->queries, c, &m);
+	ask_query(c, job, &m);
 	free_texts(&r);
 }
 

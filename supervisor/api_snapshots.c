@@ -1,19 +1,17 @@
 /* Owns the requests about model snapshots: checked, then made a task. */
 #include "common/compat.h"
 
-#include <inttypes.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/jsonmake.h"
 #include "supervisor/api.h"
+#include "supervisor/ask.h"
 #include "supervisor/call.h"
 #include "supervisor/chores.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
-#include "supervisor/querypool.h"
 #include "supervisor/server.h"
 
 #define PAGE_DEFAULT 100
@@ -51,12 +49,7 @@ static void
 list_ask(struct call *c, const struct job *job, const struct list_options *l)
 {
 	struct msg_query m = { .kind = QUERY_SNAPSHOTS };
-	char directory[128];
 
-	snprintf(directory, sizeof(directory), "%s.%" PRIu64, job->id,
-	    job->incarnation);
-	m.job_id = span_of(job->id);
-	m.directory = span_of(directory);
 	m.timestamp_ms = TIME_UNSET;
 	m.start_ms = l->start_ms;
 	m.end_ms = l->end_ms;
@@ -65,11 +58,7 @@ list_ask(struct call *c, const struct job *job, const struct list_options *l)
 	m.size = (uint32_t)l->size;
 	m.sort = span_of(l->sort);
 	m.ids = span_of(c->item);
-	m.pretty = c->style.pretty;
-	m.human = c->style.human;
-	m.yaml = c->style.yaml;
-	m.filter_path = span_of(c->style.filter_path);
-	querypool_ask(c->srv->queries, c, &m);
+	ask_query(c, job, &m);
 }
 
 void
