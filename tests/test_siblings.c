@@ -281,7 +281,7 @@ Test(siblings, detectors_without_records_do_no_harm)
 		{ .function = "mean", .field = "missing" }, { .function = NULL }
 	};
 	struct random r = random_seed(9);
-	const struct sibling_scores *s;
+	struct sibling_scores s;
 	struct feed f;
 	int64_t t = T0;
 
@@ -289,13 +289,13 @@ Test(siblings, detectors_without_records_do_no_harm)
 	feed_start(&f);
 	for (int b = 0; b < 400; b++, t += SPAN)
 		add_value(&f, t, "v", 10 + random_normal(&r));
-	s = &f.engine->detector[0].scores;
-	cr_assert_gt(s->told, 0);
+	s = f.engine->detector[0].scores;
+	cr_assert_gt(s.told, 0);
 	for (size_t i = 0; i < NORMALISE_BINS; i++) {
-		cr_expect_geq(s->mean.bin[i], 0);
-		cr_expect_lt(s->mean.bin[i], 1000);
+		cr_expect_geq(s.mean.bin[i], 0);
+		cr_expect_lt(s.mean.bin[i], 1000);
 	}
 	feed_restart(&f);
-	cr_expect_eq(f.engine->detector[0].scores.told, s->told);
+	cr_expect_eq(f.engine->detector[0].scores.told, s.told);
 	feed_clear(&f);
 }
