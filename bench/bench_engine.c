@@ -35,6 +35,8 @@ static const struct feed_detector rare_host[] = {
 	{ .function = "rare", .by = "host" }, { .function = NULL }
 };
 static const char *const host_influences[] = { "host", NULL };
+/* The values, too: there are many of them. */
+static const char *const both_influence[] = { "host", "v", NULL };
 
 static const struct shape {
 	const char *name;
@@ -61,6 +63,8 @@ static const struct shape {
 	{ "rare, 1000 values, 100 a bucket", rare_host, NULL, 1000, 100, 30 },
 	{ "mean, 1 series, 100 influencer values", mean_alone, host_influences,
 	    100, 10, 2000 },
+	{ "mean, 1 series, two influencers", mean_alone, both_influence, 100,
+	    10, 2000 },
 };
 
 struct texts {
