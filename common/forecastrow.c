@@ -1,11 +1,10 @@
 /* Owns the columns of forecasts in results.db. */
 #include "common/compat.h"
 
-#include <errno.h>
 #include <sqlite3.h>
 
-#include "common/crc32c.h"
 #include "common/forecastrow.h"
+#include "common/rowsum.h"
 #include "common/sqlx.h"
 
 SCHEMA_DEFINE(forecast_row, FORECAST_ROW_FIELDS);
@@ -18,25 +17,13 @@ const char forecastrow_put_point[] =
     "INSERT INTO forecast_point (" FORECAST_POINT_COLUMNS
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-/* The sum of a row is that of its encoding, which is the same everywhere. */
-static int
-sum(const struct schema *schema, const void *row, struct wbuf *wb,
-    uint32_t *crc)
-{
-	wbuf_reset(wb);
-	if (schema_encode(schema, row, wb) == -1)
-		return -1;
-	*crc = crc32c(0, wb->data, wb->len);
-	return 0;
-}
-
 int
 forecastrow_bind(
     sqlite3_stmt *st, const struct forecast_row *r, struct wbuf *wb)
 {
 	uint32_t crc;
 
-	if (sum(&forecast_row_schema, r, wb, &crc) == -1)
+	if (rowsum(&forecast_row_schema, r, wb, &crc) == -1)
 		return -1;
 	sqlite3_bind_int64(st, 1, r->id);
 	sqlx_bind_span(st, 2, r->forecast_id);
@@ -58,16 +45,6 @@ forecastrow_bind(
 	return 0;
 }
 
-/* No value at all is NULL, and an empty one is not. */
-static void
-bind_value(sqlite3_stmt *st, int i, struct span s)
-{
-	if (s.p == NULL)
-		sqlite3_bind_null(st, i);
-	else
-		sqlx_bind_span(st, i, s);
-}
-
 int
 forecastrow_bind_point(
     sqlite3_stmt *st, const struct forecast_point *p, struct wbuf *wb)
@@ -79,37 +56,20 @@ forecastrow_bind_point(
 	row.lower += 0.0;
 	row.upper += 0.0;
 	row.prediction += 0.0;
-	if (sum(&forecast_point_schema, &row, wb, &crc) == -1)
+	if (rowsum(&forecast_point_schema, &row, wb, &crc) == -1)
 		return -1;
 	sqlite3_bind_int64(st, 1, row.id);
 	sqlite3_bind_int64(st, 2, row.forecast);
 	sqlite3_bind_int64(st, 3, row.timestamp);
 	sqlite3_bind_int64(st, 4, row.bucket_span);
 	sqlite3_bind_int64(st, 5, row.detector);
-	bind_value(st, 6, row.by_field_value);
-	bind_value(st, 7, row.partition_field_value);
+	rowsum_bind_value(st, 6, row.by_field_value);
+	rowsum_bind_value(st, 7, row.partition_field_value);
 	sqlite3_bind_double(st, 8, row.lower);
 	sqlite3_bind_double(st, 9, row.upper);
 	sqlite3_bind_double(st, 10, row.prediction);
 	sqlite3_bind_int64(st, 11, crc);
 	return 0;
-}
-
-static int
-check(const struct schema *schema, const void *row, struct wbuf *wb,
-    sqlite3_stmt *st, int column)
-{
-	uint32_t crc;
-
-	if (sum(schema, row, wb, &crc) == -1) {
-		if (errno == EINVAL)
-			errno = EBADMSG;
-		return -1;
-	}
-	if (crc == (uint32_t)sqlite3_column_int64(st, column))
-		return 0;
-	errno = EBADMSG;
-	return -1;
 }
 
 int
@@ -130,15 +90,8 @@ forecastrow_read(sqlite3_stmt *st, struct forecast_row *r, struct wbuf *wb)
 	r->memory_bytes = (uint64_t)sqlite3_column_int64(st, 10);
 	r->processing_ms = (uint64_t)sqlite3_column_int64(st, 11);
 	r->messages = sqlx_column_span(st, 12);
-	return check(&forecast_row_schema, r, wb, st, 13);
-}
-
-static struct span
-column_value(sqlite3_stmt *st, int i)
-{
-	if (sqlite3_column_type(st, i) == SQLITE_NULL)
-		return (struct span){ NULL, 0 };
-	return sqlx_column_span(st, i);
+	return rowsum_check(
+	    &forecast_row_schema, r, wb, sqlite3_column_int64(st, 13));
 }
 
 int
@@ -150,10 +103,11 @@ forecastrow_read_point(
 	p->timestamp = sqlite3_column_int64(st, 2);
 	p->bucket_span = sqlite3_column_int64(st, 3);
 	p->detector = sqlite3_column_int64(st, 4);
-	p->by_field_value = column_value(st, 5);
-	p->partition_field_value = column_value(st, 6);
+	p->by_field_value = rowsum_value(st, 5);
+	p->partition_field_value = rowsum_value(st, 6);
 	p->lower = sqlite3_column_double(st, 7);
 	p->upper = sqlite3_column_double(st, 8);
 	p->prediction = sqlite3_column_double(st, 9);
-	return check(&forecast_point_schema, p, wb, st, 10);
+	return rowsum_check(
+	    &forecast_point_schema, p, wb, sqlite3_column_int64(st, 10));
 }

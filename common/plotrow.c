@@ -1,12 +1,11 @@
 /* Owns the columns of the model plot and of annotations in results.db. */
 #include "common/compat.h"
 
-#include <errno.h>
 #include <sqlite3.h>
 #include <string.h>
 
-#include "common/crc32c.h"
 #include "common/plotrow.h"
+#include "common/rowsum.h"
 #include "common/schema.h"
 #include "common/sqlx.h"
 
@@ -55,56 +54,11 @@ SCHEMA_DEFINE(plot_row, PLOT_ROW_FIELDS);
 SCHEMA_STRUCT(annotation_row, ANNOTATION_ROW_FIELDS);
 SCHEMA_DEFINE(annotation_row, ANNOTATION_ROW_FIELDS);
 
-static int
-sum(const struct schema *schema, const void *row, struct wbuf *wb,
-    uint32_t *crc)
-{
-	wbuf_reset(wb);
-	if (schema_encode(schema, row, wb) == -1)
-		return -1;
-	*crc = crc32c(0, wb->data, wb->len);
-	return 0;
-}
-
-static int
-check(const struct schema *schema, const void *row, struct wbuf *wb,
-    int64_t stored)
-{
-	uint32_t crc;
-
-	if (sum(schema, row, wb, &crc) == -1) {
-		if (errno == EINVAL)
-			errno = EBADMSG;
-		return -1;
-	}
-	if (crc == stored)
-		return 0;
-	errno = EBADMSG;
-	return -1;
-}
-
 static unsigned
 has(struct span by, struct span over, struct span partition)
 {
 	return (by.p == NULL ? 0 : HAS_BY) | (over.p == NULL ? 0 : HAS_OVER) |
 	    (partition.p == NULL ? 0 : HAS_PARTITION);
-}
-
-static void
-bind_value(sqlite3_stmt *st, int i, struct span s)
-{
-	if (s.p == NULL)
-		sqlite3_bind_null(st, i);
-	else
-		sqlx_bind_span(st, i, s);
-}
-
-static struct span
-read_value(sqlite3_stmt *st, int i)
-{
-	if (sqlite3_column_type(st, i) == SQLITE_NULL)
-		return (struct span){ NULL, 0 };
-	return sqlx_column_span(st, i);
 }
 
 void
@@ -144,15 +98,15 @@ plotrow_bind_plot(sqlite3_stmt *st, int64_t id, int64_t detector,
 		r->median + 0.0, r->has_actual ? r->actual + 0.0 : 0 };
 	uint32_t crc;
 
-	if (sum(&plot_row_schema, &row, wb, &crc) == -1)
+	if (rowsum(&plot_row_schema, &row, wb, &crc) == -1)
 		return -1;
 	sqlite3_bind_int64(st, 1, row.id);
 	sqlite3_bind_int64(st, 2, row.timestamp);
 	sqlite3_bind_int64(st, 3, row.bucket_span);
 	sqlite3_bind_int64(st, 4, row.detector);
-	bind_value(st, 5, row.by);
-	bind_value(st, 6, row.over);
-	bind_value(st, 7, row.partition);
+	rowsum_bind_value(st, 5, row.by);
+	rowsum_bind_value(st, 6, row.over);
+	rowsum_bind_value(st, 7, row.partition);
 	sqlite3_bind_double(st, 8, row.lower);
 	sqlite3_bind_double(st, 9, row.upper);
 	sqlite3_bind_double(st, 10, row.median);
@@ -176,8 +130,8 @@ plotrow_read_plot(sqlite3_stmt *st, const struct detector_row *names,
 {
 	struct plot_row row = { sqlite3_column_int64(st, 0),
 		sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2),
-		sqlite3_column_int64(st, 3), 0, read_value(st, 4),
-		read_value(st, 5), read_value(st, 6),
+		sqlite3_column_int64(st, 3), 0, rowsum_value(st, 4),
+		rowsum_value(st, 5), rowsum_value(st, 6),
 		sqlite3_column_double(st, 7), sqlite3_column_double(st, 8),
 		sqlite3_column_double(st, 9), sqlite3_column_double(st, 10) };
 
@@ -185,8 +139,8 @@ plotrow_read_plot(sqlite3_stmt *st, const struct detector_row *names,
 	r->has_actual = sqlite3_column_type(st, 10) != SQLITE_NULL;
 	row.has = (uint8_t)(has(row.by, row.over, row.partition) |
 	    (r->has_actual ? HAS_ACTUAL : 0));
-	if (check(&plot_row_schema, &row, wb, sqlite3_column_int64(st, 11)) ==
-	    -1)
+	if (rowsum_check(
+		&plot_row_schema, &row, wb, sqlite3_column_int64(st, 11)) == -1)
 		return -1;
 	r->timestamp_ms = row.timestamp;
 	r->bucket_span_s = row.bucket_span;
@@ -219,7 +173,7 @@ plotrow_bind_annotation(sqlite3_stmt *st, int64_t id, int64_t detector,
 		r->partition_field_value };
 	uint32_t crc;
 
-	if (sum(&annotation_row_schema, &row, wb, &crc) == -1)
+	if (rowsum(&annotation_row_schema, &row, wb, &crc) == -1)
 		return -1;
 	sqlite3_bind_int64(st, 1, row.id);
 	sqlite3_bind_int64(st, 2, row.timestamp);
@@ -231,9 +185,9 @@ plotrow_bind_annotation(sqlite3_stmt *st, int64_t id, int64_t detector,
 		sqlite3_bind_null(st, 7);
 	else
 		sqlite3_bind_int64(st, 7, detector);
-	bind_value(st, 8, row.by);
-	bind_value(st, 9, row.over);
-	bind_value(st, 10, row.partition);
+	rowsum_bind_value(st, 8, row.by);
+	rowsum_bind_value(st, 9, row.over);
+	rowsum_bind_value(st, 10, row.partition);
 	sqlite3_bind_int64(st, 11, crc);
 	return 0;
 }
@@ -254,11 +208,11 @@ plotrow_read_annotation(sqlite3_stmt *st, const struct detector_row *names,
 		sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2),
 		sqlite3_column_int64(st, 3), sqlx_column_span(st, 4),
 		sqlx_column_span(st, 5), plotrow_annotation_detector(st), 0,
-		read_value(st, 7), read_value(st, 8), read_value(st, 9) };
+		rowsum_value(st, 7), rowsum_value(st, 8), rowsum_value(st, 9) };
 
 	memset(r, 0, sizeof(*r));
 	row.has = (uint8_t)has(row.by, row.over, row.partition);
-	if (check(&annotation_row_schema, &row, wb,
+	if (rowsum_check(&annotation_row_schema, &row, wb,
 		sqlite3_column_int64(st, 10)) == -1)
 		return -1;
 	r->timestamp_ms = row.timestamp;
