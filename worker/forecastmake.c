@@ -255,6 +255,8 @@ write_slice(struct forecasts *f, struct making *m, struct insertion *in)
 		return -1;
 	note_time(m);
 	m->entry->row.status = m->ended ? FORECAST_FINISHED : FORECAST_STARTED;
+	if (m->ended) /* what is read as finished is counted so at once */
+		f->changed = true;
 	return forecastdb_put(in->db, &m->entry->row);
 }
 

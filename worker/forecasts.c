@@ -86,9 +86,9 @@ forecasts_want_gap(const struct forecasts *f)
 int
 forecasts_timer_ms(const struct forecasts *f)
 {
-	if (!has_children(f))
-		return -1;
-	return forecasts_are_busy(f) ? 0 : LOOK_US / 1000;
+	if (forecasts_are_busy(f))
+		return 0;
+	return has_children(f) || f->changed ? LOOK_US / 1000 : -1;
 }
 
 void

@@ -6,8 +6,8 @@ import sqlite3
 
 from harness import *
 from test_damage import results_file
-from test_forecasts import (ask, finished, made, points, read, remove,
-    request_of, stats)
+from test_forecasts import (ask, expect_stats, finished, made, points, read,
+    remove, request_of)
 
 T0 = 1403481600
 DAYS = 3
@@ -83,7 +83,7 @@ def test_three_at_a_time():
             "FINISHED to be deleted" % ids[2])
         for f in ids:
             finished(d, "j", f, 60)
-        assert stats(d, "j")["status"] == {"finished": 3}
+        expect_stats(d, "j", {"finished": 3})
         first = ends(d, "j", ids[0])
         assert first == ends(d, "j", ids[2])
 
@@ -102,7 +102,7 @@ def killed(stop):
         assert got["processed_record_count"] == POINTS, got
         assert expect(200, read(d, "j", f, "?size=0"))["count"] \
             == POINTS + 1
-        assert stats(d, "j")["status"] == {"finished": 1}
+        expect_stats(d, "j", {"finished": 1})
         g = made(d, "same", "?duration=3d")
         finished(d, "same", g, 60)
         assert ends(d, "j", f) == ends(d, "same", g)
@@ -143,7 +143,7 @@ def test_close_waits():
         got = request_of(d, "j", f)
         assert got["forecast_status"] == "finished", got
         assert got["processed_record_count"] == POINTS, got
-        assert stats(d, "j")["status"] == {"finished": 1}
+        expect_stats(d, "j", {"finished": 1})
 
 
 @timeout(120)
@@ -157,11 +157,11 @@ def test_child_killed():
         assert got["forecast_status"] == "failed", got
         assert got["forecast_messages"][-1] == "forecast unable to " \
             "complete as native process was killed.", got
-        assert stats(d, "j")["status"] == {"failed": 1}
+        expect_stats(d, "j", {"failed": 1})
         g = made(d, "j", "?duration=2h")
         assert finished(d, "j", g)["forecast_status"] == "finished"
         expect(200, remove(d, "j", "/" + f))
-        assert stats(d, "j")["status"] == {"finished": 1}
+        expect_stats(d, "j", {"finished": 1})
 
 
 def ended_children(d, job_id):
@@ -198,7 +198,7 @@ def test_rows_that_cannot_be_written():
         # Nobody makes it any more, whatever its row says.
         expect(200, remove(d, "j", "/" + f))
         expect(200, read(d, "j", g))
-        assert stats(d, "j")["status"] == {"finished": 1}
+        expect_stats(d, "j", {"finished": 1})
 
 
 @timeout(60)
