@@ -250,6 +250,13 @@ peer_queued(const struct peer *p)
 }
 
 void
+peer_flush(struct peer *p)
+{
+	if (peer_write(p) == -1)
+		log_debug("the channel has failed");
+}
+
+void
 peer_trim(struct peer *p)
 {
 	p->in_pos += p->taken;

@@ -75,6 +75,12 @@ int peer_fail(
 /* Bytes queued and not yet taken by the kernel. */
 size_t peer_queued(const struct peer *);
 
+/*
+ * Write what the kernel takes at once; the rest stays queued. That it cannot be
+ * written at all is for the next peer_poll to say.
+ */
+void peer_flush(struct peer *);
+
 /* Give back the memory of empty buffers. */
 void peer_trim(struct peer *);
 

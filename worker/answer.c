@@ -5,6 +5,7 @@
 #include "common/msg.h"
 #include "worker/answer.h"
 #include "worker/entry.h"
+#include "worker/forecasts.h"
 
 static struct span
 span_of_wbuf(const struct wbuf *wb)
@@ -76,6 +77,10 @@ answer_entry(struct peer *peer, uint32_t request, struct analysis *a,
 {
 	a->log_time_ms = clock_wall_ms();
 	if (answer_totals(peer, a) == -1)
+		return -1;
+	/* Whoever is answered may ask how many there are. */
+	if (run->entry.type == JOURNAL_FORECAST &&
+	    forecasts_tell(a->forecasts, peer) == -1)
 		return -1;
 	if (run->failed)
 		return peer_fail(peer, request, &run->error);

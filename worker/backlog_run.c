@@ -89,6 +89,7 @@ static int
 task_expire(
     struct backlog *b, struct task *t, int64_t deadline_us, uint64_t *progress)
 {
+	uint32_t request = t->request;
 	struct msg_expired m;
 	struct apierr e;
 	int rc;
@@ -106,9 +107,11 @@ task_expire(
 		expiry_error(&e, errno);
 		return backlog_fail(b, t, &e);
 	}
-	rc = peer_send(b->peer, MSG_EXPIRED, t->request, &m);
-	backlog_remove(b, t);
-	return rc;
+	backlog_remove(b, t); /* and what it has borrowed */
+	/* Forecasts may have gone: whoever is answered may ask how many. */
+	if (forecasts_tell(b->analysis->forecasts, b->peer) == -1)
+		return -1;
+	return peer_send(b->peer, MSG_EXPIRED, request, &m);
 }
 
 /* As task_expire. */

@@ -256,6 +256,9 @@ entry_commit(const struct entry_run *run)
 		return 0;
 	if (keep_answer(run) == -1)
 		return -1;
+	/* Its row is read by whoever is answered, so that cannot wait. */
+	if (run->entry.type == JOURNAL_FORECAST)
+		return results_commit(a->results, a->applied_seq, false);
 	return results_end_entry(a->results, a->applied_seq);
 }
 

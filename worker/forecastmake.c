@@ -128,6 +128,7 @@ struct insertion {
 	struct wbuf wb;
 	int64_t next_id;
 	int64_t deadline_us;
+	struct peer *peer; /* for the end */
 };
 
 static int
@@ -254,35 +255,37 @@ write_slice(struct forecasts *f, struct making *m, struct insertion *in)
 	    take_frames(f, m, in) == -1)
 		return -1;
 	note_time(m);
-	m->entry->row.status = m->ended ? FORECAST_FINISHED : FORECAST_STARTED;
-	if (m->ended) /* what is read as finished is counted so at once */
+	if (m->entry->row.status != FORECAST_STARTED)
 		f->changed = true;
+	/* Not finished before it is let go: then it may be removed at once. */
+	m->entry->row.status = FORECAST_STARTED;
 	return forecastdb_put(in->db, &m->entry->row);
 }
 
 static int
-with_transaction(struct forecasts *f, struct making *m, int64_t deadline_us,
+with_transaction(struct forecasts *f, struct making *m, struct insertion *in,
     int (*what)(struct forecasts *, struct making *, struct insertion *))
 {
-	struct insertion in = { .deadline_us = deadline_us };
 	int rc = -1, saved;
 
 	/* Opening and closing it costs more than a slice. */
 	if (results_open(f->results) == -1)
 		return -1;
-	in.db = results_borrow(f->results);
-	if (in.db == NULL)
+	in->db = results_borrow(f->results);
+	if (in->db == NULL)
 		return -1;
-	wbuf_init(&in.wb, 0);
-	if (sqlx_exec(in.db, "BEGIN IMMEDIATE") == 0)
-		rc = what(f, m, &in);
+	wbuf_init(&in->wb, 0);
+	if (sqlx_exec(in->db, "BEGIN IMMEDIATE") == 0)
+		rc = what(f, m, in);
 	saved = errno;
-	sqlite3_finalize(in.st);
-	wbuf_clear(&in.wb);
+	sqlite3_finalize(in->st);
+	wbuf_clear(&in->wb);
 	errno = saved;
 	if (rc == 0)
-		rc = sqlx_exec(in.db, "COMMIT");
+		rc = sqlx_exec(in->db, "COMMIT");
+	saved = errno;
 	results_return(f->results, rc == -1);
+	errno = saved;
 	return rc;
 }
 
@@ -295,24 +298,32 @@ making_has_frame(struct making *m)
 }
 
 static int
-write_failed(struct forecasts *f, struct making *m, struct insertion *in)
+write_end(struct forecasts *f, struct making *m, struct insertion *in)
 {
 	(void)f;
 	note_time(m);
-	m->entry->row.status = FORECAST_FAILED;
-	forecast_entry_say(
-	    m->entry, FORECAST_KILLED, sizeof(FORECAST_KILLED) - 1);
-	return forecastdb_put(in->db, &m->entry->row);
+	if (forecastdb_put(in->db, &m->entry->row) == -1 ||
+	    forecasts_send_totals(in->db, in->peer) == -1)
+		return -1;
+	peer_flush(in->peer);
+	if (peer_queued(in->peer) == 0)
+		return 0;
+	errno = EAGAIN;
+	return -1;
 }
 
 int
 making_write(struct forecasts *f, struct making *m, int64_t deadline_us)
 {
-	return with_transaction(f, m, deadline_us, write_slice);
+	struct insertion in = { .deadline_us = deadline_us };
+
+	return with_transaction(f, m, &in, write_slice);
 }
 
 int
-making_write_failed(struct forecasts *f, struct making *m)
+making_write_end(struct forecasts *f, struct making *m, struct peer *peer)
 {
-	return with_transaction(f, m, INT64_MAX, write_failed);
+	struct insertion in = { .peer = peer };
+
+	return with_transaction(f, m, &in, write_end);
 }

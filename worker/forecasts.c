@@ -30,7 +30,7 @@ forecasts_new(struct results *results)
 	return f;
 }
 
-static void
+void
 making_free(struct making *m)
 {
 	if (m == NULL)
@@ -277,35 +277,7 @@ forecasts_entry(struct analysis *a, const struct journal_entry *entry,
 			: begin_new(f, &m, &scope, e);
 }
 
-/* ---- the end ---- */
-
-/* Its child, which may still be at work, is looked for until it has ended. */
-static void
-drop_first(struct forecasts *f)
-{
-	if (f->list[0]->child != 0)
-		f->leaving[f->nleaving++] = f->list[0]->child;
-	making_free(f->list[0]);
-	f->n--;
-	memmove(f->list, f->list + 1, f->n * sizeof(f->list[0]));
-	f->changed = true;
-}
-
-/* Nothing more will come of the first one. */
-static void
-end_first(struct forecasts *f, bool well)
-{
-	struct making *m = f->list[0];
-
-	if (!well) {
-		log_warnx("forecast %s has failed", m->entry->id);
-		if (making_write_failed(f, m) == -1)
-			log_warn("forecast %s: that it has failed is not "
-				 "written down, it will be made again",
-			    m->entry->id);
-	}
-	drop_first(f);
-}
+/* ---- on the way ---- */
 
 /* It has closed its end. Returns 1: not dead yet; 0: well; -1: badly. */
 static int
@@ -329,6 +301,18 @@ reap_leaving(struct forecasts *f)
 	f->nleaving = n;
 }
 
+/* Nothing more will come of it. */
+static void
+decide(struct making *m)
+{
+	if (!m->ended) {
+		making_fail(m);
+		return;
+	}
+	m->over = true;
+	m->entry->row.status = FORECAST_FINISHED;
+}
+
 static void
 step_first(struct forecasts *f, int64_t deadline_us)
 {
@@ -341,16 +325,17 @@ step_first(struct forecasts *f, int64_t deadline_us)
 		if (making_write(f, m, deadline_us) == 0)
 			return;
 		log_warn("forecast %s", m->entry->id);
-		end_first(f, false);
+		making_fail(m);
 	} else if (m->broken) {
-		end_first(f, false);
+		making_fail(m);
 	} else if (m->fd == -1 && reap(m) != 1) {
-		end_first(f, m->ended);
+		decide(m);
 	}
 }
 
 void
-forecasts_step(struct forecasts *f, int64_t deadline_us, uint64_t *progress)
+forecasts_step(struct forecasts *f, struct peer *peer, int64_t deadline_us,
+    uint64_t *progress)
 {
 	int64_t now_us = clock_mono_us();
 
@@ -360,14 +345,14 @@ forecasts_step(struct forecasts *f, int64_t deadline_us, uint64_t *progress)
 		deadline_us = now_us + SLICE_US;
 	f->busy = false;
 	reap_leaving(f);
-	if (f->n > 0)
+	if (f->n > 0 && !f->list[0]->over)
 		step_first(f, deadline_us);
+	if (f->n > 0 && f->list[0]->over)
+		forecasts_end_first(f, peer);
 	if (f->busy)
 		++*progress;
 	f->look_us = clock_mono_us() + LOOK_US;
 }
-
-/* ---- rows that nobody works on ---- */
 
 bool
 forecasts_make(const struct forecasts *f, int64_t id)
@@ -376,79 +361,4 @@ forecasts_make(const struct forecasts *f, int64_t id)
 		if (f->list[i]->entry->row.id == id)
 			return true;
 	return false;
-}
-
-static int
-settle(struct forecasts *f, sqlite3 *db)
-{
-	struct forecast_entry *e = calloc(1, sizeof(*e));
-	int rc = -1;
-
-	if (e == NULL)
-		return -1;
-	e->row.id = -1;
-	while ((rc = forecastdb_next(db, e->row.id, e)) == 1) {
-		if (forecast_is_over(e->row.status) ||
-		    forecasts_make(f, e->row.id))
-			continue;
-		e->row.status = FORECAST_FAILED;
-		forecast_entry_say(
-		    e, FORECAST_KILLED, sizeof(FORECAST_KILLED) - 1);
-		if (forecastdb_put(db, &e->row) == -1) {
-			rc = -1;
-			break;
-		}
-	}
-	free(e);
-	return rc;
-}
-
-void
-forecasts_settle(struct forecasts *f)
-{
-	sqlite3 *db = results_borrow(f->results);
-	int rc = -1;
-
-	if (db == NULL) {
-		if (errno != ENOENT)
-			log_warn("forecasts that were not finished");
-		return;
-	}
-	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0 && settle(f, db) == 0 &&
-	    sqlx_exec(db, "COMMIT") == 0)
-		rc = 0;
-	if (rc == -1)
-		log_warn("forecasts that were not finished");
-	results_return(f->results, rc == -1);
-	f->changed = true;
-}
-
-int
-forecasts_tell(struct forecasts *f, struct peer *peer)
-{
-	struct forecast_totals t;
-	struct msg_forecasts m;
-	struct wbuf wb;
-	sqlite3 *db;
-	int rc;
-
-	if (!f->changed)
-		return 0;
-	db = results_borrow(f->results);
-	if (db == NULL && errno != ENOENT)
-		return 0; /* EBUSY: the next time */
-	memset(&t, 0, sizeof(t));
-	rc = db == NULL ? 0 : forecastdb_totals(db, &t);
-	if (db != NULL)
-		results_return(f->results, rc == -1);
-	f->changed = false;
-	if (rc == -1) /* logged; the figures stay what they were */
-		return 0;
-	wbuf_init(&wb, 0);
-	rc = schema_encode(&forecast_totals_schema, &t, &wb);
-	m.totals = (struct span){ (const char *)wb.data, wb.len };
-	if (rc == 0)
-		rc = peer_send(peer, MSG_FORECASTS, 0, &m);
-	wbuf_clear(&wb);
-	return rc;
 }

@@ -54,10 +54,13 @@ int forecasts_timer_ms(const struct forecasts *);
  * cannot be written fails that forecast.
  */
 void forecasts_step(
-    struct forecasts *, int64_t deadline_us, uint64_t *progress);
+    struct forecasts *, struct peer *, int64_t deadline_us, uint64_t *progress);
 
-/* Replay is over: what is unfinished and not being made will not be. */
-void forecasts_settle(struct forecasts *);
+/*
+ * Replay is over: what is unfinished and not being made will not be. The
+ * supervisor is told.
+ */
+void forecasts_settle(struct forecasts *, struct peer *);
 
 /* Rows were changed elsewhere. */
 void forecasts_changed(struct forecasts *);

@@ -27,6 +27,7 @@ struct making {
 	bool clean;   /* points of an earlier try are gone */
 	bool ended;   /* the last frame has come */
 	bool broken;  /* it said what makes no sense, or could not be written */
+	bool over;    /* its row says how, and is to be written */
 	uint8_t *buf; /* owned; [FORECAST_BUFFER_BYTES] */
 	size_t len;
 	size_t taken;	  /* of len: frames that are done with */
@@ -46,7 +47,7 @@ struct forecasts {
 	pid_t leaving[FORECASTS_MOST]; /* children nobody listens to */
 	size_t nleaving;	       /* with n at most FORECASTS_MOST */
 	bool busy;
-	bool changed;
+	bool changed; /* and the supervisor was not told */
 	int64_t look_us;
 };
 
@@ -57,9 +58,28 @@ bool making_fill(struct making *);
 /* A frame is whole that is not done with. */
 bool making_has_frame(struct making *);
 
-/* A transaction of its own; nothing may be under way. 0, or -1 with errno. */
+/*
+ * A transaction of its own; nothing may be under way. 0, or -1 with errno.
+ * making_write_end tells of the totals before others can see the row; EAGAIN:
+ * that could not leave yet, so nothing was written.
+ */
 int making_write(
     struct forecasts *, struct making *, int64_t deadline_us) MUST_CHECK;
-int making_write_failed(struct forecasts *, struct making *) MUST_CHECK;
+int making_write_end(
+    struct forecasts *, struct making *, struct peer *) MUST_CHECK;
+
+void making_free(struct making *);
+
+/* forecastend.c: how they end, and what the supervisor hears of it. */
+
+/*
+ * The first one, which is over, is written and let go; or it stays as it is,
+ * until that can be.
+ */
+void forecasts_end_first(struct forecasts *, struct peer *);
+/* It is over, and has failed. */
+void making_fail(struct making *);
+/* Of the rows as they are within the transaction. 0, or -1 with errno. */
+int forecasts_send_totals(struct sqlite3 *, struct peer *) MUST_CHECK;
 
 #endif

@@ -298,7 +298,7 @@ finish(struct restore *r, uint64_t *progress)
 		r->analysis->applied_seq = r->results_seq;
 	}
 	if (r->asked)
-		forecasts_settle(r->analysis->forecasts);
+		forecasts_settle(r->analysis->forecasts, r->peer);
 	if (r->replayed > 0)
 		log_info(
 		    "entries of the journal done again: %" PRIu64, r->replayed);

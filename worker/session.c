@@ -518,7 +518,8 @@ work_forecasts(struct session *s, int64_t deadline_us)
 {
 	if (!backlog_is_between(s->backlog) || backlog_is_closed(s->backlog))
 		return 0;
-	forecasts_step(s->analysis->forecasts, deadline_us, &s->progress);
+	forecasts_step(
+	    s->analysis->forecasts, s->peer, deadline_us, &s->progress);
 	return forecasts_tell(s->analysis->forecasts, s->peer);
 }
 

@@ -262,3 +262,30 @@ def test_long_patterns():
         assert expect(200, read(d, "j"))["count"] == 1
         expect(200, remove(d, "j", "/%s%s" % ("*" * 200, f[-5:])))
         assert expect(200, read(d, "j"))["count"] == 0
+
+
+@timeout(120)
+def test_seen_is_done():
+    """Whoever sees a state can act on it: nothing lags behind the rows."""
+    with Daemon() as d:
+        d.make_job("j", job())
+        feed(d, "j", 0, 48)
+        for _ in range(10):
+            ids = []
+            for n in range(1, 4):
+                ids.append(made(d, "j", "?duration=2h"))
+                assert stats(d, "j")["total"] == n
+                assert expect(200, read(d, "j"))["count"] == n
+            for f in ids:
+                while request_of(d, "j", f)["forecast_status"] != "finished":
+                    pass
+            got = stats(d, "j")
+            assert got["status"] == {"finished": 3}, got
+            assert got["records"]["total"] == 6, got
+            f = made(d, "j", "?duration=2h")
+            while request_of(d, "j", f)["forecast_status"] != "finished":
+                pass
+            expect(200, remove(d, "j", "/" + f))
+            assert stats(d, "j")["total"] == 3
+            expect(200, remove(d, "j"))
+            assert stats(d, "j") == {"total": 0, "forecasted_jobs": 0}
