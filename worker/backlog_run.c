@@ -148,6 +148,7 @@ task_close(
 	int rc;
 
 	if (b->run == NULL) {
+		forecasts_close(b->analysis->forecasts);
 		/* Both would write to one file; who has asked is answered. */
 		if (snapper_is_running(b->snapper) ||
 		    snapper_is_asked(b->snapper) ||

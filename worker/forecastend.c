@@ -63,13 +63,12 @@ drop_first(struct forecasts *f)
 }
 
 void
-making_fail(struct making *m)
+making_fail(struct making *m, const char *why)
 {
 	m->over = true;
 	m->entry->row.status = FORECAST_FAILED;
-	forecast_entry_say(
-	    m->entry, FORECAST_KILLED, sizeof(FORECAST_KILLED) - 1);
-	log_warnx("forecast %s has failed", m->entry->id);
+	forecast_entry_say(m->entry, why, strlen(why));
+	log_warnx("forecast %s has failed: %s", m->entry->id, why);
 }
 
 /*
@@ -93,7 +92,7 @@ forecasts_end_first(struct forecasts *f, struct peer *peer)
 		return;
 	if (m->entry->row.status == FORECAST_FINISHED) {
 		log_warn("forecast %s", m->entry->id);
-		making_fail(m);
+		making_fail(m, FORECAST_KILLED);
 		return;
 	}
 	log_warn("forecast %s: that it has failed is not written down, it will "

@@ -16,9 +16,17 @@
 #include "worker/forecasts_int.h"
 #include "worker/forked.h"
 
-#define CHILD_LIMIT_S 3600 /* it waits for this process to read */
-#define LOOK_US 2000	   /* between two looks at children */
-#define SLICE_US 1500	   /* for what they have said */
+#define LOOK_US 2000  /* between two looks at children */
+#define SLICE_US 1500 /* for what they have said */
+/* A frame takes a child milliseconds: one that is silent for longer hangs. */
+#define STILL_US INT64_C(60000000)
+/* A close that came first; systemd waits for 300 s before it kills. */
+#define CLOSING_US INT64_C(240000000)
+/*
+ * Between two looks no more than this counts for either limit: a machine that
+ * was suspended, or a worker that was stopped, has not waited for a child.
+ */
+#define GAP_MOST_US INT64_C(100000)
 
 struct forecasts *
 forecasts_new(struct results *results)
@@ -105,7 +113,7 @@ child_run(const struct forecasts *f, const struct msg_forecast *m, pid_t parent,
 {
 	if (fcntl(fd, F_SETFL, 0) == -1)
 		_exit(errno);
-	forked_enter(parent, &fd, 1, CHILD_LIMIT_S);
+	forked_enter(parent, &fd, 1, 0); /* forecasts_step has the limits */
 	forked_exit(forecaster_run(f->engine, m, fd));
 }
 
@@ -306,47 +314,75 @@ static void
 decide(struct making *m)
 {
 	if (!m->ended) {
-		making_fail(m);
+		making_fail(m, FORECAST_KILLED);
 		return;
 	}
 	m->over = true;
 	m->entry->row.status = FORECAST_FINISHED;
 }
 
+/* Those behind it wait for this process, and may be silent. */
 static void
-step_first(struct forecasts *f, int64_t deadline_us)
+step_first(struct forecasts *f, int64_t deadline_us, int64_t gap_us)
 {
 	struct making *m = f->list[0];
 
+	m->still_us += gap_us;
 	if (m->fd != -1 && making_fill(m))
 		f->busy = true;
+	if (f->busy || making_has_frame(m))
+		m->still_us = 0;
 	if (!m->clean || making_has_frame(m)) {
 		f->busy = true;
 		if (making_write(f, m, deadline_us) == 0)
 			return;
 		log_warn("forecast %s", m->entry->id);
-		making_fail(m);
+		making_fail(m, FORECAST_KILLED);
 	} else if (m->broken) {
-		making_fail(m);
+		making_fail(m, FORECAST_KILLED);
 	} else if (m->fd == -1 && reap(m) != 1) {
 		decide(m);
+	} else if (m->still_us >= STILL_US) {
+		making_fail(m, FORECAST_STILL);
 	}
+}
+
+/* Since the last step, as far as it counts. */
+static int64_t
+gap(struct forecasts *f, int64_t now_us)
+{
+	int64_t gap_us = f->stepped_us == 0 ? 0 : now_us - f->stepped_us;
+
+	f->stepped_us = now_us;
+	return gap_us > GAP_MOST_US ? GAP_MOST_US : gap_us;
+}
+
+void
+forecasts_close(struct forecasts *f)
+{
+	f->closing = true;
 }
 
 void
 forecasts_step(struct forecasts *f, struct peer *peer, int64_t deadline_us,
     uint64_t *progress)
 {
-	int64_t now_us = clock_mono_us();
+	int64_t now_us = clock_mono_us(), gap_us = gap(f, now_us);
 
 	if (!has_children(f))
 		return;
+	if (f->closing)
+		f->closing_us += gap_us;
 	if (deadline_us > now_us + SLICE_US)
 		deadline_us = now_us + SLICE_US;
 	f->busy = false;
 	reap_leaving(f);
-	if (f->n > 0 && !f->list[0]->over)
-		step_first(f, deadline_us);
+	if (f->n > 0 && !f->list[0]->over) {
+		if (f->closing_us >= CLOSING_US)
+			making_fail(f->list[0], FORECAST_CLOSED);
+		else
+			step_first(f, deadline_us, gap_us);
+	}
 	if (f->n > 0 && f->list[0]->over)
 		forecasts_end_first(f, peer);
 	if (f->busy)

@@ -57,6 +57,12 @@ void forecasts_step(
     struct forecasts *, struct peer *, int64_t deadline_us, uint64_t *progress);
 
 /*
+ * The job is being closed, which waits for them: not for more than minutes,
+ * then they fail.
+ */
+void forecasts_close(struct forecasts *);
+
+/*
  * Replay is over: what is unfinished and not being made will not be. The
  * supervisor is told.
  */

@@ -16,6 +16,10 @@
 
 #define FORECAST_KILLED                                                        \
 	"forecast unable to complete as native process was killed."
+#define FORECAST_STILL                                                         \
+	"forecast unable to complete as its process has not got on for a "     \
+	"minute."
+#define FORECAST_CLOSED "forecast unable to complete as the job was closed."
 
 #define FORECAST_BUFFER_BYTES                                                  \
 	(FORECAST_FRAME_MAX + sizeof(struct forecast_frame))
@@ -33,6 +37,7 @@ struct making {
 	size_t taken;	  /* of len: frames that are done with */
 	size_t in_points; /* points of the frame at taken that are written */
 	int64_t begin_us; /* monotonic */
+	int64_t still_us; /* nothing came of it for so long, while looked at */
 	int64_t detector; /* names of the series; 0: none has begun */
 	struct span by, partition; /* point into names */
 	char *names;		   /* owned */
@@ -49,6 +54,9 @@ struct forecasts {
 	bool busy;
 	bool changed; /* and the supervisor was not told */
 	int64_t look_us;
+	int64_t stepped_us; /* 0: not yet */
+	bool closing;
+	int64_t closing_us; /* for so long, the same way */
 };
 
 /* forecastmake.c: what one child says, and where it goes. */
@@ -77,8 +85,8 @@ void making_free(struct making *);
  * until that can be.
  */
 void forecasts_end_first(struct forecasts *, struct peer *);
-/* It is over, and has failed. */
-void making_fail(struct making *);
+/* It is over, and has failed. why: what clients read, in English. */
+void making_fail(struct making *, const char *why);
 /* Of the rows as they are within the transaction. 0, or -1 with errno. */
 int forecasts_send_totals(struct sqlite3 *, struct peer *) MUST_CHECK;
 

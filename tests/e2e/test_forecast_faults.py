@@ -7,7 +7,7 @@ import sqlite3
 from harness import *
 from test_damage import results_file
 from test_forecasts import (ask, expect_stats, finished, made, points, read,
-    remove, request_of)
+    remove, request_of, stats)
 
 T0 = 1403481600
 DAYS = 3
@@ -144,6 +144,35 @@ def test_close_waits():
         assert got["forecast_status"] == "finished", got
         assert got["processed_record_count"] == POINTS, got
         expect_stats(d, "j", {"finished": 1})
+
+
+@timeout(120)
+def test_close_that_is_late():
+    with Daemon() as d:
+        many(d, "j")
+        f = made(d, "j", "?duration=3d")
+        wait_until(lambda: child_of(d, "j"), what="its process")
+        child = child_of(d, "j")
+        os.kill(child, signal.SIGSTOP)
+        expect_error(d.request("POST", ML
+            + "/anomaly_detectors/j/_close?timeout=100ms"), 408,
+            "status_exception", "Closing job [j] timed out after [100ms]")
+        assert d.stats("j")["state"] == "closing"
+        os.kill(child, signal.SIGCONT)
+        wait_until(lambda: d.stats("j")["state"] == "closed", 60, "closed")
+        assert request_of(d, "j", f)["forecast_status"] == "finished"
+        assert stats(d, "j")["status"] == {"finished": 1}
+        # By force nobody waits, and the child ends with its worker.
+        d.open_job("j")
+        f = made(d, "j", "?duration=3d")
+        wait_until(lambda: child_of(d, "j"), what="its process")
+        child = child_of(d, "j")
+        os.kill(child, signal.SIGSTOP)
+        d.close_job("j", query="?force=true")
+        wait_until(lambda: not os.path.exists("/proc/%d" % child),
+            what="the end of the child")
+        d.open_job("j")
+        assert finished(d, "j", f, 60)["forecast_status"] == "finished"
 
 
 @timeout(120)
