@@ -128,7 +128,7 @@ wait_stored(struct gather *g, struct job *job)
 	if ((!job->unstored && job->storing == 0) || job_blocked(job) != NULL)
 		return;
 	if (gather_add(g, job, WAIT_CLOSED) == 0 && job->storing == 0)
-		job_store_again(job);
+		job_store_closed(job);
 }
 
 static void

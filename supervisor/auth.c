@@ -2,29 +2,24 @@
 #include "common/compat.h"
 
 #include <event2/event.h>
-#include <json-c/json.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/jsonmake.h"
 #include "common/log.h"
 #include "supervisor/accounts.h"
-#include "supervisor/audit.h"
 #include "supervisor/auth.h"
 #include "supervisor/authlimit.h"
 #include "supervisor/call.h"
 #include "supervisor/catalogue.h"
 #include "supervisor/conf.h"
 #include "supervisor/credentials.h"
+#include "supervisor/refusal.h"
 #include "supervisor/rights.h"
 #include "supervisor/server.h"
-#include "supervisor/wish.h"
 
 /* Passwords that the keeper may be asked about at a time: 100 ms each. */
 #define ASKED_MAX 64
@@ -36,6 +31,10 @@
  */
 #define HOLD_US 1000000
 #define HELD_MAX 1024
+
+#define REFUSED                                                                \
+	"unable to authenticate with provided credentials and anonymous "      \
+	"access is not allowed for this request"
 
 typedef void auth_done(
     struct server *, struct http_req *, const struct principal *);
@@ -63,160 +62,8 @@ struct auth {
 	struct attempts asked, held;
 	unsigned nasked, nheld;
 	struct event *release; /* of the first one that is held */
-	int64_t logged_us;     /* see log_is_due */
-	uint64_t unlogged;
+	struct refusals refusals;
 };
-
-/* ---- refusals ---- */
-
-static const char *const challenges[] = {
-	"Basic realm=\"security\" charset=\"UTF-8\"",
-	"Bearer realm=\"security\"",
-	"ApiKey",
-};
-
-static struct json_object *
-header_json(void)
-{
-	struct json_object *o = json_object_new_object();
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < NELEM(challenges); i++)
-		jsonmake_append(&list, json_object_new_string(challenges[i]));
-	jsonmake_add(&o, "WWW-Authenticate", list);
-	return o;
-}
-
-/* The error, with the challenges where the API has them. */
-static struct json_object *
-challenge_json(const struct apierr *e)
-{
-	struct json_object *o = apierr_json(e), *error, *causes, *cause;
-
-	if (o == NULL || !json_object_object_get_ex(o, "error", &error) ||
-	    !json_object_object_get_ex(error, "root_cause", &causes))
-		return o;
-	cause = json_object_array_get_idx(causes, 0);
-	/* Borrowed members: a failure would put them, so they are held. */
-	json_object_get(error);
-	json_object_get(cause);
-	jsonmake_add(&cause, "header", header_json());
-	jsonmake_add(&error, "header", header_json());
-	if (cause == NULL || error == NULL) {
-		json_object_put(o);
-		o = NULL;
-	}
-	json_object_put(cause);
-	json_object_put(error);
-	return o;
-}
-
-static bool
-is_old_path(const struct http_req *req)
-{
-	return strncmp(http_req_path(req), "/_xpack/", 8) == 0;
-}
-
-/* In the form that was asked for, as far as that can be read. */
-static void
-answer(struct auth *auth, struct http_req *req, const struct apierr *e)
-{
-	struct call *c = call_new(auth->srv, req);
-	struct apierr ignored;
-
-	for (size_t i = 0; e->status == 401 && i < NELEM(challenges); i++)
-		if (http_reply_header(req, "WWW-Authenticate", challenges[i]) ==
-		    -1)
-			log_debug("http: no WWW-Authenticate");
-	if (c == NULL) {
-		http_reply_error(req, e);
-		return;
-	}
-	c->old_path = is_old_path(req);
-	if (wish_read(c, &ignored) == -1)
-		log_debug("http: a refusal has the form that can be read");
-	http_reply_retry_after(req, e->retry_after_s);
-	call_reply(c, e->status,
-	    e->status == 401 ? challenge_json(e) : apierr_json(e));
-}
-
-/* Strangers can cause as many of these lines as they like. */
-static void
-log_failure(
-    struct auth *auth, const struct http_req *req, const char *user, int status)
-{
-	char shown[160], from[128];
-
-	if (!log_is_due(&auth->logged_us)) {
-		auth->unlogged++;
-		return;
-	}
-	audit_from(from, sizeof(from), req);
-	log_info("audit: user=%s action=authenticate from=%s status=%d "
-		 "unlogged=%llu",
-	    *user == '\0'
-		? "-"
-		: log_escape(shown, sizeof(shown), user, strlen(user)),
-	    from, status, (unsigned long long)auth->unlogged);
-	auth->unlogged = 0;
-}
-
-static void refuse(struct auth *, struct http_req *, const char *user,
-    const char *fmt, ...) PRINTF_LIKE(4, 5);
-
-static void
-refuse(struct auth *auth, struct http_req *req, const char *user,
-    const char *fmt, ...)
-{
-	char text[APIERR_REASON_MAX];
-	struct apierr e;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	apierr_set(&e, 401, E_SECURITY, "%s", text);
-	log_failure(auth, req, user, 401);
-	answer(auth, req, &e);
-}
-
-static void
-refuse_missing(struct auth *auth, struct http_req *req)
-{
-	refuse(auth, req, "", "missing authentication %s for REST request [%s]",
-	    is_old_path(req) ? "token" : "credentials", http_req_uri(req));
-}
-
-static void
-refuse_user(struct auth *auth, struct http_req *req, const char *user)
-{
-	if (is_old_path(req))
-		refuse(
-		    auth, req, user, "failed to authenticate user [%s]", user);
-	else
-		refuse(auth, req, user,
-		    "unable to authenticate user [%s] for REST request [%s]",
-		    user, http_req_uri(req));
-}
-
-#define REFUSED                                                                \
-	"unable to authenticate with provided credentials and anonymous "      \
-	"access is not allowed for this request"
-
-static void
-refuse_often(
-    struct auth *auth, struct http_req *req, const char *user, unsigned wait_s)
-{
-	struct apierr e;
-
-	apierr_set(&e, 429, E_STATUS,
-	    "too many attempts to authenticate user [%s] have failed; try "
-	    "again in [%us]",
-	    user, wait_s);
-	e.retry_after_s = wait_s;
-	log_failure(auth, req, user, 429);
-	answer(auth, req, &e);
-}
 
 /* ---- attempts ---- */
 
@@ -275,7 +122,7 @@ release_one(struct auth *auth, struct attempt *a)
 	TAILQ_REMOVE(&auth->held, a, entry);
 	auth->nheld--;
 	if (req != NULL)
-		refuse_often(auth, req, a->user, AUTHLIMIT_PLACE_S);
+		refusal_often(&auth->refusals, req, a->user, AUTHLIMIT_PLACE_S);
 	attempt_free(a);
 }
 
@@ -330,7 +177,7 @@ attempt_wrong(struct auth *auth, struct attempt *a)
 	}
 	req = attempt_take_req(a);
 	if (req != NULL)
-		refuse_user(auth, req, a->user);
+		refusal_user(&auth->refusals, req, a->user);
 	attempt_free(a);
 }
 
@@ -349,7 +196,7 @@ verified_cb(void *arg, const struct apierr *e, bool ok, struct span unused)
 		authlimit_give_back(auth->limit, &a->at, a->verdict);
 		req = attempt_take_req(a);
 		if (req != NULL)
-			answer(auth, req, e);
+			refusal_error(&auth->refusals, req, e);
 		attempt_free(a);
 	} else if (ok && u != NULL && u->enabled &&
 	    u->revision == a->revision) {
@@ -461,7 +308,7 @@ check_password(struct auth *auth, struct http_req *req,
 	a->verdict = AUTHLIMIT_STOP;
 	if (known != AUTHCACHE_STALE &&
 	    (a->verdict = judge(auth, a, u, &wait_s)) == AUTHLIMIT_STOP) {
-		refuse_often(auth, req, cred->name, wait_s);
+		refusal_often(&auth->refusals, req, cred->name, wait_s);
 		attempt_free(a);
 		return;
 	}
@@ -496,17 +343,17 @@ check_key(struct auth *auth, struct http_req *req,
 	same =
 	    sodium_memcmp(hash, k == NULL ? none : k->hash, sizeof(hash)) == 0;
 	if (k == NULL) {
-		refuse(auth, req, "",
+		refusal(&auth->refusals, req, "",
 		    REFUSED ", additional unsuccessful credentials: API key: "
 			    "unable to find apikey with id %s",
 		    cred->name);
 	} else if (!same) {
-		refuse(auth, req, k->owner,
+		refusal(&auth->refusals, req, k->owner,
 		    REFUSED ", additional unsuccessful credentials: API key: "
 			    "invalid credentials for API key [%s]",
 		    k->id);
 	} else if ((fault = key_fault(auth, k, &who)) != NULL) {
-		refuse(auth, req, k->owner,
+		refusal(&auth->refusals, req, k->owner,
 		    REFUSED ", additional unsuccessful credentials: API key: "
 			    "api key [%s] %s",
 		    k->id, fault);
@@ -522,22 +369,22 @@ check(struct auth *auth, struct http_req *req, const struct credentials *cred,
 {
 	switch (cred->kind) {
 	case CREDENTIALS_NONE:
-		refuse_missing(auth, req);
+		refusal_missing(&auth->refusals, req);
 		break;
 	case CREDENTIALS_BAD:
-		refuse(auth, req, "", "%s",
+		refusal(&auth->refusals, req, "", "%s",
 		    cred->basic ? "invalid basic authentication header value"
 				: REFUSED);
 		break;
 	case CREDENTIALS_BASIC:
 		if (cred->impossible)
-			refuse_user(auth, req, cred->name);
+			refusal_user(&auth->refusals, req, cred->name);
 		else
 			check_password(auth, req, cred, done);
 		break;
 	case CREDENTIALS_KEY:
 		if (cred->impossible)
-			refuse(auth, req, "", "%s", REFUSED);
+			refusal(&auth->refusals, req, "", "%s", REFUSED);
 		else
 			check_key(auth, req, cred, done);
 		break;
@@ -577,7 +424,7 @@ auth_request(struct server *srv, struct http_req *req, auth_done *done)
 	/* Of two nobody could tell which one another reader looks at. */
 	if (value != NULL &&
 	    http_req_header_next(req, "authorization", &at) != NULL) {
-		refuse(auth, req, "", "%s", REFUSED);
+		refusal(&auth->refusals, req, "", "%s", REFUSED);
 		return;
 	}
 	credentials_read(&cred, value);
@@ -605,6 +452,7 @@ auth_new(struct server *srv)
 	TAILQ_INIT(&auth->asked);
 	TAILQ_INIT(&auth->held);
 	auth->srv = srv;
+	refusals_init(&auth->refusals, srv);
 	randombytes_buf(auth->key, sizeof(auth->key));
 	auth->accounts = accounts_new();
 	auth->limit = authlimit_new(NULL);

@@ -259,12 +259,6 @@ void job_task(const struct job *, char dst[JOB_TASK_BYTES]);
  * has changed then.
  */
 int job_event(struct job *, enum job_event, const char *why);
-/* Have a state stored that was not; job_wake(WAIT_CLOSED) tells of it. */
-void job_store_again(struct job *);
-/* Have the id of its newest snapshot stored. */
-void job_store_snapshot(struct job *);
-/* The same when its time has come. */
-void job_store_tick(struct job *, int64_t now_us);
 /* It has been reset: nothing is left but its configuration. */
 void job_begin_anew(struct job *, uint64_t incarnation);
 /* Before a forced end: those who wait for the orderly one are told. */
@@ -273,6 +267,22 @@ void job_interrupt_close(struct job *);
 enum job_state job_edge(enum job_state, enum job_event);
 /* The name of what is done then; NULL: nothing. */
 const char *job_edge_action(enum job_state, enum job_event);
+
+/* ---- job_store.c: what the keeper stores of it ---- */
+
+/* Have it stored that it is open; job_wake(WAIT_OPENED) tells of it. */
+void job_store_opened(struct job *);
+/*
+ * The same of one that is closed, and WAIT_CLOSED. Whoever was told that it was
+ * not stored may ask again: then it must not be lost at the next start.
+ */
+void job_store_closed(struct job *);
+/* That it is paused. */
+void job_store_paused(struct job *);
+/* Have the id of its newest snapshot stored. */
+void job_store_snapshot(struct job *);
+/* Have a state stored that was not, when its time has come. */
+void job_store_tick(struct job *, int64_t now_us);
 
 /* ---- waiters.c: those who wait for a state ---- */
 

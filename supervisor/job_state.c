@@ -30,7 +30,6 @@ static void act_recovered(struct job *);
 static void act_close_later(struct job *);
 
 #define UPGRADE_WHY "upgrade mode"
-#define STORE_DELAY_MAX_S 60 /* between two tries to store a state */
 
 struct edge {
 	enum job_state from;
@@ -195,65 +194,6 @@ act_created(struct job *job)
 	job_wake(job, WAIT_CREATED, NULL);
 }
 
-/* Answers come in the order of the requests: the last one counts. */
-static void
-note_stored(struct job *job, const struct apierr *e, const char *what)
-{
-	job->storing--;
-	job->unstored = e != NULL;
-	if (e == NULL) {
-		if (job->store_delay_s > 0)
-			log_info("job %s: its state is stored now", job->id);
-		job->store_delay_s = 0;
-		return;
-	}
-	if (job->store_delay_s == 0)
-		log_warnx("job %s: %s was not stored and is tried again: %s",
-		    job->id, what, e->link[0].reason);
-	job->store_delay_s =
-	    job->store_delay_s == 0 ? 1 : job->store_delay_s * 2;
-	if (job->store_delay_s > STORE_DELAY_MAX_S)
-		job->store_delay_s = STORE_DELAY_MAX_S;
-	job->store_at_us =
-	    clock_mono_us() + (int64_t)job->store_delay_s * 1000000;
-}
-
-static void
-job_store(struct job *job, catalogue_cb *cb)
-{
-	struct msg_keep_state m = { .job_id = span_of(job->id),
-		.incarnation = job->incarnation,
-		.finished_time_ms = job->finished_time_ms,
-		.model_snapshot_id = span_of(job->model_snapshot_id),
-		.wanted_open = job->wanted_open };
-	struct wbuf wb;
-
-	wbuf_init(&wb, 0);
-	if (job_totals_encode(&job->totals, &wb) == 0 &&
-	    schema_encode(&forecast_totals_schema, &job->forecasts, &wb) == 0)
-		m.totals = (struct span){ (const char *)wb.data, wb.len };
-	else
-		log_warn("job %s: its counts cannot be stored", job->id);
-	job->storing++;
-	catalogue_state(job->srv->catalogue, &m, cb, job);
-	wbuf_clear(&wb);
-}
-
-/*
- * Those who wait now may have come after the state that was stored was over:
- * then the present one is theirs to wait for.
- */
-static void
-opened_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	struct job *job = arg;
-
-	(void)unused;
-	note_stored(job, e, "that it is open");
-	if (strcmp(job_state_name(job), "opening") != 0)
-		job_wake(job, WAIT_OPENED, e);
-}
-
 static void
 act_opened(struct job *job)
 {
@@ -262,7 +202,7 @@ act_opened(struct job *job)
 	if (job->resumes != JOB_CLOSING)
 		job->close_asked = false;
 	job->finished_time_ms = TIME_UNSET;
-	job_store(job, opened_stored_cb);
+	job_store_opened(job);
 	line_resume(job);
 	/* It was on its way when the mode was set. */
 	if (job->srv->upgrade_mode)
@@ -353,50 +293,6 @@ job_interrupt_close(struct job *job)
 	job_wake(job, WAIT_CLOSED, &e);
 }
 
-static void
-snapshot_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	(void)unused;
-	note_stored(arg, e, "that it has a new snapshot");
-}
-
-void
-job_store_snapshot(struct job *job)
-{
-	job_store(job, snapshot_stored_cb);
-}
-
-/* As with opened_stored_cb(). */
-static void
-closed_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	struct job *job = arg;
-
-	(void)unused;
-	note_stored(job, e, "that it is closed");
-	if (job->state != JOB_CLOSING)
-		job_wake(job, WAIT_CLOSED, e);
-}
-
-/*
- * Whoever was told that it was not stored may ask again: then it must not be
- * lost at the next start.
- */
-void
-job_store_again(struct job *job)
-{
-	job_store(job, closed_stored_cb);
-}
-
-/* What is on its way to another row, or to none, is not stored in this one. */
-void
-job_store_tick(struct job *job, int64_t now_us)
-{
-	if (job->unstored && job->storing == 0 && now_us >= job->store_at_us &&
-	    job->state != JOB_DELETING && job->state != JOB_RESETTING)
-		job_store_again(job);
-}
-
 /* A worker answers all that waits before it ends; this one may not have. */
 static void
 line_fail_closed(struct job *job)
@@ -418,7 +314,7 @@ act_closed(struct job *job)
 		job->wanted_open = false;
 		job->finished_time_ms = clock_wall_ms();
 	}
-	job_store(job, closed_stored_cb);
+	job_store_closed(job);
 	job_wake(job, WAIT_PAUSED, NULL);
 	if (job->delete_when_closed) {
 		job->delete_when_closed = false;
@@ -499,22 +395,13 @@ act_pause(struct job *job)
 	job_process_close(job);
 }
 
-static void
-paused_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
-{
-	struct job *job = arg;
-
-	(void)unused;
-	note_stored(job, e, "what it was paused with");
-}
-
 /* It is still wanted open. The mode may have ended meanwhile. */
 static void
 act_paused(struct job *job)
 {
 	recovery_cancel(job);
 	line_fail_closed(job);
-	job_store(job, paused_stored_cb);
+	job_store_paused(job);
 	job_wake(job, WAIT_PAUSED, NULL);
 	if (!job->srv->upgrade_mode && !job->srv->stopping)
 		job_event(job, EV_RESUME, "upgrade mode has ended");

@@ -21,7 +21,23 @@
 #define MODEL_MEAN_LEAST 0.02
 #define MODEL_SPREAD_LEAST 1.01
 
-/* from, moved to `to` by 1 / (n + 1), but never less than 1 / most. */
+/* Counts of few events: negative binomial, and not on any scale. */
+bool model_is_sparse(const struct model *, enum model_kind);
+
+/* Zeros are no part of the model: it is of the other values alone. */
+bool model_has_zeros_apart(const struct model *, enum model_kind);
+
+/*
+ * An empty table of a season, as large as it is for such buckets. period_s: at
+ * least a bucket; 0: a day, or a week.
+ */
+struct season *model_new_season(
+    enum model_base, const struct model_params *, int64_t period_s);
+
+/*
+ * model_scale.c: from, moved to `to` by 1 / (n + 1), but never less than
+ * 1 / most.
+ */
 double model_toward(double from, double to, double n, double most);
 
 /* Whether an error is so large that a scale learns only part of it. */
@@ -37,22 +53,9 @@ double model_least_scale(
 /* What stands for zero where there are logarithms. */
 double model_zero(const struct model *);
 
-/* Counts of few events: negative binomial, and not on any scale. */
-bool model_is_sparse(const struct model *, enum model_kind);
-
-/* Zeros are no part of the model: it is of the other values alone. */
-bool model_has_zeros_apart(const struct model *, enum model_kind);
-
 /* A value on the model's scale, and back. */
 double model_y(const struct model *, enum model_kind, enum power, double x);
 double model_x(const struct model *, enum model_kind, enum power, double y);
-
-/*
- * An empty table of a season, as large as it is for such buckets. period_s: at
- * least a bucket; 0: a day, or a week.
- */
-struct season *model_new_season(
-    enum model_base, const struct model_params *, int64_t period_s);
 
 /* model_period.c: look for another period than the day. 0, or ENOMEM: -1. */
 int model_seek_period(struct model *, const struct model_params *,

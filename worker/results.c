@@ -1,11 +1,9 @@
-/* Owns the writing of a job's results.db: transactions, sink, interim rows. */
+/* Owns the writing of a job's results.db: its opening, and transactions. */
 #include "common/compat.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/log.h"
 #include "common/resultcause.h"
@@ -15,27 +13,10 @@
 #include "worker/plotrows.h"
 #include "worker/rescore.h"
 #include "worker/resultnames.h"
-#include "worker/results.h"
+#include "worker/results_int.h"
 #include "worker/salvage.h"
-#include "worker/walfold.h"
 
 #define RESULTS_DIR "results"
-#define DROP_ROWS 50 /* of interim results, at a time: less than a ms */
-
-enum stmt {
-	ST_BEGIN,
-	ST_COMMIT,
-	ST_RECORD,
-	ST_CAUSE,
-	ST_INFLUENCE,
-	ST_BUCKET,
-	ST_FORGET_RECORDS,
-	ST_FORGET_INFLUENCES,
-	ST_DROP_RECORDS,
-	ST_DROP_INFLUENCES,
-	ST_DROP_BUCKETS,
-	ST_MAX
-};
 
 static const char *const stmt_sql[ST_MAX] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -57,34 +38,6 @@ static const char *const stmt_sql[ST_MAX] = {
 	    "DELETE FROM bucket WHERE timestamp IN (SELECT timestamp FROM "
 	    "bucket"
 	    " WHERE is_interim = 1 AND timestamp >= ?1 LIMIT ?2)",
-};
-
-struct results {
-	sqlite3 *db; /* NULL: not opened */
-	sqlite3_stmt *st[ST_MAX];
-	struct resultnames *names;
-	struct plotrows *plots;
-	struct answers *answers; /* NULL: not asked for yet */
-	struct rescore *rescore; /* under way; or NULL */
-	struct wbuf scratch;
-	bool muted;
-	bool drop_owed;	 /* asked for while muted: the next rows begin so */
-	int64_t owed_ms; /* from this time on */
-	bool inherited;	 /* commits of an earlier process may lack a sync */
-	bool under_way;	 /* a transaction is open */
-	bool has_rows;	 /* there are results in it, not only answers */
-	bool was_open;	 /* before it was borrowed */
-	int error;	 /* errno that spoilt what is under way; 0: none */
-	uint64_t seq;	 /* last one handed to results_commit */
-	uint64_t seq_in; /* the one in the file */
-	int64_t next_id; /* of the next record */
-	int64_t next_influence;
-	int64_t tail;	  /* first id that is in no run */
-	int64_t newest;	  /* greatest timestamp that a row may have, ms */
-	int64_t now;	  /* bucket whose records are coming, ms */
-	unsigned records; /* of that bucket so far */
-	unsigned influences;
-	struct walfold fold;
 };
 
 struct results *
@@ -172,8 +125,8 @@ note_damage(void)
 	errno = saved;
 }
 
-static int
-file_open(struct results *r, bool create)
+int
+results_file_open(struct results *r, bool create)
 {
 	if (r->db != NULL)
 		return 0;
@@ -199,9 +152,8 @@ file_open(struct results *r, bool create)
 	return 0;
 }
 
-/* What is under way is spoilt; only results_commit clears that. */
-static int
-spoil(struct results *r)
+int
+results_spoil(struct results *r)
 {
 	note_damage();
 	if (r->error == 0)
@@ -210,250 +162,19 @@ spoil(struct results *r)
 	return -1;
 }
 
-static int
-run_of_time(struct results *r, enum stmt st, int64_t ms)
-{
-	sqlite3_bind_int64(r->st[st], 1, ms);
-	return sqlx_run(r->st[st]) == -1 ? spoil(r) : 0;
-}
-
-/* Some of them. Returns 1: there may be more; 0: no more; -1 with errno. */
-static int
-interim_delete(struct results *r, int64_t from_ms)
-{
-	for (enum stmt st = ST_DROP_RECORDS; st <= ST_DROP_BUCKETS; st++) {
-		sqlite3_bind_int64(r->st[st], 2, DROP_ROWS);
-		if (run_of_time(r, st, from_ms) == -1)
-			return -1;
-		if (sqlite3_changes(r->db) == DROP_ROWS)
-			return 1;
-	}
-	return 0;
-}
-
-/* All of them: only of the buckets that were open before a restart. */
-static int
-interim_delete_owed(struct results *r)
-{
-	int more = 1;
-
-	while (more == 1)
-		more = interim_delete(r, r->owed_ms);
-	return more;
-}
-
-static int
-transaction_begin(struct results *r)
+int
+results_begin(struct results *r)
 {
 	if (r->error != 0)
-		return spoil(r);
+		return results_spoil(r);
 	if (r->under_way)
 		return 0;
-	if (file_open(r, true) == -1 || sqlx_run(r->st[ST_BEGIN]) == -1)
-		return spoil(r);
+	if (results_file_open(r, true) == -1 || sqlx_run(r->st[ST_BEGIN]) == -1)
+		return results_spoil(r);
 	r->under_way = true;
 	r->has_rows = false;
 	r->now = TIME_UNSET;
 	return 0;
-}
-
-/* An answer alone takes away nothing: interim results stand until others. */
-static int
-rows_begin(struct results *r)
-{
-	if (transaction_begin(r) == -1)
-		return -1;
-	if (r->has_rows)
-		return 0;
-	r->has_rows = true;
-	return r->drop_owed ? interim_delete_owed(r) : 0;
-}
-
-/*
- * The first that comes of a bucket takes away what was known of it: interim
- * records, or the same ones from before.
- */
-static int
-bucket_enter(struct results *r, int64_t timestamp_ms)
-{
-	if (rows_begin(r) == -1)
-		return -1;
-	if (r->now == timestamp_ms)
-		return 0;
-	r->now = timestamp_ms;
-	r->records = r->influences = 0;
-	if (timestamp_ms > r->newest) {
-		r->newest = timestamp_ms;
-		return 0;
-	}
-	if (run_of_time(r, ST_FORGET_RECORDS, timestamp_ms) == -1 ||
-	    run_of_time(r, ST_FORGET_INFLUENCES, timestamp_ms) == -1)
-		return -1;
-	return plotrows_forget(r->plots, timestamp_ms) == -1 ? spoil(r) : 0;
-}
-
-static int
-record_insert(struct results *r, const struct record_result *rec)
-{
-	int64_t detector;
-
-	if (resultnames_put(r->names, rec, &detector) == -1 ||
-	    resultrow_bind_record(r->st[ST_RECORD], r->next_id, detector, rec,
-		&r->scratch) == -1 ||
-	    sqlx_run(r->st[ST_RECORD]) == -1)
-		return -1;
-	if (rec->ncauses > 0 &&
-	    (resultcause_bind(r->st[ST_CAUSE], r->next_id, rec, &r->scratch) ==
-		    -1 ||
-		sqlx_run(r->st[ST_CAUSE]) == -1))
-		return -1;
-	r->next_id++;
-	r->records++;
-	if (r->next_id - r->tail < RESULTSDB_RUN_ROWS)
-		return 0;
-	if (resultsdb_add_run(r->db, r->tail >> RESULTSDB_RUN_SHIFT) == -1)
-		return -1;
-	r->tail += RESULTSDB_RUN_ROWS;
-	return 0;
-}
-
-static int
-sink_record(void *arg, const struct record_result *rec)
-{
-	struct results *r = arg;
-
-	if (r->muted)
-		return 0;
-	if (bucket_enter(r, rec->timestamp_ms) == -1)
-		return -1;
-	return record_insert(r, rec) == -1 ? spoil(r) : 0;
-}
-
-static int
-sink_influencer(void *arg, const struct influencer_result *in)
-{
-	struct results *r = arg;
-
-	if (r->muted)
-		return 0;
-	if (bucket_enter(r, in->timestamp_ms) == -1)
-		return -1;
-	if (resultrow_bind_influence(
-		r->st[ST_INFLUENCE], r->next_influence, in) == -1 ||
-	    sqlx_run(r->st[ST_INFLUENCE]) == -1)
-		return spoil(r);
-	r->next_influence++;
-	r->influences++;
-	return 0;
-}
-
-static int
-sink_bucket(void *arg, const struct bucket_result *b)
-{
-	struct results *r = arg;
-
-	if (r->muted)
-		return 0;
-	if (bucket_enter(r, b->timestamp_ms) == -1)
-		return -1;
-	if (resultrow_bind_bucket(r->st[ST_BUCKET], b, r->records,
-		r->influences, &r->scratch) == -1 ||
-	    sqlx_run(r->st[ST_BUCKET]) == -1)
-		return spoil(r);
-	r->now = TIME_UNSET;
-	return 0;
-}
-
-static int
-sink_plot(void *arg, const struct plot_result *p)
-{
-	struct results *r = arg;
-
-	if (r->muted)
-		return 0;
-	if (bucket_enter(r, p->timestamp_ms) == -1)
-		return -1;
-	return plotrows_put(r->plots, p) == -1 ? spoil(r) : 0;
-}
-
-static int
-sink_annotation(void *arg, const struct annotation_result *a)
-{
-	struct results *r = arg;
-
-	if (r->muted)
-		return 0;
-	if (bucket_enter(r, a->timestamp_ms) == -1)
-		return -1;
-	return plotrows_annotate(r->plots, a) == -1 ? spoil(r) : 0;
-}
-
-/* In the transaction of the entry that has called for it. */
-static int
-sink_rescore(void *arg, const struct rescorer *how)
-{
-	struct results *r = arg;
-	int rc;
-
-	if (r->muted)
-		return 0;
-	if (how->anew) {
-		rescore_free(r->rescore);
-		r->rescore = NULL;
-	}
-	if (rows_begin(r) == -1)
-		return -1;
-	if (r->rescore == NULL &&
-	    (r->rescore = rescore_new(r->db, how)) == NULL)
-		return spoil(r);
-	rc = rescore_step(r->rescore);
-	if (rc == 1)
-		return 1;
-	rescore_free(r->rescore);
-	r->rescore = NULL;
-	return rc == -1 ? spoil(r) : 0;
-}
-
-/*
- * The replayed entry had dropped what there was then. Interim results of a
- * flush after it, which is no entry, may be there still; they stand until the
- * next results come, as they would have without a death.
- */
-static void
-drop_owe(struct results *r, int64_t from_ms)
-{
-	if (!r->drop_owed || from_ms < r->owed_ms)
-		r->owed_ms = from_ms;
-	r->drop_owed = true;
-}
-
-static int
-sink_drop_interim(void *arg, int64_t from_ms)
-{
-	struct results *r = arg;
-
-	if (r->muted) {
-		drop_owe(r, from_ms);
-		return 0;
-	}
-	if (!r->under_way && r->error == 0 && file_open(r, false) == -1)
-		return errno == ENOENT ? 0 : spoil(r);
-	if (rows_begin(r) == -1)
-		return -1;
-	return interim_delete(r, from_ms);
-}
-
-void
-results_sink(struct results *r, struct result_sink *sink)
-{
-	sink->record = sink_record;
-	sink->influencer = sink_influencer;
-	sink->rescore = sink_rescore;
-	sink->plot = sink_plot;
-	sink->annotation = sink_annotation;
-	sink->bucket = sink_bucket;
-	sink->drop_interim = sink_drop_interim;
-	sink->arg = r;
 }
 
 void
@@ -474,10 +195,10 @@ answers_of(struct results *r)
 int
 results_put_answer(struct results *r, const struct kept_answer *a)
 {
-	if (transaction_begin(r) == -1)
+	if (results_begin(r) == -1)
 		return -1;
 	return answers_of(r) == NULL || answers_put(r->answers, a) == -1
-	    ? spoil(r)
+	    ? results_spoil(r)
 	    : 0;
 }
 
@@ -487,7 +208,7 @@ results_find_answer(struct results *r, const struct retry *retry,
 {
 	int rc;
 
-	if (r->db == NULL && file_open(r, false) == -1)
+	if (r->db == NULL && results_file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : -1;
 	rc = answers_of(r) == NULL ? -1
 				   : answers_find(r->answers, retry, now_ms, a);
@@ -499,7 +220,7 @@ results_find_answer(struct results *r, const struct retry *retry,
 int
 results_forget_answers(struct results *r, uint64_t first, uint64_t last)
 {
-	if (file_open(r, false) == -1)
+	if (results_file_open(r, false) == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (answers_of(r) != NULL &&
 	    answers_forget(r->answers, first, last) == 0)
@@ -513,7 +234,7 @@ static int
 open_unmarked(struct results *r)
 {
 	if (!salvage_is_marked())
-		return file_open(r, false);
+		return results_file_open(r, false);
 	errno = EBADMSG;
 	return -1;
 }
@@ -599,7 +320,7 @@ results_commit(struct results *r, uint64_t seq, bool durable)
 		goto fail;
 	if (!durable || (r->db == NULL && !r->inherited))
 		return 0;
-	if (file_open(r, false) == -1)
+	if (results_file_open(r, false) == -1)
 		goto fail;
 	if (r->seq < r->seq_in)
 		r->seq = r->seq_in;
@@ -607,7 +328,7 @@ results_commit(struct results *r, uint64_t seq, bool durable)
 		goto fail;
 	return 0;
 fail:
-	spoil(r);
+	results_spoil(r);
 	return commit_fail(r);
 }
 
@@ -648,7 +369,7 @@ results_borrow(struct results *r)
 		return NULL;
 	}
 	r->was_open = r->db != NULL;
-	return file_open(r, false) == -1 ? NULL : r->db;
+	return results_file_open(r, false) == -1 ? NULL : r->db;
 }
 
 /* Closing rolls back; the next write opens the file again. */
@@ -669,11 +390,11 @@ results_detector(
 struct sqlite3 *
 results_join(struct results *r)
 {
-	return transaction_begin(r) == -1 ? NULL : r->db;
+	return results_begin(r) == -1 ? NULL : r->db;
 }
 
 int
 results_open(struct results *r)
 {
-	return file_open(r, false);
+	return results_file_open(r, false);
 }
