@@ -571,8 +571,8 @@ def chunked(parts, trailer=b""):
 
 
 __all__ = ["BUILD", "Daemon", "ML", "PATIENCE", "Response", "SCALE", "Skip",
-    "T0", "TOP", "XPACK", "at", "base64", "check_counts", "chunked", "compressed",
-    "expect", "expect_error", "gzip", "http", "in_background", "is_alive",
-    "job", "json", "ndjson", "os", "process_name", "re", "read_all", "shutil",
-    "signal", "socket", "subprocess", "tempfile", "time", "timeout",
-    "wait_until", "zlib"]
+    "T0", "TOP", "XPACK", "at", "base64", "check_counts", "chunked",
+    "compressed", "expect", "expect_error", "gzip", "http", "in_background",
+    "is_alive", "job", "json", "ndjson", "os", "process_name", "re",
+    "read_all", "shutil", "signal", "socket", "subprocess", "tempfile",
+    "time", "timeout", "wait_until", "zlib"]
