@@ -16,7 +16,7 @@ import time
 
 import harness
 import secure
-from harness import BUILD, Response, SANITIZER, SCALE, TOP, json
+from harness import BUILD, PATIENCE, Response, SANITIZER, TOP, json
 
 ANOMCTL = os.path.join(BUILD, "anomctl")
 
@@ -64,7 +64,7 @@ def ctl(url, *words, stdin="", env=None, **more):
     """Run it without a terminal."""
     done = subprocess.run(command(url, words), input=stdin, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(env),
-        start_new_session=True, timeout=30 * SCALE, **more)
+        start_new_session=True, timeout=30 * PATIENCE, **more)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -81,7 +81,7 @@ def ctl_terminal(url, *words, typed=(), env=None):
             os._exit(127)
     shown = b""
     typed = list(typed)
-    end = time.monotonic() + 30 * SCALE
+    end = time.monotonic() + 30 * PATIENCE
     try:
         while True:
             if not select.select([fd], [], [], end - time.monotonic())[0]:

@@ -22,6 +22,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -35,8 +36,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("ANOMD_BUILD_DIR",
     os.path.join(TOP, "build")))
-# Sanitizer builds are several times slower; only deadlines depend on this.
+# Sanitizer builds are several times slower; only times depend on this.
 SCALE = float(os.environ.get("ANOMD_TIMEOUT_SCALE", "1"))
+# What a deadline is multiplied with: a machine may have much else to do, and
+# one that is far off costs time only where something is wrong.
+PATIENCE = 4 * SCALE
 
 T0 = 1403481600     # an hour's beginning, in seconds
 
@@ -59,13 +63,14 @@ def timeout(seconds):
 
 def wait_until(condition, seconds=10, what="condition"):
     """Poll until condition() is true; returns its value."""
-    end = time.monotonic() + seconds * SCALE
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError("not in %g s: %s" % (seconds, what))
+            raise AssertionError("not in %g s: %s" % (seconds * PATIENCE,
+                what))
         time.sleep(0.02)
 
 
@@ -137,8 +142,8 @@ def in_background(function, *args, **more):
     thread.start()
 
     def result(seconds=60):
-        thread.join(seconds * SCALE)
-        assert box, "no result in %g s" % seconds
+        thread.join(seconds * PATIENCE)
+        assert box, "no result in %g s" % (seconds * PATIENCE)
         value, error = box[0]
         if error is not None:
             raise error
@@ -149,6 +154,32 @@ def in_background(function, *args, **more):
 def ndjson(records):
     """One document a line, as bytes."""
     return "".join(json.dumps(r) + "\n" for r in records).encode()
+
+
+class Asked:
+    """A request that the daemon has read, and its answer to come."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    @property
+    def answered(self):
+        return bool(select.select([self._connection.sock], [], [], 0)[0])
+
+    def answer(self):
+        """Wait for it; once only."""
+        return receive(self._connection)
+
+
+def receive(connection):
+    """The answer to what was sent; the connection is closed."""
+    try:
+        answer = connection.getresponse()
+        data = answer.read()
+        return Response(answer.status,
+            {k.lower(): v for k, v in answer.getheaders()}, data)
+    finally:
+        connection.close()
 
 
 class Daemon:
@@ -233,7 +264,7 @@ class Daemon:
         # Jobs that were open come back by themselves; most tests want them.
         # Where a test keeps one from opening, it goes on without.
         with contextlib.suppress(AssertionError):
-            wait_until(lambda: not self.opening(), 5, "opened again")
+            wait_until(lambda: not self.opening(), 2, "opened again")
 
     def prepare(self):
         """It listens: what has to come before the first request."""
@@ -254,7 +285,7 @@ class Daemon:
 
     def wait(self, seconds=20):
         """Wait for its end; returns the exit status."""
-        return self._process.wait(seconds * SCALE)
+        return self._process.wait(seconds * PATIENCE)
 
     def stop(self, seconds=30):
         """End it in order, and check that it leaves nothing behind."""
@@ -342,10 +373,10 @@ class Daemon:
     def connect(self, seconds=30):
         """A connection of http.client."""
         return http.client.HTTPConnection("127.0.0.1", self.port,
-            timeout=seconds * SCALE)
+            timeout=seconds * PATIENCE)
 
-    def request(self, method, path, body=None, headers=None, seconds=30):
-        """One request on a connection of its own."""
+    def _send(self, method, path, body, headers, seconds):
+        """Send a request on a connection of its own, which is returned."""
         headers = dict(self.headers if headers is None else headers)
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
@@ -357,12 +388,24 @@ class Daemon:
         connection = self.connect(seconds)
         try:
             connection.request(method, path, body=body, headers=headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            return Response(answer.status,
-                {k.lower(): v for k, v in answer.getheaders()}, data)
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        return connection
+
+    def request(self, method, path, body=None, headers=None, seconds=30):
+        """One request and its answer."""
+        return receive(self._send(method, path, body, headers, seconds))
+
+    def ask(self, method, path, body=None, headers=None, seconds=60):
+        """Send a request that is not answered yet; returns it as Asked.
+
+        The daemon reads in the order in which things come, so when it has
+        answered something else that came later, it has taken this up.
+        """
+        asked = Asked(self._send(method, path, body, headers, seconds))
+        assert self.get("/").status == 200
+        return asked
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
@@ -376,7 +419,7 @@ class Daemon:
     def socket(self, seconds=10):
         """A bare connection."""
         return socket.create_connection(("127.0.0.1", self.port),
-            timeout=seconds * SCALE)
+            timeout=seconds * PATIENCE)
 
     # ---- the API, for what every test needs: each expects success
 
@@ -423,6 +466,12 @@ class Daemon:
     def post(self, job_id, records, **more):
         """The same, and the counts that it answers."""
         return expect(202, self.try_post(job_id, records, **more))
+
+    def ask_post(self, job_id, records, base=ML, query="", headers=None):
+        """A post without waiting for the answer: see ask()."""
+        body = ndjson(records) if isinstance(records, list) else records
+        return self.ask("POST", "%s/anomaly_detectors/%s/_data%s" % (base,
+            job_id, query), body, headers)
 
     def flush(self, job_id, query="", base=ML):
         return expect(200, self.request("POST",
@@ -521,9 +570,9 @@ def chunked(parts, trailer=b""):
     return b"".join(out) + b"0\r\n" + trailer + b"\r\n"
 
 
-__all__ = ["BUILD", "Daemon", "ML", "Response", "SCALE", "Skip", "T0", "TOP",
-    "XPACK", "at", "base64", "check_counts", "chunked", "compressed",
-    "expect", "expect_error", "gzip", "http", "in_background", "is_alive",
-    "job", "json", "ndjson", "os", "process_name", "re", "read_all", "shutil",
-    "signal", "socket", "subprocess", "tempfile", "time", "timeout",
-    "wait_until", "zlib"]
+__all__ = ["BUILD", "Daemon", "ML", "PATIENCE", "Response", "SCALE", "Skip",
+    "T0", "TOP", "XPACK", "at", "base64", "check_counts", "chunked",
+    "compressed", "expect", "expect_error", "gzip", "http", "in_background",
+    "is_alive", "job", "json", "ndjson", "os", "process_name", "re",
+    "read_all", "shutil", "signal", "socket", "subprocess", "tempfile",
+    "time", "timeout", "wait_until", "zlib"]

@@ -7,7 +7,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=30 * SCALE)
+        super().__init__("localhost", timeout=30 * PATIENCE)
         self._path = path
 
     def connect(self):

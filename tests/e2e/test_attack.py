@@ -27,12 +27,10 @@ if kind == CLOSE: put(CLOSED, 0, span(b"")); os._exit(0)
 """)
     with libexec(worker=program) as where, Daemon(libexec_dir=where) as d:
         d.make_job("j", job())
-        waiting = in_background(post_one, d)
-        wait_until(lambda: d.stats("j")["state"] == "opened", 5, "open")
-        time.sleep(0.3)
+        waiting = d.ask_post("j", [at(0, v=1)])
         close = d.request("POST", JOBS + "/j/_close")
         assert close.status == 500, close
-        assert waiting(5).status == 500, waiting()
+        assert waiting.answer().status == 500
         assert d.stats("j")["state"] == "failed"
         d.close_job("j", query="?force=true")
         d.delete_job("j")
@@ -55,10 +53,8 @@ if kind == CLOSE:
     with libexec(worker=program) as where, Daemon(libexec_dir=where) as d:
         d.make_job("j", job())
         [pid] = [p for p in d.children() if "j" in command_line(p)[1:]]
-        waiting = in_background(post_one, d)
-        time.sleep(0.2)
-        closing = in_background(d.request, "POST", JOBS + "/j/_close")
-        time.sleep(0.2)
+        waiting = d.ask_post("j", [at(0, v=1)])
+        closing = d.ask("POST", JOBS + "/j/_close")
         # Both the answers and the request to kill wait for the daemon.
         os.kill(d.pid, signal.SIGSTOP)
         with d.socket() as s:
@@ -68,8 +64,8 @@ if kind == CLOSE:
             time.sleep(1)
             os.kill(d.pid, signal.SIGCONT)
             assert s.recv(100).startswith(b"HTTP/1.1 200 "), d.log()
-        assert waiting().status in (202, 409), waiting()
-        expect_error(closing(), 409, "status_exception",
+        assert waiting.answer().status in (202, 409)
+        expect_error(closing.answer(), 409, "status_exception",
             "Close job interrupted by kill request")
         assert d.stats("j")["state"] == "closed", d.log()
 

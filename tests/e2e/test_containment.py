@@ -42,14 +42,14 @@ def test_waiting_client_is_answered_by_the_next_worker():
         d.make_job("j", job())
         pid = d.worker_pid("j")
         os.kill(pid, signal.SIGSTOP)
-        posts = [in_background(d.try_post, "j", [at(n, v=n)] * (n + 1))
-            for n in range(20)]
-        flush = in_background(d.flush, "j", "?calc_interim=true")
-        time.sleep(0.5 * SCALE)
+        posts = [d.ask_post("j", [at(n, v=n)] * (n + 1)) for n in range(20)]
+        flush = d.ask("POST",
+            ML + "/anomaly_detectors/j/_flush?calc_interim=true")
         os.kill(pid, signal.SIGKILL)
         for n, post in enumerate(posts):
-            check_counts(expect(202, post()), processed_record_count=n + 1)
-        assert flush()["flushed"] is True
+            check_counts(expect(202, post.answer()),
+                processed_record_count=n + 1)
+        assert expect(200, flush.answer())["flushed"] is True
         check_counts(d.stats("j")["data_counts"],
             processed_record_count=sum(range(1, 21)))
 
@@ -101,6 +101,13 @@ def test_delete_of_a_job_that_recovers():
         assert d.get(ML + "/anomaly_detectors/j").status == 404
 
 
+def stands_in_line():
+    """This process waits for a lock, as /proc/locks has it."""
+    with open("/proc/locks") as f:
+        return re.search(r" -> FLOCK +ADVISORY +WRITE +%d " % os.getpid(),
+            f.read())
+
+
 def test_lock_that_is_held_for_long_fails_no_job():
     # What a process that was killed leaves may hang in a sync on a slow disk.
     with Daemon() as d:
@@ -110,7 +117,7 @@ def test_lock_that_is_held_for_long_fails_no_job():
         directory, = os.listdir(os.path.join(d.state_dir, "jobs"))
         with open(os.path.join(d.state_dir, "jobs", directory, "lock")) as f:
             held = in_background(fcntl.flock, f, fcntl.LOCK_EX)
-            time.sleep(0.5)     # it stands in the line by then
+            wait_until(stands_in_line, 10, "a place in the line for the lock")
             os.kill(pid, signal.SIGKILL)
             held()
             posted = in_background(d.post, "j", [at(60, v=2)])
@@ -124,21 +131,21 @@ def test_lock_that_is_held_for_long_fails_no_job():
 def test_the_end_of_the_daemon_while_a_job_recovers_is_no_fault_of_clients():
     with Daemon() as d:
         d.make_job("j", job())
-        for n in range(3):
+        # The pauses are 0, 1, 2, 4, and then 8 seconds.
+        for n in range(5):
             pid = d.worker_pid("j")
             os.kill(pid, signal.SIGKILL)
-            if n < 2:
+            if n < 4:
                 another_worker(d, "j", pid)
         wait_until(lambda: d.stats("j")["recovery"]["recovering"], 10,
             "a pause")
-        sealed = in_background(d.try_post, "j", [at(0, v=1)])
         with d.socket() as s:
             s.sendall(b"POST /_ml/anomaly_detectors/j/_data HTTP/1.1\r\n"
                 b"Host: localhost\r\nContent-Type: application/json\r\n"
                 b"Content-Length: 1000000\r\n\r\n" + b" " * 500000)
-            time.sleep(0.5 * SCALE)
+            sealed = d.ask_post("j", [at(0, v=1)])
             os.kill(d.pid, signal.SIGTERM)
-            answer = sealed()
+            answer = sealed.answer()
             assert answer.status == 503, answer
             assert answer.headers["retry-after"] == "1", answer.headers
             assert "same Idempotency-Key" in answer.error["reason"], answer

@@ -138,7 +138,7 @@ def test_a_backup_while_clients_post_and_jobs_come_and_go():
                 more = threads[-1].rounds
                 wait_until(lambda: threads[-1].rounds > more and all(
                     t.acknowledged > n for t, n in zip(threads, seen)) or any(
-                    t.failure for t in threads), 60 * SCALE, "progress")
+                    t.failure for t in threads), 60, "progress")
                 before = [t.acknowledged for t in threads[:-1]]
                 directory = os.path.join(temp, "copy-%d" % i)
                 backup(d.state_dir, directory).ok()
@@ -212,7 +212,7 @@ def test_snapshots_that_come_while_those_before_them_are_copied():
                 another_snapshot()
         finally:
             process.send_signal(signal.SIGCONT)
-            assert process.wait(60 * SCALE) == 0
+            assert process.wait(60 * PATIENCE) == 0
         restore(copy, state).ok()
         with Daemon(state_dir=state) as e:
             assert count(e, "a") == posted

@@ -111,7 +111,7 @@ def test_kills_of_worker_daemon_and_client_lose_and_double_nothing():
             elif kill == "daemon":
                 d.kill()
                 d.start()
-            out = client.communicate(timeout=60 * SCALE)[0]
+            out = client.communicate(timeout=60 * PATIENCE)[0]
         assert client.returncode == 0
         assert json.loads(out)["processed_record_count"] == 60000, out
         assert counted(d) == 60000

@@ -224,7 +224,7 @@ def test_a_worker_that_dies_while_it_trims_is_told():
         d.close_job("j")
         with slow_removal(d) as s:
             os.kill(d.worker_pid("j"), signal.SIGKILL)
-            s.settimeout(10 * SCALE)
+            s.settimeout(10 * PATIENCE)
             answer = s.recv(65536)
             assert answer.startswith(b"HTTP/1.1 500 "), answer
             assert b"[j] old results were not removed: worker " in answer

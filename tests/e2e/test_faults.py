@@ -469,13 +469,13 @@ def test_slow_head_slow_body_and_idleness_have_their_end():
                     break
             assert answer is not None, "a slow head is never ended"
             assert not answer or answer.startswith(b"HTTP/1.1 408"), answer
-            idle.settimeout(10 * SCALE)
+            idle.settimeout(10 * PATIENCE)
             assert idle.recv(100) == b"", "an idle connection is closed"
         body = d.raw(b"POST /_ml/anomaly_detectors/j/_data HTTP/1.1\r\n"
             b"Host: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{", seconds=30)
         assert not body or body.startswith(b"HTTP/1.1 408"), body
-        assert time.monotonic() - start < 30 * SCALE
+        assert time.monotonic() - start < 30 * PATIENCE
         check_counts(d.stats("j")["data_counts"], input_record_count=0)
 
 
@@ -487,11 +487,9 @@ def test_line_of_a_job_holds_a_hundred():
         d.make_job("j", job())
         pid = d.worker_pid("j")
         os.kill(pid, signal.SIGSTOP)
-        answers = [in_background(d.try_post, "j", [at(n, v=n)])
-            for n in range(200)]
-        time.sleep(3 * SCALE)
+        asked = [d.ask_post("j", [at(n, v=n)]) for n in range(200)]
         os.kill(pid, signal.SIGCONT)
-        responses = [answer() for answer in answers]
+        responses = [a.answer() for a in asked]
         statuses = [r.status for r in responses]
         taken = statuses.count(202)
         assert taken == 100, statuses

@@ -35,7 +35,7 @@ def read_answer(s):
 
 def closes_within(s, seconds):
     """True when the other side closes; what comes until then is dropped."""
-    s.settimeout(seconds * SCALE)
+    s.settimeout(seconds * PATIENCE)
     try:
         while s.recv(65536):
             pass
@@ -238,7 +238,7 @@ def test_unix_socket_serves_any_host_and_goes_with_the_daemon():
         with Daemon(listen=["127.0.0.1:0", "unix:" + path]) as d:
             assert os.stat(path).st_mode & 0o777 == 0o666
             with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(10 * SCALE)
+                s.settimeout(10 * PATIENCE)
                 s.connect(path)
                 s.sendall(b"GET / HTTP/1.1\r\nHost: some.where\r\n\r\n")
                 assert read_answer(s)[0] == 200
@@ -259,7 +259,7 @@ def test_ipv6():
         raise Skip("no IPv6 here: %s" % e)
     with Daemon(listen=["127.0.0.1:0", "[::1]:0"]) as d:
         port = int(re.findall(r"listening on \[::1\]:(\d+)", d.log())[-1])
-        with socket.create_connection(("::1", port), 10 * SCALE) as s:
+        with socket.create_connection(("::1", port), 10 * PATIENCE) as s:
             s.sendall(b"GET / HTTP/1.1\r\nHost: [::1]:%d\r\n\r\n" % port)
             assert read_answer(s)[0] == 200
 

@@ -35,7 +35,7 @@ class Background:
         return not self._thread.is_alive()
 
     def answer(self):
-        self._thread.join(60 * SCALE)
+        self._thread.join(60 * PATIENCE)
         assert self.answered, "no answer"
         assert isinstance(self._answer, Response), self._answer
         return self._answer
@@ -433,15 +433,13 @@ def test_reset_need_not_be_waited_for():
             assert "blocked" not in d.get(path("j",
                 "?exclude_generated=true")).json["jobs"][0]
             # A second one waits for the first, and so does a deletion.
-            second = Background(lambda: post(d, "j", "/_reset"))
-            time.sleep(0.05)
+            second = d.ask("POST", path("j", "/_reset"))
             assert not second.answered
         assert expect(200, second.answer()) == {"acknowledged": True}
         assert blocked(d, "j") is None
         with frozen(keeper(d)):
             expect(200, post(d, "j", "/_reset?wait_for_completion=false"))
-            delete = Background(lambda: d.request("DELETE", path("j")))
-            time.sleep(0.05)
+            delete = d.ask("DELETE", path("j"))
             assert not delete.answered
         assert expect(200, delete.answer()) == {"acknowledged": True}
         assert d.get(path("j")).status == 404
@@ -474,8 +472,7 @@ def test_deletion_need_not_be_waited_for():
             assert shown["deleting"] is True, shown
             assert shown["blocked"] == {"reason": "delete", "task_id": task}
             assert d.stats("j")["deleting"] is True
-            second = Background(lambda: d.request("DELETE", path("j")))
-            time.sleep(0.05)
+            second = d.ask("DELETE", path("j"))
             assert not second.answered
         assert expect(200, second.answer()) == {"acknowledged": True}
         expect_error(d.get(path("j")), 404, "resource_not_found_exception",
@@ -497,8 +494,7 @@ def test_deletion_outlives_its_keeper():
 def test_creation_outlives_its_keeper():
     with Daemon() as d:
         with frozen(keeper(d)):
-            put = Background(lambda: d.request("PUT", path("j"), job()))
-            time.sleep(0.1)
+            put = d.ask("PUT", path("j"), job())
             os.kill(keeper(d), signal.SIGKILL)
         assert expect(200, put.answer())["job_id"] == "j"
         assert state(d, "j") == "closed"

@@ -87,15 +87,15 @@ def test_others_in_the_line_are_answered_as_ever():
         d.make_job("j", job())
         pid = d.worker_pid("j")
         os.kill(pid, signal.SIGSTOP)
-        posts = [in_background(d.try_post, "j",
-            deadly() if n == 3 else [at(n, v=n)]) for n in range(7)]
-        time.sleep(0.5 * SCALE)
+        posts = [d.ask_post("j", deadly() if n == 3 else [at(n, v=n)])
+            for n in range(7)]
         os.kill(pid, signal.SIGCONT)
         for n, post in enumerate(posts):
             if n == 3:
-                check_reason(post())
+                check_reason(post.answer())
             else:
-                check_counts(expect(202, post()), processed_record_count=1)
+                check_counts(expect(202, post.answer()),
+                    processed_record_count=1)
         check_counts(d.stats("j")["data_counts"], processed_record_count=6)
 
 

@@ -15,13 +15,20 @@ def quarantine(d, job_id="j", query=""):
     return expect(200, d.get("%s/%s/_quarantine%s" % (JOBS, job_id, query)))
 
 
-def post_again(d, entry, job_id="j"):
-    return d.request("POST", "%s/%s/_quarantine/%s/_post" % (JOBS, job_id,
-        entry), seconds=60)
+def posting(entry, job_id="j"):
+    return "POST", "%s/%s/_quarantine/%s/_post" % (JOBS, job_id, entry)
 
 
-def drop(d, entry, job_id="j"):
-    return d.request("DELETE", "%s/%s/_quarantine/%s" % (JOBS, job_id, entry))
+def dropping(entry, job_id="j"):
+    return "DELETE", "%s/%s/_quarantine/%s" % (JOBS, job_id, entry)
+
+
+def post_again(d, *which):
+    return d.request(*posting(*which), seconds=60)
+
+
+def drop(d, *which):
+    return d.request(*dropping(*which))
 
 
 def put_aside(d, records=None, headers=None):
@@ -211,12 +218,11 @@ def test_worker_that_dies_meanwhile_is_followed_by_one_that_answers():
         with_plain_workers(d)
         pid = d.worker_pid("j")
         os.kill(pid, signal.SIGSTOP)
-        posted = in_background(post_again, d, n)
-        dropped = in_background(drop, d, m)
-        time.sleep(0.5 * SCALE)
+        posted = d.ask(*posting(n))
+        dropped = d.ask(*dropping(m))
         os.kill(pid, signal.SIGKILL)
-        check_counts(expect(202, posted()), processed_record_count=2)
-        assert expect(200, dropped()) == {"acknowledged": True}
+        check_counts(expect(202, posted.answer()), processed_record_count=2)
+        assert expect(200, dropped.answer()) == {"acknowledged": True}
         assert count(d) == 2 and entries(d) == []
 
 

@@ -78,7 +78,7 @@ def test_the_steps_of_a_drill_with_a_second_daemon():
             done = subprocess.run(["bash", "-e", "-c", script],
                 env=environment({"PATH": BUILD + ":" + os.environ["PATH"]}),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                timeout=30 * SCALE)
+                timeout=30 * PATIENCE)
             assert done.returncode == 0, done
             assert re.search(r"^a +open", done.stdout, re.MULTILINE), done
             assert not os.path.exists(os.path.join(temp, "drill"))

@@ -116,11 +116,12 @@ def fill_journal(d, job_id):
 
 
 def restart_busy(d):
-    """Start again at the same port, without waiting for the jobs."""
-    d.options["listen"] = "127.0.0.1:%d" % d.port
+    """Start again, without waiting for the jobs."""
     start = len(d.log())
     d.start(wait=False)
-    wait_until(lambda: "listening on" in d.log()[start:], 20, "listening")
+    d.port = int(wait_until(lambda: re.findall(
+        r"listening on 127\.0\.0\.1:(\d+)", d.log()[start:]), 20,
+        "listening")[0])
 
 
 def replay(d, job_id):

@@ -438,7 +438,7 @@ def test_an_opening_and_a_revert_do_not_meet():
             with d.socket() as s:
                 s.sendall(request)
                 answer = d.request("POST", "/_ml/anomaly_detectors/j/_open")
-                s.settimeout(10 * SCALE)
+                s.settimeout(10 * PATIENCE)
                 done.append(int(s.recv(65536).split()[1]))
             if answer.status == 409:
                 assert answer.error["reason"] == ("Cannot open job [j] "
@@ -460,7 +460,7 @@ def test_a_job_that_is_being_reverted_can_be_deleted():
         with d.socket() as s:
             s.sendall(request)
             assert d.delete_job("j") == {"acknowledged": True}
-            s.settimeout(10 * SCALE)
+            s.settimeout(10 * PATIENCE)
             assert s.recv(65536).split()[1] in (b"200", b"500", b"404",
                 b"409", b"503")
         assert d.get("/_ml/anomaly_detectors/j").status == 404

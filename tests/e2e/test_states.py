@@ -99,10 +99,8 @@ def test_what_waits_in_a_job_that_is_killed_is_told():
             d.put_job("j", job())
             d.open_job("j")
             with frozen(d.worker_pid("j")):
-                asked = [Background(lambda: d.try_post("j",
-                        [{"time": T0, "v": 1}])),
-                    Background(lambda: post(d, "j", "/_flush"))]
-                time.sleep(0.1)
+                asked = [d.ask_post("j", [{"time": T0, "v": 1}]),
+                    d.ask("POST", path("j", "/_flush"))]
                 assert not any(a.answered for a in asked)
                 if rest is None:
                     d.delete_job("j", query="?force=true")
