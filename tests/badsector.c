@@ -2,6 +2,7 @@
 #include "common/compat.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,12 +51,19 @@ static bool
 is_bad(int fd, struct stat *st)
 {
 	struct stat bad;
+	bool is = false;
+	glob_t found;
 
 	if (!is_set)
 		look();
-	return bad_path[0] != '\0' && stat(bad_path, &bad) == 0 &&
-	    fstat(fd, st) == 0 && st->st_ino == bad.st_ino &&
-	    st->st_dev == bad.st_dev;
+	if (bad_path[0] == '\0' || fstat(fd, st) == -1 ||
+	    glob(bad_path, 0, NULL, &found) != 0)
+		return false;
+	for (size_t i = 0; !is && i < found.gl_pathc; i++)
+		is = stat(found.gl_pathv[i], &bad) == 0 &&
+		    st->st_ino == bad.st_ino && st->st_dev == bad.st_dev;
+	globfree(&found);
+	return is;
 }
 
 /* In its place a page comes that is behind the end of the file. */

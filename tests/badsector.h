@@ -11,7 +11,8 @@
 /*
  * In a page of which the byte at this offset is one; NULL: there is none any
  * more. Where this was not called, the file "bad-sector" in the current
- * directory says it: the path, a space, the offset.
+ * directory says it: the path, a space, the offset. The path may be a pattern,
+ * as in a shell.
  */
 void badsector_set(const char *path, size_t at);
 

@@ -394,9 +394,8 @@ static int
 session_fail_unread(struct session *s)
 {
 	return session_fail(s,
-	    "a file of the job cannot be read or written, which the log "
-	    "names: open the job again when the disk is in order, or restore "
-	    "it from a backup (DISKS THAT FAIL in anomd-worker(8))");
+	    "a file of the job cannot be read or written; the log names it, "
+	    "and DISKS THAT FAIL in anomd-worker(8) the cure");
 }
 
 static int

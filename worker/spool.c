@@ -157,7 +157,7 @@ spool_data(struct spool *s, const char **data)
 		s->maplen = (size_t)(JOURNAL_DATA_OFFSET + s->bytes);
 		if (filemap_open(s->fd, s->maplen, &s->map) == -1)
 			return -1;
-		filemap_set_name(s->map, s->path);
+		filemap_set_name(s->map, "the upload in hand");
 		filemap_set_in_use(s->map, true);
 	}
 	*data = (const char *)s->map + JOURNAL_DATA_OFFSET;
