@@ -395,7 +395,7 @@ session_fail_unread(struct session *s)
 {
 	return session_fail(s,
 	    "a file of the job cannot be read or written; the log names it, "
-	    "and DISKS THAT FAIL in anomd-worker(8) the cure");
+	    "and RECOVERY in anomd(8) the cure");
 }
 
 static int

@@ -29,7 +29,7 @@ def open_refused(d):
     assert answer.status == 500, answer
     reason = answer.error["reason"]
     assert "cannot be read or written; the log names it" in reason, reason
-    assert "DISKS THAT FAIL in anomd-worker(8) the cure" in reason, reason
+    assert "RECOVERY in anomd(8) the cure" in reason, reason
     assert d.stats("j")["state"] in ("closed", "failed"), d.stats("j")
 
 
