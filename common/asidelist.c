@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/asidelist.h"
 #include "common/crc32c.h"
 #include "common/disk.h"
+#include "common/filemap.h"
 
 #define LIST_MAGIC "ANOMASID"
 #define LIST_MAGIC_BYTES 8
@@ -114,16 +114,15 @@ int
 asidelist_read(struct asidelist *list, const char *path)
 {
 	void *map;
-	size_t len;
+	size_t len, at;
 	int rc, saved;
 
 	*list = (struct asidelist){ 0 };
 	if (disk_map(path, &map, &len) == -1)
 		return errno == ENOENT ? 0 : -1;
 	rc = asidelist_decode(list, map, len);
-	saved = errno;
-	if (map != NULL)
-		munmap(map, len);
+	saved = rc == -1 && filemap_failed(map, &at) ? EIO : errno;
+	filemap_close(map, len);
 	if (rc == -1)
 		asidelist_clear(list);
 	errno = saved;

@@ -4,11 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 
 int
 disk_write_at(int fd, const void *data, size_t len, uint64_t offset)
@@ -20,6 +20,9 @@ disk_write_at(int fd, const void *data, size_t len, uint64_t offset)
 
 		if (n == -1 && errno == EINTR)
 			continue;
+		/* The data is a mapping of a file that cannot be read. */
+		if (n == -1 && errno == EFAULT)
+			errno = EIO;
 		if (n == -1)
 			return -1;
 		p += n;
@@ -84,16 +87,10 @@ disk_map(const char *path, void **map, size_t *len)
 	if (fd == -1)
 		return -1;
 	rc = fstat(fd, &st);
-	if (rc == 0 && st.st_size > 0) {
-		*map = mmap(
-		    NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-		if (*map == MAP_FAILED) {
-			*map = NULL;
-			rc = -1;
-		} else {
-			*len = (size_t)st.st_size;
-		}
-	}
+	if (rc == 0)
+		rc = filemap_open(fd, (size_t)st.st_size, map);
+	if (rc == 0)
+		*len = (size_t)st.st_size;
 	close_keeping_errno(fd);
 	return rc;
 }

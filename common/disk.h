@@ -40,7 +40,8 @@ ssize_t disk_read_start(const char *path, void *data, size_t len) MUST_CHECK;
 /*
  * Map a whole file for reading.
  *
- * *map  NULL when the file is empty; else for munmap(*map, *len)
+ * *map  NULL when the file is empty; else for filemap_close(*map, *len), and
+ *       all that filemap.h says of pages that cannot be read
  *
  * Returns 0, or -1 with errno; *map is NULL and *len 0 then.
  */

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "ctl/dbcopy.h"
 #include "ctl/inspect.h"
 #include "worker/journal.h"
@@ -37,13 +37,8 @@ view_fd(struct view *v, int fd)
 		errno = EINVAL;
 		return -1;
 	}
-	if (st.st_size == 0)
-		return 0;
-	v->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (v->map == MAP_FAILED) {
-		v->map = NULL;
+	if (filemap_open(fd, (size_t)st.st_size, &v->map) == -1)
 		return -1;
-	}
 	v->len = (size_t)st.st_size;
 	return 0;
 }
@@ -67,8 +62,7 @@ view_open(struct view *v, int dirfd, const char *name)
 static void
 view_close(struct view *v)
 {
-	if (v->map != NULL)
-		munmap(v->map, v->len);
+	filemap_close(v->map, v->len);
 }
 
 /* ---- segments ---- */
@@ -180,6 +174,7 @@ inspect_segment(
 	struct journal_cursor c = { 0 };
 	struct view v;
 	const char *why;
+	size_t page;
 	int rc = 0;
 
 	*in = (struct inspected){ 0 };
@@ -191,6 +186,12 @@ inspect_segment(
 		why = walk(&c, &v, next_seq, in);
 		if (why != NULL)
 			damaged(in, c.at, why);
+	}
+	/* What cannot be read now may be whole. */
+	if (rc == 0 && in->damaged && filemap_failed(v.map, &page)) {
+		in->damaged = false;
+		errno = EIO;
+		rc = -1;
 	}
 	view_close(&v);
 	return rc;

@@ -4,7 +4,7 @@
  * three places where it does, when a file in the job's directory says so. So a
  * test can have the real program crash at a known place. With the file
  * "no-memory-at-start" it has none there, and others make it slow where it
- * salvages results, and at every record.
+ * salvages results, and at every record; "bad-sector" is in badsector.h.
  */
 #include "common/compat.h"
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "worker/inflated.h"
 #include "worker/segpack.h"
 
@@ -135,12 +136,22 @@ inflated_step(struct inflated *f)
 {
 	size_t n;
 
-	if (segunpack_next(&f->unpack, f->block, &n) != 1)
-		return 0;
+	if (segunpack_next(&f->unpack, f->block, &n) != 1) {
+		if (!inflated_failed(f, &n))
+			return 0;
+		errno = EIO;
+		return -1;
+	}
 	if (block_put(f, n) == -1)
 		return -1;
 	f->len += n;
 	return 1;
+}
+
+bool
+inflated_failed(const struct inflated *f, size_t *at)
+{
+	return filemap_failed(f->packed, at);
 }
 
 const char *
@@ -159,13 +170,14 @@ inflated_take(struct inflated *f, void **map, size_t *len)
 		return 0;
 	if (f->fd == -1) {
 		*map = mremap(f->memory, f->memory_cap, f->len, 0);
-		if (*map == MAP_FAILED)
+		if (*map == MAP_FAILED) {
+			*map = NULL;
 			return -1;
+		}
 		f->memory = NULL;
 		return 0;
 	}
-	*map = mmap(NULL, f->len, PROT_READ, MAP_SHARED, f->fd, 0);
-	return *map == MAP_FAILED ? -1 : 0;
+	return filemap_open(f->fd, f->len, map);
 }
 
 void
@@ -173,8 +185,7 @@ inflated_free(struct inflated *f)
 {
 	if (f == NULL)
 		return;
-	if (f->packed != NULL)
-		munmap(f->packed, f->packed_len);
+	filemap_close(f->packed, f->packed_len);
 	if (f->memory != NULL)
 		munmap(f->memory, f->memory_cap);
 	if (f->fd != -1)

@@ -7,6 +7,7 @@
 #ifndef WORKER_INFLATED_H
 #define WORKER_INFLATED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,13 @@ struct inflated *inflated_new_memory(const char *path);
  * fails, or memory is out. Damage is an early end.
  */
 int inflated_step(struct inflated *) MUST_CHECK;
+/* After -1: does the disk fail to read the file, and at which byte? */
+bool inflated_failed(const struct inflated *, size_t *at);
 /* NULL: it is whole; else what is wrong, and at which byte of the file. */
 const char *inflated_damage(const struct inflated *, size_t *at);
 /*
- * After the end: what was unpacked, for munmap(*map, *len); NULL when that is
- * nothing. Returns 0, or -1 with errno.
+ * After the end: what was unpacked, for filemap_close(*map, *len); NULL when
+ * that is nothing. Returns 0, or -1 with errno.
  */
 int inflated_take(struct inflated *, void **map, size_t *len) MUST_CHECK;
 void inflated_free(struct inflated *);

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/log.h"
 #include "worker/inflated.h"
 #include "worker/journal_segments.h"
@@ -421,8 +421,7 @@ journal_free(struct journal *j)
 		log_warn("journal: last sync");
 	segpack_free(j->pack);
 	inflated_free(j->inflated);
-	if (j->map != NULL)
-		munmap(j->map, j->maplen);
+	filemap_close(j->map, j->maplen);
 	if (j->dirfd != -1)
 		close(j->dirfd);
 	wbuf_clear(&j->batch);

@@ -82,6 +82,8 @@ struct journal;
  * are passed over. NULL with errno.
  */
 struct journal *journal_open(uint64_t base_seq, enum sync_policy);
+/* Is the segment there that has the first entry of all? */
+bool journal_is_from_start(void);
 void journal_free(struct journal *);
 
 /*
@@ -89,8 +91,8 @@ void journal_free(struct journal *);
  *   1   *e is set, *data points to e->data_len bytes until the next call
  *   2   a part of the work is done: call again
  *   0   the end; now the journal can be written
- *  -1   with errno: a segment cannot be read; EPROTONOSUPPORT: another version
- *       has written it (logged)
+ *  -1   with errno: a segment cannot be read (logged: where), and stays as it
+ *       is; EPROTONOSUPPORT: another version has written it
  * What is torn, missing or abandoned is logged and passed over. Half an entry
  * at the end of the last segment is cut away; a segment of which nothing can
  * be read goes to quarantine/. At the end what was read is synced, unless the

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/log.h"
 #include "worker/inflated.h"
 #include "worker/journal_segments.h"
@@ -26,8 +26,7 @@ segment_limit(const struct journal *j, size_t i)
 static void
 segment_close(struct journal *j)
 {
-	if (j->map != NULL)
-		munmap(j->map, j->maplen);
+	filemap_close(j->map, j->maplen);
 	if (j->open)
 		j->read_bytes += j->segment[j->reading].bytes;
 	j->map = NULL;
@@ -37,6 +36,26 @@ segment_close(struct journal *j)
 	j->open = false;
 	j->checking = false;
 	j->reading++;
+}
+
+/*
+ * Is what looks like damage, or like the end, a page that the disk cannot read?
+ * Then the segment stays as it is: it may be whole, and what was answered is in
+ * it. True, with EIO (logged).
+ */
+static bool
+segment_is_unread(struct journal *j)
+{
+	const struct segment *seg = &j->segment[j->reading];
+	char path[SEGMENT_PATH_BYTES];
+	size_t at;
+
+	if (!filemap_failed(j->map, &at))
+		return false;
+	errno = EIO;
+	log_warn("%s: cannot be read at byte %zu%s", segment_file(path, seg),
+	    at, seg->packed ? ", unpacked" : "");
+	return true;
 }
 
 /* Nothing in it can be read: out of the way, but not destroyed. */
@@ -82,13 +101,18 @@ segment_map(struct journal *j)
 			rc = inflated_take(j->inflated, &map, &j->maplen);
 	}
 	if (rc == -1) {
-		log_warn("%s", path);
+		if (seg->packed && j->inflated != NULL &&
+		    inflated_failed(j->inflated, &at))
+			log_warn("%s: cannot be read at byte %zu", path, at);
+		else
+			log_warn("%s", path);
 		return -1;
 	}
 	if (seg->packed && (why = inflated_damage(j->inflated, &at)) != NULL) {
 		log_warnx("%s: damaged at byte %zu: %s", path, at, why);
 		j->doubtful = true;
 	}
+	filemap_set_name(map, path);
 	j->map = map;
 	j->open = true;
 	return 0;
@@ -139,6 +163,8 @@ segment_open(struct journal *j)
 	if (journal_cursor_init(&j->cursor, j->map, j->maplen) == -1) {
 		if (errno == EPROTONOSUPPORT)
 			return segment_foreign(j);
+		if (segment_is_unread(j))
+			return -1;
 		segment_quarantine(j);
 		return 0;
 	}
@@ -191,12 +217,15 @@ entry_check(struct journal *j)
 	if (rc == 1)
 		return 2;
 	j->checking = false;
+	if (rc == -1 && segment_is_unread(j))
+		return -1;
 	if (rc == -1) {
 		segment_tear(j);
 		return 2;
 	}
 	j->last_seq = j->entry.seq;
 	j->closed = j->entry.type == JOURNAL_CLOSE;
+	filemap_set_in_use(j->map, true);
 	return 1;
 }
 
@@ -204,8 +233,12 @@ entry_check(struct journal *j)
 static int
 entry_next(struct journal *j)
 {
-	int rc = journal_cursor_next(&j->cursor, &j->entry, &j->entry_data);
+	int rc;
 
+	filemap_set_in_use(j->map, false);
+	rc = journal_cursor_next(&j->cursor, &j->entry, &j->entry_data);
+	if (rc != 1 && segment_is_unread(j))
+		return -1;
 	if (rc == -1) {
 		segment_tear(j);
 		return 2;

@@ -44,6 +44,15 @@ segment_file(char *dst, const struct segment *seg)
 	    dst, seg->first_seq, seg->packed ? PACKED_SUFFIX : SEGMENT_SUFFIX);
 }
 
+bool
+journal_is_from_start(void)
+{
+	char path[SEGMENT_PATH_BYTES];
+
+	return access(segment_path(path, 1), F_OK) == 0 ||
+	    access(segment_packed_path(path, 1), F_OK) == 0;
+}
+
 /* The number in a name with this suffix; 0 for any other name. */
 static uint64_t
 name_number(const char *name, const char *suffix)

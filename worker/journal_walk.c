@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "worker/inflated.h"
 #include "worker/journal_segments.h"
 #include "worker/journal_walk.h"
@@ -37,6 +37,18 @@ note_name(void *arg, const char *name)
 	return 0;
 }
 
+/* What looks like damage may be a page that the disk cannot read. */
+static bool
+is_unread(const struct journal_walk *w, const char *path, const void *map)
+{
+	size_t at;
+
+	if (!filemap_failed(map, &at))
+		return false;
+	w->damage(w->arg, path, at, FILEMAP_WHY, false);
+	return true;
+}
+
 /* A worker may have compressed, or removed, it since its name was read. */
 static int
 segment_load(
@@ -60,6 +72,10 @@ segment_load(
 		return -1;
 	while ((rc = inflated_step(in)) == 1)
 		;
+	if (rc == -1 && inflated_failed(in, &at)) {
+		w->damage(w->arg, path, at, FILEMAP_WHY, false);
+		rc = 0;
+	}
 	if (rc == 0)
 		rc = inflated_take(in, map, len);
 	if (rc == 0 && (why = inflated_damage(in, &at)) != NULL)
@@ -92,7 +108,7 @@ walk_entries(const struct journal_walk *w, const char *path,
 		if (rc != 0)
 			return rc;
 	}
-	if (rc == -1)
+	if (rc == -1 && !is_unread(w, path, c->data))
 		w->damage(w->arg, path, c->at, c->why,
 		    c->is_short && limit == UINT64_MAX);
 	return 0;
@@ -114,18 +130,20 @@ walk_segment(const struct journal_walk *w, struct segment *seg, uint64_t limit,
 	if (*next != 0 && seg->first_seq > *next)
 		w->damage(w->arg, path, 0, "entries in front of it are missing",
 		    false);
-	if (journal_cursor_init(&c, map, len) == -1)
+	rc = journal_cursor_init(&c, map, len);
+	if (rc == -1 && !is_unread(w, path, map))
 		w->damage(w->arg, path, 0,
 		    errno == EPROTONOSUPPORT ? "format of another version"
 					     : c.why,
 		    false);
+	if (rc == -1)
+		rc = 0;
 	else if (c.next_seq != seg->first_seq)
 		w->damage(w->arg, path, 0,
 		    "the name is not that of its first entry", false);
 	else
 		rc = walk_entries(w, path, &c, limit, next);
-	if (map != NULL)
-		munmap(map, len);
+	filemap_close(map, len);
 	return rc;
 }
 

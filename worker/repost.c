@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/log.h"
 #include "worker/awaiting.h"
 #include "worker/repost.h"
@@ -29,6 +29,7 @@ repost_open(uint64_t seq)
 	struct repost *r = calloc(1, sizeof(*r));
 	struct journal_cursor c;
 	char path[ASIDE_PATH_BYTES];
+	size_t at;
 	int saved;
 
 	if (r == NULL ||
@@ -39,9 +40,11 @@ repost_open(uint64_t seq)
 	if (journal_cursor_init(&c, r->map, r->maplen) == 0 &&
 	    journal_cursor_next(&c, &r->entry, &r->data) == 1)
 		return r;
-	saved = errno;
+	saved = errno == EPROTONOSUPPORT ? errno : EBADMSG;
+	if (filemap_failed(r->map, &at))
+		saved = EIO;
 	repost_free(r);
-	errno = saved == EPROTONOSUPPORT ? saved : EBADMSG;
+	errno = saved;
 	return NULL;
 }
 
@@ -50,8 +53,7 @@ repost_free(struct repost *r)
 {
 	if (r == NULL)
 		return;
-	if (r->map != NULL)
-		munmap(r->map, r->maplen);
+	filemap_close(r->map, r->maplen);
 	free(r);
 }
 

@@ -38,20 +38,40 @@ struct restore {
 	uint64_t results_seq; /* last entry whose results are kept */
 };
 
+/*
+ * Snapshots that cannot be read, from the newest on, may be whole: what is
+ * older takes their place only if nothing is lost by that.
+ */
+static int
+load_instead(uint64_t seq)
+{
+	if (seq == 0 && !journal_is_from_start()) {
+		errno = EIO;
+		log_warn("no model snapshot can be read, and the journal does "
+			 "not go back to the beginning");
+		return -1;
+	}
+	snapdir_leave_behind(seq);
+	return 0;
+}
+
 /* Try snapshots from the newest to the oldest; none is fine, too. */
 static int
 load_snapshot(struct analysis *a, const char *job_id, uint64_t *base_seq)
 {
 	uint64_t limit = UINT64_MAX;
 	struct snapdir_file f;
+	bool passed = false;
 	int rc;
 
 	while ((rc = snapdir_newest(&f, job_id, limit)) == 1) {
+		passed = passed || f.passed;
 		if (analysis_load(a, f.reader) == 0) {
 			if (f.kind == SNAPFILE_BASE)
 				*base_seq = f.seq;
+			limit = f.seq;
 			snapdir_close(&f);
-			return 0;
+			return passed ? load_instead(limit) : 0;
 		}
 		if (errno != EBADMSG) {
 			log_warn("snapshot %" PRIu64, f.seq);
@@ -59,9 +79,13 @@ load_snapshot(struct analysis *a, const char *job_id, uint64_t *base_seq)
 			return -1;
 		}
 		limit = f.seq;
-		if (snapdir_refuse(&f) == -1)
+		rc = snapdir_refuse(&f);
+		if (rc == -1)
 			return -1;
+		passed = passed || rc == 1;
 	}
+	if (rc == 0 && (passed || f.passed))
+		return load_instead(0);
 	return rc;
 }
 

@@ -192,7 +192,7 @@ load(struct revert *r)
 	if (rc == 1 && f.seq == r->to_seq) {
 		rc = analysis_load(r->analysis, f.reader);
 	} else if (rc != -1) {
-		errno = EBADMSG;
+		errno = f.passed ? EIO : EBADMSG;
 		rc = -1;
 	}
 	snapdir_close(&f);

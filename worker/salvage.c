@@ -125,7 +125,11 @@ salvage_mark(void)
 bool
 salvage_is_marked(void)
 {
-	return access(MARK, F_OK) == 0;
+	int saved = errno;
+	bool is = access(MARK, F_OK) == 0;
+
+	errno = saved;
+	return is;
 }
 
 /* The names of influencers have no row sums: they come from the records. */

@@ -16,7 +16,7 @@
  * Returns 0; -1 with errno (logged): it could not be noted.
  */
 int salvage_mark(void);
-bool salvage_is_marked(void);
+bool salvage_is_marked(void); /* keeps errno */
 
 /*
  * Do it, or go on where a death has cut it off: the damaged file moves to

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/log.h"
 #include "common/snapmeta.h"
 #include "worker/quarantine.h"
@@ -132,65 +132,121 @@ snapdir_clean(void)
 		log_warn(SNAPFILE_DIR);
 }
 
-int
-snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
-{
-	char path[SNAPFILE_PATH_BYTES], text[96];
-
-	memset(f, 0, sizeof(*f));
-	for (;;) {
-		const char *why;
-		int rc;
-
-		if (file_before(limit, f) == -1)
-			return -1;
-		if (f->seq == 0)
-			return 0;
-		snapfile_path(path, NULL, f->seq, f->kind);
-		if (disk_map(path, &f->map, &f->maplen) == -1) {
-			log_warn("%s", path);
-			return -1;
-		}
-		f->reader = snapshot_reader_memory(f->map, f->maplen);
-		if (f->reader == NULL && errno == EPROTONOSUPPORT) {
-			log_warnx("%s: of another format; this program reads "
-				  "format %d",
-			    path, SNAPHEAD_FORMAT);
-			snapdir_close(f);
-			errno = EPROTONOSUPPORT;
-			return -1;
-		}
-		why = file_judge(f, job_id, text, sizeof(text));
-		if (why == NULL)
-			return 1;
-		limit = f->seq;
-		rc = set_aside(f, why);
-		snapdir_close(f);
-		if (rc == -1) {
-			errno = EUCLEAN;
-			return -1;
-		}
-	}
-}
-
 void
 snapdir_close(struct snapdir_file *f)
 {
 	snapshot_reader_free(f->reader);
-	if (f->map != NULL)
-		munmap(f->map, f->maplen);
+	filemap_close(f->map, f->maplen);
 	memset(f, 0, sizeof(*f));
+}
+
+static int
+file_open(struct snapdir_file *f, const char *path)
+{
+	if (disk_map(path, &f->map, &f->maplen) == -1) {
+		log_warn("%s", path);
+		return -1;
+	}
+	f->reader = snapshot_reader_memory(f->map, f->maplen);
+	if (f->reader != NULL || errno != EPROTONOSUPPORT)
+		return 0;
+	log_warnx("%s: of another format; this program reads format %d", path,
+	    SNAPHEAD_FORMAT);
+	snapdir_close(f);
+	errno = EPROTONOSUPPORT;
+	return -1;
+}
+
+/* Is what looks like damage a page that the disk cannot read? Logged then. */
+static bool
+is_unread(const struct snapdir_file *f, const char *path)
+{
+	size_t at;
+
+	if (!filemap_failed(f->map, &at))
+		return false;
+	errno = EIO;
+	log_warn("%s: cannot be read at byte %zu", path, at);
+	return true;
+}
+
+/*
+ * Look at one. Returns 1: it is whole; 0: it is not, and was set aside, or
+ * stays because it could not be read (*unread); -1 with errno.
+ */
+static int
+file_look(struct snapdir_file *f, const char *job_id, bool *unread)
+{
+	char path[SNAPFILE_PATH_BYTES], text[96];
+	const char *why = NULL;
+	int rc = 0;
+
+	snapfile_path(path, NULL, f->seq, f->kind);
+	*unread = file_open(f, path) == -1;
+	if (*unread && errno != EIO)
+		return -1;
+	if (!*unread) {
+		why = file_judge(f, job_id, text, sizeof(text));
+		if (why == NULL)
+			return 1;
+		*unread = is_unread(f, path);
+	}
+	if (!*unread)
+		rc = set_aside(f, why);
+	else if (f->kind == SNAPFILE_BASE)
+		rc = -1;
+	snapdir_close(f);
+	if (rc == -1)
+		errno = *unread ? EIO : EUCLEAN;
+	return rc;
+}
+
+int
+snapdir_newest(struct snapdir_file *f, const char *job_id, uint64_t limit)
+{
+	bool unread, passed = false;
+	int rc;
+
+	memset(f, 0, sizeof(*f));
+	do {
+		if (file_before(limit, f) == -1)
+			return -1;
+		limit = f->seq;
+		rc = limit == 0 ? 1 : file_look(f, job_id, &unread);
+		passed = passed || (rc == 0 && unread);
+	} while (rc == 0);
+	f->passed = passed;
+	return rc == 1 && limit == 0 ? 0 : rc;
 }
 
 int
 snapdir_refuse(struct snapdir_file *f)
 {
-	int rc = set_aside(f, "its content was refused");
+	char path[SNAPFILE_PATH_BYTES];
+	bool unread;
+	int rc;
 
+	unread = is_unread(f, snapfile_path(path, NULL, f->seq, f->kind));
+	if (unread)
+		rc = f->kind == SNAPFILE_BASE ? -1 : 1;
+	else
+		rc = set_aside(f, "its content was refused");
 	snapdir_close(f);
 	if (rc == -1)
-		errno = EUCLEAN;
+		errno = unread ? EIO : EUCLEAN;
 	return rc;
+}
+
+void
+snapdir_leave_behind(uint64_t seq)
+{
+	char path[SNAPFILE_PATH_BYTES];
+	struct snapdir_file f = { .seq = UINT64_MAX };
+
+	while (file_before(f.seq, &f) == 0 && f.seq > seq)
+		quarantine_move(snapfile_path(path, NULL, f.seq, f.kind),
+		    "snapshot", f.seq,
+		    "cannot be read, and what is older takes its place");
 }
 
 int

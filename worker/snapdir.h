@@ -23,6 +23,7 @@
 
 /* One that was found whole, mapped until snapdir_close. */
 struct snapdir_file {
+	bool passed;  /* newer ones could not be read, and stay */
 	uint64_t seq; /* 0: none */
 	enum snapfile kind;
 	struct snapshot_reader *reader;
@@ -37,21 +38,29 @@ void snapdir_clean(void);
  * Find the newest whole snapshot of this job, or base of a revert, with a
  * number below limit. What is damaged or another job's is set aside in
  * quarantine/ and logged. Not so a base: what is older than it must not count
- * any more.
+ * any more. What the disk cannot read is passed over, and stays where it is.
  *
- * Returns 1: *f is set; 0: there is none; -1 with errno (logged); the file
- * stays then: EPROTONOSUPPORT, it is of a format that this program does not
- * read; EUCLEAN, it is a base and damaged.
+ * Returns 1: *f is set; 0: there is none, and only f->passed is; -1 with errno
+ * (logged); the file stays then: EPROTONOSUPPORT, it is of a format that this
+ * program does not read; EUCLEAN, it is a base and damaged; EIO, it is a base
+ * that cannot be read.
  */
 int snapdir_newest(
     struct snapdir_file *f, const char *job_id, uint64_t limit) MUST_CHECK;
 void snapdir_close(struct snapdir_file *f);
 
 /*
- * Set aside a whole file that the job's parts would not take. Returns 0; or -1
- * with EUCLEAN (logged): it is a base, and stays.
+ * Set aside a whole file that the job's parts would not take. Returns 0; 1: it
+ * could not be read to its end, and stays; or -1 with EUCLEAN or EIO (logged):
+ * it is a base, and stays.
  */
 int snapdir_refuse(struct snapdir_file *f) MUST_CHECK;
+
+/*
+ * The state of this number (0: of none) is used instead of those above it that
+ * could not be read: they are set aside, for they would be tried again.
+ */
+void snapdir_leave_behind(uint64_t seq);
 
 /*
  * Writing takes three steps, so that another process may do the second one.

@@ -7,11 +7,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/crc32c.h"
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/wire.h"
 #include "worker/journal.h"
 #include "worker/spool.h"
@@ -55,8 +55,7 @@ spool_free(struct spool *s)
 {
 	if (s == NULL)
 		return;
-	if (s->map != NULL)
-		munmap(s->map, s->maplen);
+	filemap_close(s->map, s->maplen);
 	if (s->fd != -1)
 		close(s->fd);
 	if (s->has_file && !s->moved)
@@ -156,11 +155,10 @@ spool_data(struct spool *s, const char **data)
 	}
 	if (s->map == NULL) {
 		s->maplen = (size_t)(JOURNAL_DATA_OFFSET + s->bytes);
-		s->map = mmap(NULL, s->maplen, PROT_READ, MAP_SHARED, s->fd, 0);
-		if (s->map == MAP_FAILED) {
-			s->map = NULL;
+		if (filemap_open(s->fd, s->maplen, &s->map) == -1)
 			return -1;
-		}
+		filemap_set_name(s->map, "the upload in hand");
+		filemap_set_in_use(s->map, true);
 	}
 	*data = (const char *)s->map + JOURNAL_DATA_OFFSET;
 	return 0;

@@ -36,7 +36,7 @@ bool spool_is_file(const struct spool *);
 
 /*
  * The bytes, all at once, until spool_free; a file is mapped on the first
- * call. Returns 0, or -1 with errno.
+ * call, and in use at once (filemap.h). Returns 0, or -1 with errno.
  */
 int spool_data(struct spool *, const char **data) MUST_CHECK;
 

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/disk.h"
+#include "common/filemap.h"
 #include "common/snapmeta.h"
 #include "worker/journal.h"
 #include "worker/segpack.h"
@@ -59,6 +59,27 @@ is_packed(const char *path)
 	return len > n && strcmp(path + len - n, PACKED_SUFFIX) == 0;
 }
 
+/*
+ * Close what was looked at, and say what is wrong, if that was read. Returns as
+ * verify_segment.
+ */
+static int
+conclude(void *map, size_t len, const char *why, const char *path, uint64_t at,
+    verify_report_cb *report, void *arg)
+{
+	bool unread;
+	size_t page;
+
+	unread = why != NULL && filemap_failed(map, &page);
+	if (why != NULL && !unread)
+		report(arg, path, at, why);
+	filemap_close(map, len);
+	if (!unread)
+		return why == NULL ? 0 : 1;
+	errno = EIO;
+	return -1;
+}
+
 int
 verify_segment(const char *path, verify_report_cb *report, void *arg)
 {
@@ -76,11 +97,7 @@ verify_segment(const char *path, verify_report_cb *report, void *arg)
 		why = segment_walk(&c, map, len);
 		at = c.at;
 	}
-	if (why != NULL)
-		report(arg, path, at, why);
-	if (map != NULL)
-		munmap(map, len);
-	return why == NULL ? 0 : 1;
+	return conclude(map, len, why, path, at, report, arg);
 }
 
 int
@@ -98,30 +115,22 @@ verify_snapshot(const char *path, verify_report_cb *report, void *arg)
 		why = "the head does not match its checksum";
 	else if (snapshot_verify(r, &at) == -1)
 		why = "a section does not match its checksum";
-	if (why != NULL)
-		report(arg, path, at, why);
 	snapshot_reader_free(r);
-	if (map != NULL)
-		munmap(map, len);
-	return why == NULL ? 0 : 1;
+	return conclude(map, len, why, path, at, report, arg);
 }
 
 int
 verify_meta(const char *path, verify_report_cb *report, void *arg)
 {
+	const char *why = NULL;
 	struct snapmeta m;
 	size_t len;
 	void *map;
-	int rc;
 
 	if (disk_map(path, &map, &len) == -1)
 		return -1;
-	rc = snapmeta_get(map, len, &m);
-	if (rc == -1)
-		report(arg, path, 0,
-		    errno == ENOTSUP ? "format of another version"
-				     : "it does not match its checksum");
-	if (map != NULL)
-		munmap(map, len);
-	return rc == -1 ? 1 : 0;
+	if (snapmeta_get(map, len, &m) == -1)
+		why = errno == ENOTSUP ? "format of another version"
+				       : "it does not match its checksum";
+	return conclude(map, len, why, path, 0, report, arg);
 }

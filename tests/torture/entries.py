@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import BUILD, ML, expect
+from harness import BUILD, ML, expect, wait_until
 
 ANOMCTL = os.path.join(BUILD, "anomctl")
 NDJSON = {"Content-Type": "application/x-ndjson"}
+DURATION = "2h"     # of all forecasts
 
 
 def run(damaged, *words):
@@ -50,8 +51,9 @@ def read_still(path, damaged):
         for line in run(damaged, path).splitlines()]
     data, at = run(damaged, "--data", path), 0
     for entry in entries:
-        entry["data"] = data[at:at + entry["data_bytes"]]
-        at += entry["data_bytes"]
+        size = entry["data_bytes"] if entry["type"] == "upload" else 0
+        entry["data"] = data[at:at + size]
+        at += size
     assert at == len(data), "%d bytes of data, %d in entries" % (len(data), at)
     return entries
 
@@ -86,6 +88,13 @@ def query(entry, names):
     return "?" + "&".join(given) if given else ""
 
 
+def forecasts_made(daemon, job_id):
+    """How many are not at their end."""
+    status = daemon.stats(job_id)["forecasts_stats"].get("status", {})
+    return sum(n for name, n in status.items() if name not in ("finished",
+        "failed"))
+
+
 def feed(daemon, job_id, entry):
     """Do to a job what an entry says."""
     kind = entry["type"]
@@ -100,6 +109,12 @@ def feed(daemon, job_id, entry):
             entry.get("calc_interim", False)).lower()
         expect(200, daemon.request("POST", "%s/anomaly_detectors/%s/_flush%s"
             % (ML, job_id, (text + "&" if text else "?") + interim)))
+    elif kind == "forecast":
+        # With too little data it was refused, and is so again.
+        daemon.request("POST", "%s/anomaly_detectors/%s/_forecast?duration=%s"
+            % (ML, job_id, DURATION))
+        wait_until(lambda: not forecasts_made(daemon, job_id), 60,
+            "a forecast of " + job_id)
     else:
         assert kind == "upload", short(entry)
         daemon.post(job_id, entry["data"], headers=NDJSON, query=query(entry,

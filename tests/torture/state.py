@@ -10,13 +10,13 @@ import os
 import sqlite3
 
 import harness
-from harness import ML
+from harness import ML, expect
 
 # Wall time, and checksums over rows that have wall time in them.
 WALL_COLUMNS = {"processing_time_ms", "crc"}
 WALL_FIELDS = {"processing_time_ms", "log_time", "last_data_time",
     "create_time"}
-TABLES = ("bucket", "record", "detector", "influencer", "influence")
+TABLES = ("bucket", "record", "detector", "influencer", "influence", "plot")
 PAGE = 5000
 
 
@@ -66,6 +66,23 @@ def database_rows(path):
         db.close()
 
 
+def forecasts(daemon, job_id):
+    """id -> its status, and all its points as text."""
+    found = {}
+    path = "%s/anomaly_detectors/%s/results/forecasts" % (ML, job_id)
+    for request in expect(200, daemon.get(path + "?size=1000"))["forecasts"]:
+        if request["result_type"] != "model_forecast_request_stats":
+            continue
+        rows = expect(200, daemon.get("%s/%s?size=10000" % (path,
+            request["forecast_id"])))["forecasts"]
+        points = [{k: v for k, v in row.items() if k != "forecast_id"}
+            for row in rows if row["result_type"] == "model_forecast"]
+        found[request["forecast_id"]] = (request["forecast_status"], "%d %s"
+            % (len(points), json.dumps(sorted(json.dumps(without_wall(p),
+                sort_keys=True) for p in points))))
+    return found
+
+
 def take(daemon, job_id):
     """The state of a closed job."""
     stats = daemon.stats(job_id)
@@ -111,4 +128,5 @@ def _surplus(a, b):
     return extra
 
 
-__all__ = ["ML", "database_rows", "differences", "harness", "job_dir", "take"]
+__all__ = ["ML", "database_rows", "differences", "forecasts", "harness",
+    "job_dir", "take"]

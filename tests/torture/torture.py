@@ -4,15 +4,15 @@
     tests/torture/torture.py [--long] [--kills N] [--seed N]
 
 Clients post numbered records to jobs of several kinds, flush, close and open
-them and read results, while workers, the keeper, query processes and the
+them, ask for forecasts and read results, while workers, the keeper, query processes and the
 supervisor are killed. Then three things are checked:
 
   - Each upload that was acknowledged is in the journal once, in one entry;
     each that was refused is not; one whose connection died is there in whole
     or not at all.
   - Counts, and the records of each bucket, are those that arithmetic says.
-  - Counts and results are the same, to the last bit, as those of a job to
-    which the same entries were given and nothing ever happened.
+  - Counts, results and forecasts are the same, to the last bit, as those of a
+    job to which the same entries were given and nothing ever happened.
 
 The seed decides who posts what and who is killed; when, is up to the
 scheduler. The last line is "N passed, N failed".
@@ -42,6 +42,7 @@ from harness import ML, Daemon, job, wait_until  # noqa: E402
 SPAN = 300
 START = 1455000000
 CLIENTS = 2     # of each job
+LARGE = ("plain", "several", "late", "flushed")  # one in fifty of their posts
 ROUND_KILLS = 50    # then what has come together is reckoned up
 VICTIMS = (["anomd-worker"] * 12 + ["anomd-query"] * 3 + ["anomd-keeper"] * 2
     + ["anomd"] * 3)
@@ -62,11 +63,27 @@ def configurations():
     late["analysis_config"]["latency"] = "20m"
     flushed = job(span="5m", function="count", field=None,
         by_field_name="b")
+    people = job(span="5m", function="high_mean", by_field_name="b",
+        over_field_name="u", influencers=["u"])
+    seldom = job(span="5m", function="rare", field=None, by_field_name="r",
+        partition_field_name="p")
+    seldom["analysis_config"]["detectors"].append(
+        {"function": "freq_rare", "by_field_name": "r",
+            "over_field_name": "u"})
+    places = job(span="5m", function="lat_long", field="w",
+        by_field_name="b")
+    foreseen = job(span="5m", function="mean", by_field_name="b")
+    foreseen["model_plot_config"] = {"enabled": True,
+        "annotations_enabled": True}
     return {
         "plain": (plain, 0),
         "several": (several, SPAN),
         "late": (late, 2400),
         "flushed": (flushed, 0),
+        "people": (people, SPAN),
+        "seldom": (seldom, 0),
+        "places": (places, 0),
+        "foreseen": (foreseen, SPAN),
     }
 
 
@@ -90,13 +107,14 @@ class Job:
         self.next_number = 1
         self.clock = START
         self.uploads = []
+        self.forecasts = set()  # that were acknowledged
         self.history = entries.History()
 
     def new_upload(self, rng):
         """Records, their bytes, and the note of them."""
         # Many are small, some are longer than what is sent in one frame.
         count = rng.choice((1, 1, 3, 20, 100, 1000)) * rng.randint(1, 3)
-        if rng.random() < 0.02:
+        if rng.random() < 0.02 and self.id in LARGE:
             count = rng.randint(10000, 30000)
         with self.lock:
             upload = Upload(self.next_number, count)
@@ -107,10 +125,26 @@ class Job:
         lines = []
         for i in range(count):
             value = rng.gauss(50, 4) + (500 if rng.random() < 0.002 else 0)
-            lines.append('{"time":%d,"v":%r,"p":"p%d","b":"b%d","n":%d}\n' % (
-                begin + i * 20 // count - rng.randint(0, self.spread), value,
-                rng.randint(0, 4), rng.randint(0, 2), upload.first + i))
+            more = self.more_fields(rng, begin)
+            lines.append('{"time":%d,"v":%r,"p":"p%d","b":"b%d"%s,"n":%d}\n'
+                % (begin + i * 20 // count - rng.randint(0, self.spread),
+                value, rng.randint(0, 4), rng.randint(0, 2), more,
+                upload.first + i))
         return upload, "".join(lines).encode()
+
+    def more_fields(self, rng, begin):
+        """What only the job of one kind looks at."""
+        if self.id == "places":
+            far = 60 if rng.random() < 0.002 else 0
+            return ',"w":"%.3f,%.3f"' % (52.5 - far + rng.gauss(0, .05),
+                13.4 + rng.gauss(0, .05))
+        if self.id not in ("people", "seldom"):
+            return ""
+        # One that is new, and one that comes again every now and then.
+        name = rng.choice(("a", "b", "c"))
+        if rng.random() < 0.003:
+            name = "x%d" % (begin // SPAN)
+        return ',"u":"u%d","r":"%s"' % (rng.randint(0, 14), name)
 
 
 class Torture:
@@ -168,6 +202,17 @@ class Torture:
         self.ask("POST", "%s/anomaly_detectors/%s/_flush?calc_interim=true"
             "&advance_time=%d" % (ML, one.id, clock - SPAN))
 
+    def forecast(self, one):
+        """What is acknowledged is made, however often its maker dies."""
+        self.up.wait()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = self.daemon.request("POST",
+                ML + "/anomaly_detectors/%s/_forecast?duration=%s" % (one.id,
+                    entries.DURATION), seconds=60)
+            if answer.status == 200:
+                with one.lock:
+                    one.forecasts.add(answer.json["forecast_id"])
+
     def close_and_open(self, one):
         path = "%s/anomaly_detectors/%s/" % (ML, one.id)
         # What is there now may be superfluous after this snapshot, also when
@@ -189,6 +234,8 @@ class Torture:
                 self.close_and_open(one)
             elif dice < 0.10 and one.id == "flushed":
                 self.flush(one)
+            elif dice < 0.12 and one.id == "foreseen":
+                self.forecast(one)
             elif dice < 0.15:
                 self.ask("GET", "%s/anomaly_detectors/%s/results/records" % (
                     ML, one.id))
@@ -276,6 +323,8 @@ class Torture:
             return all(j["state"] == "opened" for j in answer["jobs"])
         wait_until(opened, 60, "all jobs to be open")
         for one in self.jobs:
+            wait_until(lambda: not entries.forecasts_made(self.daemon, one.id),
+                60, "the forecasts of %s" % one.id)
             one.history.look(state.job_dir(self.daemon, one.id))
             self.daemon.close_job(one.id)
             one.history.look(state.job_dir(self.daemon, one.id))
@@ -290,8 +339,11 @@ class Torture:
                 wrong = check_uploads(one.uploads, history)
                 wrong += check_arithmetic(one, history, got,
                     self.daemon.stats(one.id)["data_counts"])
+                foreseen = state.forecasts(self.daemon, one.id)
                 entries.make_again(calm, one.id, one.config, history)
                 wrong += state.differences(got, state.take(calm, one.id))
+                wrong += check_forecasts(one.forecasts, foreseen,
+                    state.forecasts(calm, one.id))
                 problems += ["%s: %s" % (one.id, w) for w in wrong]
         return problems
 
@@ -360,6 +412,22 @@ def check_arithmetic(one, history, got, counts):
     return wrong
 
 
+def check_forecasts(acknowledged, got, calm):
+    """Each that was acknowledged is whole, and one of those of the job that
+    was left in peace: that one has some more where the line was full."""
+    wrong = ["forecast %s is not there" % i for i in acknowledged - set(got)]
+    left = collections.Counter(points for status, points in calm.values())
+    for forecast, (status, points) in sorted(got.items()):
+        if status != "finished":
+            if forecast in acknowledged:
+                wrong.append("forecast %s is %s" % (forecast, status))
+        elif left[points] == 0:
+            wrong.append("forecast %s differs: %s" % (forecast, points[:300]))
+        else:
+            left[points] -= 1
+    return wrong
+
+
 def plant(what, history, got):
     """A fault that must be found: a check that cannot fail is none."""
     uploads = [e for e in history if e["type"] == "upload" and e["data"]]
@@ -406,6 +474,11 @@ def check_plants(torture):
                 history)
         if not found:
             blind.append("a planted fault is not seen: " + what)
+    whole = {"f": ("finished", "1 2 3")}
+    for acknowledged, calm in ((set("fg"), whole), (set("f"),
+            {"f": ("finished", "1 2 4")})):
+        if not check_forecasts(acknowledged, whole, calm):
+            blind.append("a planted fault of a forecast is not seen")
     return blind
 
 
@@ -429,8 +502,9 @@ def run_round(seed, kills, keep):
         uploads = [u for one in torture.jobs for u in one.uploads]
         fates = collections.Counter(u.fate for u in uploads)
         print("seed %d: kills %s; uploads %s; records acknowledged %d; "
-            "keys %s; %.0f s" % (seed, dict(torture.killed), dict(fates),
-            sum(u.count for u in uploads if u.fate == IN), torture.keyed,
+            "forecasts %d; keys %s; %.0f s" % (seed, dict(torture.killed),
+            dict(fates), sum(u.count for u in uploads if u.fate == IN),
+            sum(len(one.forecasts) for one in torture.jobs), torture.keyed,
             time.monotonic() - begin), flush=True)
     return problems
 
