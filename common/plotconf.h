@@ -16,7 +16,7 @@ struct json_object;
 struct plotconf {
 	bool enabled;
 	bool annotations; /* of changes of models */
-	char **term;	  /* owned; values of by and partition fields */
+	char **term;	  /* owned; values of by, over and partition fields */
 	size_t nterms;	  /* 0: all of them */
 };
 

@@ -65,6 +65,7 @@ crowd_init(struct crowd *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->least = DBL_MAX;
+	crowd_widths_init(c->width);
 }
 
 void
@@ -103,12 +104,12 @@ to_scale(enum power p, enum model_kind kind, double zero, double x)
 	return power_of(p, offset_of(kind), x);
 }
 
-static double
-from_scale(enum power p, enum model_kind kind, double y)
+double
+crowd_value(const struct crowd_view *v, double y)
 {
-	double x = power_back(p, offset_of(kind), y);
+	double x = power_back(v->power, offset_of(v->kind), y);
 
-	return p == POWER_LINEAR ? x : fmax(x, 0);
+	return v->power == POWER_LINEAR ? x : fmax(x, 0);
 }
 
 /* Half of the smallest value. */
@@ -245,6 +246,7 @@ choose_power(struct crowd *c)
 		return;
 	c->power = best;
 	forget_tails(c, KEEP_OTHER_TAILS);
+	crowd_widths_init(c->width);
 }
 
 /* The middle of all values but one, which is below, in or above it. */
@@ -334,8 +336,7 @@ set_middles(const struct crowd *c, const double *y, uint32_t n, double all,
 		    middle_of(a, mid, all - 1, scale, towards, &variance);
 		least = least_scale(c, v->kind, v->power, v->middle[place]);
 		v->scale[place] = fmax(sqrt(scale * scale + variance), least);
-		v->typical[place] =
-		    from_scale(v->power, v->kind, v->middle[place]);
+		v->typical[place] = crowd_value(v, v->middle[place]);
 	}
 	v->low = y[(n - 1) / 2];
 	v->high = y[n / 2];
@@ -362,9 +363,9 @@ learnt_middle(const struct crowd_view *v, const struct ahead *a, double mid,
 	double variance;
 
 	if (!a->known || n >= QUARTILES_LEAST)
-		return from_scale(v->power, v->kind, mid);
-	return from_scale(v->power, v->kind,
-	    middle_of(a, mid, n, scale, SIDE_BOTH, &variance));
+		return crowd_value(v, mid);
+	return crowd_value(
+	    v, middle_of(a, mid, n, scale, SIDE_BOTH, &variance));
 }
 
 double
@@ -391,6 +392,10 @@ crowd_look(struct crowd *c, enum model_kind kind, double *x, uint32_t nsample,
 	choose_power(c);
 	memset(v, 0, sizeof(*v));
 	v->kind = kind;
+	v->negative = c->negative;
+	v->past = n_past;
+	v->n = n;
+	memcpy(v->width, c->width, sizeof(v->width));
 	v->power = c->power;
 	v->zero = zero_of(c);
 	memcpy(v->tail, c->tail, sizeof(v->tail));
@@ -413,12 +418,19 @@ surprise(double z)
 	return z <= 0 ? 0 : -probability_ln_normal_upper(z);
 }
 
+double
+habit_usual(const struct habit *h)
+{
+	double n = (double)h->n;
+
+	return (double)h->mean * n / (n + HABIT_PROOF);
+}
+
 /* Distance from what is usual for him, where that is on the same side. */
 static double
 own_distance(const struct habit *h, double z)
 {
-	double n = (double)h->n,
-	       usual = (double)h->mean * n / (n + HABIT_PROOF);
+	double usual = habit_usual(h);
 
 	if (usual * z <= 0)
 		return z;
@@ -461,7 +473,7 @@ void
 crowd_place(const struct crowd_view *v, const struct habit *h, double passed,
     double x, struct crowd_place *p)
 {
-	double y = to_scale(v->power, v->kind, v->zero, x), own;
+	double y = to_scale(v->power, v->kind, v->zero, x);
 	int place = 1;
 
 	memset(p, 0, sizeof(*p));
@@ -469,16 +481,16 @@ crowd_place(const struct crowd_view *v, const struct habit *h, double passed,
 		place = 0;
 	else if (y > v->high || (y == v->high && v->high > v->low))
 		place = 2;
+	p->at = place;
 	p->typical = v->typical[place];
 	if (!v->known)
 		return;
 	p->z = (y - v->middle[place]) / v->scale[place];
 	p->z = fmin(fmax(p->z, -Z_MOST), Z_MOST);
-	own = own_distance(h, p->z);
-	own = lesser(p->z, own);
-	p->surprise[UP] = surprise(own);
-	p->surprise[DOWN] = surprise(-own);
-	look_at_run(v, h, passed, p, own);
+	p->own = lesser(p->z, own_distance(h, p->z));
+	p->surprise[UP] = surprise(p->own);
+	p->surprise[DOWN] = surprise(-p->own);
+	look_at_run(v, h, passed, p, p->own);
 	for (int s = 0; s < SIDES; s++)
 		p->ln_p[s] = tail_ln_p(&v->tail[s], p->surprise[s]);
 }
@@ -536,12 +548,14 @@ learn_tails(struct crowd *c, struct habit *h, const struct crowd_place *p)
 }
 
 void
-crowd_learn(struct crowd *c, struct habit *h, const struct crowd_place *p)
+crowd_learn(struct crowd *c, struct habit *h, const struct crowd_view *v,
+    const struct crowd_place *p)
 {
 	double z = fmin(fmax(p->z, -HABIT_MOST), HABIT_MOST), off;
 	double n = fmin((double)h->n + 1, HABIT_BUCKETS);
 
 	learn_tails(c, h, p);
+	crowd_widths_learn(c->width, v, p);
 	h->run = p->run;
 	h->run_squares = p->run_squares;
 	off = z - (double)h->mean;

@@ -19,6 +19,7 @@
 
 #include "common/compat.h"
 #include "common/jobconf.h"
+#include "worker/bounds.h"
 #include "worker/model.h"
 #include "worker/power.h"
 #include "worker/snapshot.h"
@@ -27,6 +28,10 @@
 /* A habit is one of the last so many buckets, and no further out than this. */
 #define HABIT_BUCKETS 100.0
 #define HABIT_MOST 100.0
+
+/* A width is no less, and no more than this. */
+#define CROWD_WIDTH_LEAST 0.02
+#define CROWD_WIDTH_MOST 100.0
 
 /* What is usual for one of the people: distances from the others. */
 struct habit {
@@ -49,6 +54,8 @@ struct crowd {
 	double worth[POWERS]; /* ln likelihood on each, fading */
 	struct tail tail[SIDES];
 	struct tail run[SIDES];
+	/* distances within which people are expected, crowd_bounds.c */
+	float width[SIDES];
 };
 
 /* Of more values only so many tell the middle and the scatter. */
@@ -71,6 +78,10 @@ struct crowd_view {
 	enum power power;
 	double zero; /* what stands for zero where there are logarithms */
 	bool known;
+	bool negative;
+	double past; /* values of earlier buckets, fading, */
+	double n;    /* and of this one */
+	float width[SIDES];
 	double low, high; /* the middle of all lies between */
 	double middle[3]; /* of the others, on the scale */
 	double scale[3];  /* of distances to it */
@@ -82,8 +93,10 @@ struct crowd_view {
 
 /* How far out one of the people is. */
 struct crowd_place {
+	int at;		/* of the middles of the view, */
 	double typical; /* middle of the others */
 	double z;	/* distance from it, in scales */
+	double own;	/* the lesser of that and the one from his habit */
 	double surprise[SIDES];
 	double ln_p[SIDES];
 	float run, run_squares; /* with this bucket */
@@ -117,12 +130,34 @@ void crowd_place(const struct crowd_view *, const struct habit *, double passed,
 /* ln of the probability of so much on the side that counts; <= 0 */
 double crowd_ln_p(
     const struct crowd_view *, const struct crowd_place *, enum function_side);
+/* The value that is y on the scale of the view. */
+double crowd_value(const struct crowd_view *, double y);
+
+/*
+ * crowd_bounds.c: between which values he is expected (bounds.h), whatever his
+ * own is: where the others are, and where he usually is. False while too
+ * little is known; b is then unchanged. How far out that is is learnt with
+ * each of the people, of whom place and view are.
+ */
+bool crowd_bounds(const struct crowd_view *, const struct habit *,
+    const struct crowd_place *, struct bounds *);
+void crowd_widths_init(float width[SIDES]);
+void crowd_widths_learn(
+    float width[SIDES], const struct crowd_view *, const struct crowd_place *);
+/* What is usual for him, as far as it is believed: a distance in scales. */
+double habit_usual(const struct habit *);
+
 /* He was there. */
-void crowd_learn(struct crowd *, struct habit *, const struct crowd_place *);
+void crowd_learn(struct crowd *, struct habit *, const struct crowd_view *,
+    const struct crowd_place *);
 
 /* 0, or -1 with errno. load wants what is new. */
 int crowd_save(const struct crowd *, struct snapshot_writer *) MUST_CHECK;
 int crowd_load(struct crowd *, struct snapshot_reader *) MUST_CHECK;
+/* Of a section that may be missing (snapshot.h). */
+int crowd_save_widths(
+    const struct crowd *, struct snapshot_writer *) MUST_CHECK;
+int crowd_load_widths(struct crowd *, struct snapshot_reader *) MUST_CHECK;
 int habit_save(const struct habit *, struct snapshot_writer *) MUST_CHECK;
 int habit_load(struct habit *, struct snapshot_reader *) MUST_CHECK;
 

@@ -31,6 +31,34 @@ SCHEMA_DEFINE(crowd_state, CROWD_FIELDS);
 SCHEMA_STRUCT(crowd_power_state, CROWD_POWER_FIELDS);
 SCHEMA_DEFINE(crowd_power_state, CROWD_POWER_FIELDS);
 
+/* As floats, which the bounds are not. */
+#define CROWD_WIDTH_FIELDS(F, S)                                               \
+	F(S, F64, up, 0.0199, 100.1)                                           \
+	F(S, F64, down, 0.0199, 100.1)
+SCHEMA_STRUCT(crowd_width_state, CROWD_WIDTH_FIELDS);
+SCHEMA_DEFINE(crowd_width_state, CROWD_WIDTH_FIELDS);
+
+int
+crowd_save_widths(const struct crowd *c, struct snapshot_writer *w)
+{
+	struct crowd_width_state s = { (double)c->width[UP],
+		(double)c->width[DOWN] };
+
+	return snapshot_put(w, &crowd_width_state_schema, &s);
+}
+
+int
+crowd_load_widths(struct crowd *c, struct snapshot_reader *r)
+{
+	struct crowd_width_state s;
+
+	if (snapshot_get(r, &crowd_width_state_schema, &s) == -1)
+		return -1;
+	c->width[UP] = (float)s.up;
+	c->width[DOWN] = (float)s.down;
+	return 0;
+}
+
 int
 habit_save(const struct habit *h, struct snapshot_writer *w)
 {

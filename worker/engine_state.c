@@ -215,6 +215,52 @@ load_siblings(struct engine *e, struct snapshot_reader *r)
 	return snapshot_left(r) == 0 ? 0 : engine_state_bad();
 }
 
+/* The crowds of a series; NULL: it has none. */
+static struct crowd *
+crowds_of(const struct engine *e, uint32_t number)
+{
+	const struct series *s = e->table.series[number];
+
+	return s == NULL || s->role == SERIES_MEMBER ? NULL : s->crowd;
+}
+
+/* How wide the bounds of people are, in the order of attributes. */
+static int
+save_widths(const struct engine *e, struct snapshot_writer *w)
+{
+	if (snapshot_section(w, SNAPSHOT_WIDTHS) == -1)
+		return -1;
+	for (uint32_t n = 0; n < e->table.numbers.n; n++) {
+		const struct crowd *c = crowds_of(e, n);
+
+		for (uint32_t i = 0;
+		     c != NULL && i < e->table.series[n]->nmodels; i++) {
+			if (crowd_save_widths(&c[i], w) == -1)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+load_widths(struct engine *e, struct snapshot_reader *r)
+{
+	int rc = snapshot_enter_if(r, SNAPSHOT_WIDTHS);
+
+	if (rc <= 0)
+		return rc;
+	for (uint32_t n = 0; n < e->table.numbers.n; n++) {
+		struct crowd *c = crowds_of(e, n);
+
+		for (uint32_t i = 0;
+		     c != NULL && i < e->table.series[n]->nmodels; i++) {
+			if (crowd_load_widths(&c[i], r) == -1)
+				return -1;
+		}
+	}
+	return snapshot_left(r) == 0 ? 0 : engine_state_bad();
+}
+
 int
 engine_save(const struct engine *e, struct snapshot_writer *w)
 {
@@ -234,7 +280,8 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 	    save_clock(e, w) == -1 || save_scopes(&e->judge, w) == -1 ||
 	    save_names(&e->names, w) == -1 || rows_save(&e->table, w) == -1)
 		return -1;
-	if (engine_save_buckets(e, w) == -1 || save_siblings(e, w) == -1)
+	if (engine_save_buckets(e, w) == -1 || save_siblings(e, w) == -1 ||
+	    save_widths(e, w) == -1)
 		return -1;
 	if (judge_save(&e->judge, w) == -1)
 		return -1;
@@ -323,7 +370,8 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 	/* a crash may have left interim results that the state knows not of */
 	e->interim_left = true;
 	e->news = s.nbuckets > 0;
-	if (load_elements(&l, &s) == -1 || load_siblings(e, r) == -1)
+	if (load_elements(&l, &s) == -1 || load_siblings(e, r) == -1 ||
+	    load_widths(e, r) == -1)
 		return -1;
 	if (judge_load(&e->judge, r) == -1 ||
 	    completeness_load(

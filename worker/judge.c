@@ -319,8 +319,13 @@ step_members(struct engine *e)
 static int
 step_people(struct engine *e)
 {
+	int more;
+
 	if (write_noted(e) == -1)
 		return -1;
+	more = peopleplot_note(e);
+	if (more != 0)
+		return more;
 	return go_on(&e->judge, people_judge(e), JUDGE_VALUES_LEARNT);
 }
 

@@ -41,6 +41,7 @@ people_clear(struct engine *e)
 	free(p->attribute);
 	free(p->person);
 	free(p->at_hand);
+	peopleplot_clear(&p->plot);
 	keys_clear(&p->of_person);
 	memset(p, 0, sizeof(*p));
 }

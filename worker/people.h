@@ -17,6 +17,7 @@
 #include "common/compat.h"
 #include "worker/aggregate.h"
 #include "worker/keys.h"
+#include "worker/peopleplot.h"
 
 struct engine;
 struct finding;
@@ -87,6 +88,7 @@ struct people {
 	uint32_t leaf; /* of the attribute at hand; PEOPLE_NONE: none yet */
 	bool shown;    /* all of its leaves */
 	struct comparison *at_hand; /* owned; population.h */
+	struct peopleplot plot;
 };
 
 /* Forget a bucket, and free. */

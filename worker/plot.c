@@ -33,12 +33,18 @@ passes(const struct engine *e, uint32_t name)
 }
 
 bool
+plot_is_on(const struct engine *e)
+{
+	return e->plot.enabled && e->sink.plot != NULL && !e->judge.interim &&
+	    !e->judge.quiet;
+}
+
+bool
 plot_wants(const struct engine *e, uint32_t index)
 {
 	const struct series *s = e->table.series[index];
 
-	return e->plot.enabled && e->sink.plot != NULL && !e->judge.interim &&
-	    !e->judge.quiet && passes(e, s->by) &&
+	return plot_is_on(e) && passes(e, s->by) && passes(e, s->over) &&
 	    passes(e, e->table.partition[s->partition]->name);
 }
 
@@ -79,26 +85,26 @@ reserve(struct plot *p)
 }
 
 int
+plot_add(struct plot *p, const struct plot_point *at)
+{
+	if (reserve(p) == -1)
+		return -1;
+	p->point[p->npoints++] = *at;
+	return 0;
+}
+
+int
 plot_note(struct engine *e, uint32_t index, const struct feature *f,
     const struct model *m, const struct outlook *o, bool has_actual)
 {
-	struct plot *p = &e->judge.plot;
-	struct plot_point *at;
-	struct bounds b;
+	struct plot_point at = { .series = index,
+		.feature = f,
+		.has_actual = has_actual,
+		.actual = o->x };
 
-	if (!model_bounds(m, o, BOUNDS_MASS, &b))
+	if (!model_bounds(m, o, BOUNDS_MASS, &at.expected))
 		return 0;
-	if (reserve(p) == -1)
-		return -1;
-	at = &p->point[p->npoints++];
-	at->series = index;
-	at->feature = f;
-	at->lower = b.lower;
-	at->median = b.median;
-	at->upper = b.upper;
-	at->has_actual = has_actual;
-	at->actual = o->x;
-	return 0;
+	return plot_add(&e->judge.plot, &at);
 }
 
 int
@@ -141,11 +147,13 @@ write_point(struct engine *e, const struct plot_point *at)
 		.model_feature = phrase_of(d, at->feature),
 		.by_field_name = d->by_field_name,
 		.by_field_value = engine_value_of(e, s->by),
+		.over_field_name = d->over_field_name,
+		.over_field_value = engine_value_of(e, s->over),
 		.partition_field_name = d->partition_field_name,
 		.partition_field_value = engine_value_of(e, p->name),
-		.lower = at->lower,
-		.median = at->median,
-		.upper = at->upper,
+		.lower = at->expected.lower,
+		.median = at->expected.median,
+		.upper = at->expected.upper,
 		.has_actual = at->has_actual,
 		.actual = at->actual,
 	};

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "worker/bounds.h"
 
 struct engine;
 struct feature;
@@ -22,9 +23,7 @@ struct outlook;
 struct plot_point {
 	uint32_t series;
 	const struct feature *feature;
-	double lower;
-	double median;
-	double upper;
+	struct bounds expected;
 	bool has_actual;
 	double actual;
 };
@@ -42,8 +41,13 @@ void plot_clear(struct plot *);
 /* A bucket is going to be judged. */
 void plot_begin(struct engine *);
 
-/* Whether there are to be rows of this series, which has a model. */
+/* Whether there are to be rows of the bucket at hand, */
+bool plot_is_on(const struct engine *);
+/* and of this series, which has a model or is one of the people. */
 bool plot_wants(const struct engine *, uint32_t series);
+
+/* Note a row. 0, or -1 with ENOMEM. */
+int plot_add(struct plot *, const struct plot_point *) MUST_CHECK;
 
 /*
  * Note a row, unless the model knows too little. Before the value is learnt.

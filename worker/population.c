@@ -22,6 +22,7 @@ struct comparison {
 	struct outlook outlook[FEATURES_MOST];
 	enum function_side side[FEATURES_MOST];
 	bool says[FEATURES_MOST];
+	bool plotted;	    /* the member at hand */
 	struct habit habit; /* of the member at hand */
 	double sample[FEATURES_MOST][CROWD_SAMPLE];
 };
@@ -41,6 +42,8 @@ begin(struct engine *e, const struct attribute *a)
 		if (c == NULL)
 			return -1;
 	}
+	if (plot_is_on(e) && peopleplot_begin(&people->plot) == -1)
+		return -1;
 	c->series = a->series;
 	c->attribute = s;
 	c->d = &e->detector[p->detector];
@@ -142,15 +145,31 @@ ready(struct engine *e)
 		make_ready(e, i);
 }
 
+/* What he was expected to have, before anything of it is learnt. */
+static void
+plot_member(struct engine *e, uint32_t member, uint32_t i, double ln_p,
+    const struct habit *habit, const struct crowd_place *place, double x)
+{
+	const struct comparison *c = e->judge.people.at_hand;
+	struct plot_point at = { .series = member,
+		.feature = &c->d->feature[i],
+		.has_actual = true,
+		.actual = x };
+
+	if (crowd_bounds(&c->view[i], habit, place, &at.expected))
+		peopleplot_add(&e->judge.people.plot, &at, ln_p);
+}
+
 /*
  * One feature of a member. What is usual for somebody is told by the first
  * feature; of several the least probable counts (Bonferroni).
  */
 static void
-judge_feature(struct engine *e, struct series *member, uint32_t i, double x,
-    struct verdict *v)
+judge_feature(
+    struct engine *e, uint32_t number, uint32_t i, double x, struct verdict *v)
 {
 	struct comparison *c = e->judge.people.at_hand;
+	const struct series *member = e->table.series[number];
 	struct habit habit = member->habit;
 	struct crowd_place place;
 	double ln_p,
@@ -160,6 +179,8 @@ judge_feature(struct engine *e, struct series *member, uint32_t i, double x,
 	/* whoever came in a later bucket first is new in this one, too */
 	crowd_place(&c->view[i], &habit, fmax(passed, 1), x, &place);
 	ln_p = crowd_ln_p(&c->view[i], &place, c->side[i]);
+	if (c->plotted)
+		plot_member(e, number, i, ln_p, &habit, &place, x);
 	if (c->d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(c->d->nfeatures));
 	if (c->says[i] && c->view[i].known && (!v->says || ln_p < v->ln_p)) {
@@ -170,7 +191,7 @@ judge_feature(struct engine *e, struct series *member, uint32_t i, double x,
 		v->feature = (uint8_t)i;
 	}
 	if (!e->judge.interim && c->view[i].known)
-		crowd_learn(&c->crowd[i], &habit, &place);
+		crowd_learn(&c->crowd[i], &habit, &c->view[i], &place);
 	if (i == 0)
 		c->habit = habit;
 }
@@ -183,12 +204,13 @@ judge(struct engine *e, uint32_t leaf, struct verdict *v)
 	struct series *member = e->table.series[l->series];
 	const struct partition *p = e->table.partition[member->partition];
 
+	c->plotted = plot_wants(e, l->series);
 	for (uint32_t i = 0; i < c->d->nfeatures; i++) {
 		double x = feature_value(&c->d->feature[i], &l->stat);
 
 		if (isnan(x))
 			return -1;
-		judge_feature(e, member, i, x, v);
+		judge_feature(e, l->series, i, x, v);
 	}
 	if (!e->judge.interim) {
 		judge_fade(e, member);

@@ -162,6 +162,15 @@ session_mark_damage(struct session *s)
 	return 0;
 }
 
+/* Restarts would not help, and would lose nothing: the files stay. */
+static int
+session_fail_unread(struct session *s)
+{
+	return session_fail(s,
+	    "a file of the job cannot be read or written; the log names it, "
+	    "and RECOVERY in anomd(8) the cure");
+}
+
 int
 session_work_sandboxed(struct session *s)
 {
@@ -196,6 +205,8 @@ session_work_sandboxed(struct session *s)
 		return session_fail(s,
 		    "the state after a revert is damaged, which the log names: "
 		    "revert to a model snapshot again, or reset the job");
+	if (s->restore == NULL && errno == EIO)
+		return session_fail_unread(s);
 	if (s->restore == NULL)
 		return session_fail(s, "state of the job");
 	s->stage = SESSION_RESTORING;
@@ -248,6 +259,8 @@ session_work_restoring(struct session *s, int64_t deadline_us)
 	/* Too late to begin again here: the next worker mends it first. */
 	if (rc == -1 && salvage_is_marked())
 		return session_give_way("replay: results.db is damaged");
+	if (rc == -1 && errno == EIO)
+		return session_fail_unread(s);
 	if (rc == -1)
 		return session_fail(
 		    s, "what the journal has cannot be done again");

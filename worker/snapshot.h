@@ -33,6 +33,7 @@
 #define SNAPSHOT_SCORES SNAPSHOT_TAG('S', 'C', 'O', 'R')   /* may be missing */
 #define SNAPSHOT_EVENTS SNAPSHOT_TAG('E', 'V', 'N', 'T')   /* may be missing */
 #define SNAPSHOT_SIBLINGS SNAPSHOT_TAG('S', 'I', 'B', 'L') /* the same */
+#define SNAPSHOT_WIDTHS SNAPSHOT_TAG('W', 'I', 'D', 'E')   /* the same */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
 

@@ -158,6 +158,77 @@ def test_terms_choose_the_series():
         assert {r["partition_field_value"] for r in rows} == {"a", "c"}, rows
 
 
+USERS = ["user-%02d" % n for n in range(20)]
+
+
+def sendings(first, last):
+    """What users have sent, each with one of two programs."""
+    for n in range(first, last):
+        for m, user in enumerate(USERS):
+            yield {"time": START + n * SPAN + m, "user": user,
+                "app": ("mail", "web")[m % 2],
+                "sent": 100 + (n * 7919 + m * 1301) % 37}
+
+
+def people_job(**plot):
+    return {"analysis_config": {"bucket_span": "10m", "detectors": [
+            {"function": "sum", "field_name": "sent",
+             "by_field_name": "app", "over_field_name": "user"},
+            {"function": "rare", "by_field_name": "app",
+             "over_field_name": "user"}]},
+        "data_description": {"time_format": "epoch"},
+        "model_plot_config": dict(plot, enabled=True)}
+
+
+def test_people_have_rows_where_they_are():
+    with Daemon() as d:
+        d.make_job("j", people_job())
+        d.post("j", list(sendings(0, BUCKETS)))
+        d.flush("j", "?advance_time=%d" % (START + BUCKETS * SPAN))
+        rows = every(d)
+        first = rows[0]
+        assert list(first) == ["job_id", "result_type", "bucket_span",
+            "detector_index", "timestamp", "over_field_name",
+            "over_field_value", "by_field_name", "by_field_value",
+            "model_feature", "model_lower", "model_upper", "model_median",
+            "actual"], first
+        assert {r["model_feature"] for r in rows} == {
+            "'bucket sum by person and attribute'"}, first
+        # None of the first bucket; then one attribute after the other.
+        posted = {(r["time"] // SPAN * SPAN * 1000, r["user"]):
+            (r["app"], r["sent"]) for r in sendings(0, BUCKETS)}
+        assert [(r["timestamp"], r["over_field_value"]) for r in rows] == [
+            (bucket_ms(n), user) for n in range(1, BUCKETS)
+            for user in USERS[::2] + USERS[1::2]]
+        for r in rows:
+            assert (r["by_field_value"], r["actual"]) == posted[
+                r["timestamp"], r["over_field_value"]], r
+            assert 0 <= r["model_lower"] <= r["model_median"], r
+            assert r["model_median"] <= r["model_upper"] < 300, r
+        page = plot(d, "?sort=over_field_value&desc=true&size=1")
+        assert page["model_plot"][0]["over_field_value"] == USERS[-1], page
+        d.restart()
+        assert every(d) == rows
+    with Daemon() as d:
+        d.make_job("j", people_job())
+        for first in range(0, BUCKETS, 20):
+            d.post("j", list(sendings(first, first + 20)))
+            os.kill(d.worker_pid("j"), signal.SIGKILL)
+            wait_until(lambda: d.stats("j")["state"] == "opened")
+        d.close_job("j")
+        d.open_job("j")
+        d.flush("j", "?advance_time=%d" % (START + BUCKETS * SPAN))
+        assert every(d) == rows
+
+
+def test_terms_choose_people():
+    with Daemon() as d:
+        d.make_job("j", people_job(terms="mail,user-04,user-05"))
+        d.post("j", list(sendings(0, BUCKETS)))
+        assert {(r["by_field_value"], r["over_field_value"])
+            for r in every(d)} == {("mail", "user-04")}
+
+
 def test_absent_values_and_zeros():
     """A count of nothing is 0; a mean of nothing is none."""
     config = plot_job()
