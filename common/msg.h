@@ -359,10 +359,13 @@ enum query_kind {
 	F(S, I64, span_ms, 0, MSG_SPAN_MS_MAX)                                 \
 	F(S, I64, bucket_span_ms, 0, MSG_SPAN_MS_MAX)                          \
 	F(S, BYTES, jobs, 0, MSG_JOBS_MAX) /* joblist.h */                     \
-	/* Model plot, annotations: of one detector, its index and 1; of one   \
-	 * value of a field. 0 and empty: of any. */                           \
+	/* Model plot, annotations, points of a forecast: of one detector, its \
+	 * index and 1, or 0: of any; of one value of a field, which may be    \
+	 * empty, if it was given. */                                          \
 	F(S, U32, detector, 0, INT32_MAX)                                      \
+	F(S, BOOL, by_given, 0, 1)                                             \
 	F(S, BYTES, by_value, 0, MSG_VALUE_MAX)                                \
+	F(S, BOOL, partition_given, 0, 1)                                      \
 	F(S, BYTES, partition_value, 0, MSG_VALUE_MAX)
 SCHEMA_STRUCT(msg_query, MSG_QUERY_FIELDS);
 

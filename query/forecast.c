@@ -15,7 +15,10 @@
 
 #define WHERE_POINT                                                            \
 	" FROM forecast_point INDEXED BY forecast_point_by_time"               \
-	" WHERE forecast = ?1 AND timestamp >= ?2 AND timestamp < ?3"
+	" WHERE forecast = ?1 AND timestamp >= ?2 AND timestamp < ?3"          \
+	" AND (?6 = 0 OR detector IN (SELECT id FROM detector WHERE"           \
+	" detector_index = ?6 - 1)) AND (?7 IS NULL OR by_field_value = ?7)"   \
+	" AND (?8 IS NULL OR partition_field_value = ?8)"
 
 struct answer {
 	struct reading r;
@@ -52,6 +55,12 @@ prepare(struct answer *a, const char *sql, int64_t limit, int64_t offset)
 	sqlite3_bind_int64(st, 3, a->r.req->end_ms);
 	sqlite3_bind_int64(st, 4, limit);
 	sqlite3_bind_int64(st, 5, offset);
+	sqlite3_bind_int64(st, 6, a->r.req->detector);
+	if (a->r.req->by_value != NULL)
+		sqlite3_bind_text(st, 7, a->r.req->by_value, -1, SQLITE_STATIC);
+	if (a->r.req->partition_value != NULL)
+		sqlite3_bind_text(
+		    st, 8, a->r.req->partition_value, -1, SQLITE_STATIC);
 	return st;
 }
 
@@ -94,6 +103,15 @@ find(struct answer *a)
 	return rc == SQLITE_DONE ? not_found(a) : reading_fail(&a->r);
 }
 
+/* Not all points of the forecast are meant. */
+static bool
+is_narrowed(const struct request *q)
+{
+	return q->start_ms != TIME_UNSET || q->end_ms != INT64_MAX ||
+	    q->detector != 0 || q->by_value != NULL ||
+	    q->partition_value != NULL;
+}
+
 /* One read transaction: all statements see the same results. */
 static int
 begin(struct answer *a)
@@ -112,8 +130,7 @@ begin(struct answer *a)
 	if (find(a) == -1)
 		return -1;
 	/* counting millions of points takes seconds */
-	if ((a->r.req->start_ms != TIME_UNSET ||
-		a->r.req->end_ms != INT64_MAX) &&
+	if (is_narrowed(a->r.req) &&
 	    number(a, "SELECT count(*)" WHERE_POINT, &a->count) == -1)
 		return -1;
 	a->count++; /* what was asked stands before them */
@@ -121,18 +138,24 @@ begin(struct answer *a)
 }
 
 static void
-print_ms(struct answer *a, struct jsonw *w, const char *name, int64_t ms)
+print_time(struct answer *a, struct jsonw *w, const char *name, int64_t ms)
 {
 	char text[UNITS_ISO_BYTES], twin[64];
 
-	if (ms == 0 || ms == TIME_UNSET)
-		return;
 	if (a->r.req->human) {
 		units_iso(text, ms);
 		snprintf(twin, sizeof(twin), "%s_string", name);
 		jsonw_key_str(w, twin, text);
 	}
 	jsonw_key_i64(w, name, ms);
+}
+
+/* Of what was asked for the API leaves out a time that is the epoch. */
+static void
+print_ms(struct answer *a, struct jsonw *w, const char *name, int64_t ms)
+{
+	if (ms != 0 && ms != TIME_UNSET)
+		print_time(a, w, name, ms);
 }
 
 static void
@@ -201,7 +224,7 @@ point_print(struct answer *a, sqlite3_stmt *st)
 	jsonw_key_str(&w, "result_type", "model_forecast");
 	jsonw_key_i64(&w, "bucket_span", p.bucket_span);
 	jsonw_key_i64(&w, "detector_index", d->detector_index);
-	print_ms(a, &w, "timestamp", p.timestamp);
+	print_time(a, &w, "timestamp", p.timestamp);
 	if (d->name[NAME_PARTITION_FIELD] != NULL)
 		jsonw_key_str(
 		    &w, "partition_field_name", d->name[NAME_PARTITION_FIELD]);

@@ -56,11 +56,10 @@ static const char *const default_sort[] = {
 	[QUERY_FORECAST] = "timestamp",
 };
 
-/* An empty one is none. */
 static int
-take_text(char **dst, struct span s)
+take_text(char **dst, bool given, struct span s)
 {
-	if (s.len == 0)
+	if (!given)
 		return 0;
 	*dst = span_dup(s);
 	return *dst == NULL ? -1 : 0;
@@ -97,9 +96,11 @@ request_init(struct request *r, const struct msg_query *m)
 		copy(r->sort, m->sort);
 	else
 		strlcpy(r->sort, default_sort[r->kind], sizeof(r->sort));
-	if (take_text(&r->filter_path, m->filter_path) == 0 &&
-	    take_text(&r->by_value, m->by_value) == 0 &&
-	    take_text(&r->partition_value, m->partition_value) == 0)
+	if (take_text(
+		&r->filter_path, m->filter_path.len > 0, m->filter_path) == 0 &&
+	    take_text(&r->by_value, m->by_given, m->by_value) == 0 &&
+	    take_text(&r->partition_value, m->partition_given,
+		m->partition_value) == 0)
 		return 0;
 	request_clear(r);
 	return -1;

@@ -17,6 +17,7 @@
 #include "supervisor/forecasting.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
+#include "supervisor/serieswish.h"
 #include "supervisor/server.h"
 
 #define PAGE_DEFAULT 100
@@ -239,6 +240,7 @@ struct read_options {
 	int64_t end_ms;
 	int64_t from;
 	int64_t size;
+	struct serieswish series;
 };
 
 #define AT(member) offsetof(struct read_options, member)
@@ -247,6 +249,7 @@ static const struct option read_options[] = {
 	{ "end", OPTION_DATE_MS, AT(end_ms), OPTION_NULL },
 	{ "from", OPTION_INT, AT(from), OPTION_PAGED },
 	{ "size", OPTION_INT, AT(size), OPTION_PAGED },
+	SERIESWISH_OPTIONS(AT(series)),
 };
 #undef AT
 
@@ -266,7 +269,23 @@ read_ask(struct call *c, const struct job *job, const struct read_options *r)
 	m.from = (uint32_t)r->from;
 	m.size = (uint32_t)r->size;
 	m.ids = span_of(c->item);
+	serieswish_put(&r->series, &m);
 	ask_query(c, job, &m);
+}
+
+/* The series is of points, which only the list of one forecast has. */
+static int
+read_check(const struct call *c, const struct options *os,
+    const struct read_options *r, struct apierr *e)
+{
+	const char *name = serieswish_given(os);
+
+	if (c->item == NULL && name != NULL)
+		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
+		    "[%s] is for the points of one forecast: put its id into "
+		    "the path",
+		    name);
+	return serieswish_check(os, &r->series, e);
 }
 
 void
@@ -275,7 +294,8 @@ api_forecasts(struct call *c)
 	struct job *job = jobs_find(c->srv->jobs, c->job_id);
 	struct read_options r = { .start_ms = TIME_UNSET,
 		.end_ms = TIME_UNSET,
-		.size = PAGE_DEFAULT };
+		.size = PAGE_DEFAULT,
+		.series = SERIESWISH_ANY };
 	struct options os;
 	struct apierr e;
 	int rc;
@@ -285,9 +305,10 @@ api_forecasts(struct call *c)
 		return;
 	}
 	rc = options_read(&os, &read_table, c, &r, &e);
-	options_clear(&os);
 	if (rc == 0)
 		rc = options_page(r.from, r.size, &e);
+	if (rc == 0)
+		rc = read_check(c, &os, &r, &e);
 	if (rc == -1)
 		call_error(c, &e);
 	else if (c->item != NULL && strlen(c->item) > MSG_ID_MAX)
@@ -296,4 +317,5 @@ api_forecasts(struct call *c)
 		    c->job_id);
 	else
 		read_ask(c, job, &r);
+	options_clear(&os);
 }

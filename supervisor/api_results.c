@@ -11,6 +11,7 @@
 #include "supervisor/call.h"
 #include "supervisor/job.h"
 #include "supervisor/options.h"
+#include "supervisor/serieswish.h"
 #include "supervisor/server.h"
 
 #define PAGE_DEFAULT 100
@@ -26,9 +27,7 @@ struct result_options {
 	int64_t from;
 	int64_t size;
 	const char *sort;
-	int64_t detector; /* -1: any */
-	const char *by;	  /* value; NULL: any */
-	const char *partition;
+	struct serieswish series;
 };
 
 #define AT(member) offsetof(struct result_options, member)
@@ -70,9 +69,7 @@ static const struct option series_options[] = {
 	{ "sort", OPTION_STRING, AT(sort), 0 },
 	{ "from", OPTION_INT, AT(from), OPTION_PAGED },
 	{ "size", OPTION_INT, AT(size), OPTION_PAGED },
-	{ "detector_index", OPTION_INT, AT(detector), 0 },
-	{ "by_field_value", OPTION_STRING, AT(by), 0 },
-	{ "partition_field_value", OPTION_STRING, AT(partition), 0 },
+	SERIESWISH_OPTIONS(AT(series)),
 };
 
 static const struct option_table tables[] = {
@@ -116,34 +113,10 @@ check_single(const struct options *os, const struct call *c, struct apierr *e)
 	return 0;
 }
 
-/* Which series is asked for, if it is one. */
-static int
-check_series(
-    const struct options *os, const struct result_options *r, struct apierr *e)
-{
-	const struct {
-		const char *option, *value;
-	} values[] = { { "by_field_value", r->by },
-		{ "partition_field_value", r->partition } };
-
-	if (options_given(os, "detector_index") &&
-	    (r->detector < 0 || r->detector >= INT32_MAX))
-		return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-		    "[detector_index] has to be the index of a detector, from "
-		    "0 on");
-	for (size_t i = 0; i < NELEM(values); i++)
-		if (values[i].value != NULL &&
-		    strlen(values[i].value) > MSG_VALUE_MAX)
-			return apierr_set(e, 400, E_ILLEGAL_ARGUMENT,
-			    "[%s] cannot have more than %d bytes",
-			    values[i].option, MSG_VALUE_MAX);
-	return 0;
-}
-
 static void
 free_texts(struct result_options *r)
 {
-	const char **text[] = { &r->sort, &r->by, &r->partition };
+	const char **text[] = { &r->sort, &r->series.by, &r->series.partition };
 
 	for (size_t i = 0; i < NELEM(text); i++) {
 		free((void *)(uintptr_t)*text[i]);
@@ -155,7 +128,7 @@ free_texts(struct result_options *r)
 static int
 keep_texts(struct result_options *r, struct apierr *e)
 {
-	const char **text[] = { &r->sort, &r->by, &r->partition };
+	const char **text[] = { &r->sort, &r->series.by, &r->series.partition };
 	bool failed = false;
 
 	for (size_t i = 0; i < NELEM(text); i++) {
@@ -185,7 +158,7 @@ results_read(struct call *c, enum query_kind kind, struct result_options *r,
 	if (rc == 0)
 		rc = options_page(r->from, r->size, e);
 	if (rc == 0)
-		rc = check_series(&os, r, e);
+		rc = serieswish_check(&os, &r->series, e);
 	/* The body, which texts may point into, goes now. */
 	if (rc == 0)
 		rc = keep_texts(r, e);
@@ -202,7 +175,7 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 		.end_ms = TIME_UNSET,
 		.desc = desc,
 		.size = PAGE_DEFAULT,
-		.detector = -1 };
+		.series = SERIESWISH_ANY };
 	struct msg_query m = { .kind = (uint8_t)kind };
 	struct apierr e;
 
@@ -224,9 +197,7 @@ results_ask(struct call *c, enum query_kind kind, bool desc)
 	m.from = (uint32_t)r.from;
 	m.size = (uint32_t)r.size;
 	m.sort = span_of(r.sort);
-	m.detector = (uint32_t)(r.detector + 1);
-	m.by_value = span_of(r.by);
-	m.partition_value = span_of(r.partition);
+	serieswish_put(&r.series, &m);
 	ask_query(c, job, &m);
 	free_texts(&r);
 }

@@ -25,7 +25,7 @@
 #define MEMORY_PARAMS "master_timeout,timeout"
 #define EXPIRED_PARAMS "requests_per_second,timeout"
 #define BUCKET_PARAMS "timestamp,anomaly_score,start,end,exclude_interim,expand,from,size,sort,desc"
-#define FORECAST_PARAMS "start,end,from,size"
+#define FORECAST_PARAMS "start,end,from,size,detector_index,by_field_value,partition_field_value"
 #define SNAPSHOT_PARAMS "start,end,from,size,sort,desc"
 #define INFLUENCER_PARAMS "influencer_score,start,end,exclude_interim,from,size,sort,desc"
 #define SERIES_PARAMS "start,end,from,size,sort,desc,detector_index,by_field_value,partition_field_value"

@@ -189,6 +189,16 @@ def test_series_of_a_job():
         got = expect(200, read(d, "j", f, "?from=1&size=2"))
         assert got["count"] == 7, got
         assert got["forecasts"] == rows[:2], got
+        for query, wanted in (("partition_field_value=b", rows[1::2]),
+                ("detector_index=0&start=%d" % (start + 1), rows[2:]),
+                ("detector_index=1", []), ("partition_field_value=", []),
+                ("by_field_value=a", [])):
+            got = expect(200, read(d, "j", f, "?" + query))
+            assert got["count"] == 1 + len(wanted), (query, got)
+            assert got["forecasts"][1:] == wanted, (query, got)
+        expect_error(read(d, "j", "", "?by_field_value=a"), 400,
+            "illegal_argument_exception", "[by_field_value] is for the "
+            "points of one forecast: put its id into the path")
 
 
 def test_removed():
@@ -289,3 +299,16 @@ def test_seen_is_done():
             assert stats(d, "j")["total"] == 3
             expect(200, remove(d, "j"))
             assert stats(d, "j") == {"total": 0, "forecasted_jobs": 0}
+
+
+def test_value_that_is_empty():
+    with Daemon() as d:
+        d.make_job("j", job(partition_field_name="p", use_null=True))
+        feed(d, "j", 0, 48, values=("", "a"))
+        f = made(d, "j", "?duration=2h")
+        assert finished(d, "j", f)["processed_record_count"] == 4
+        rows = points(d, "j", f)
+        assert [r["partition_field_value"] for r in rows] \
+            == ["", "a"] * 2, rows
+        assert points(d, "j", f, "?partition_field_value=") == rows[::2]
+        assert points(d, "j", f, "?partition_field_value=a") == rows[1::2]

@@ -83,6 +83,8 @@ def check_options(d, rows):
         r for r in rows if r["partition_field_value"] == "b"][-1:], page
     assert plot(d, "?partition_field_value=x")["count"] == 0
     assert plot(d, "?by_field_value=b")["count"] == 0
+    assert plot(d, "?partition_field_value=")["count"] == 0
+    assert plot(d, "?by_field_value=")["count"] == 0
     assert plot(d, "?detector_index=0&size=0")["count"] == len(rows)
     assert plot(d, "?detector_index=1")["count"] == 0
     page = plot(d, "?start=%d&end=%d" % (bucket_ms(30), bucket_ms(31)))
