@@ -303,7 +303,7 @@ def test_seen_is_done():
 
 def test_value_that_is_empty():
     with Daemon() as d:
-        d.make_job("j", job(partition_field_name="p"))
+        d.make_job("j", job(partition_field_name="p", use_null=True))
         feed(d, "j", 0, 48, values=("", "a"))
         f = made(d, "j", "?duration=2h")
         assert finished(d, "j", f)["processed_record_count"] == 4
