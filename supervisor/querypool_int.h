@@ -8,6 +8,7 @@
 #include "common/wire.h"
 #include "supervisor/querypool.h"
 
+struct apierr;
 struct chan;
 struct child;
 

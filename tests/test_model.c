@@ -6,110 +6,44 @@
 #include <math.h>
 #include <string.h>
 
-#include "tests/random.h"
-#include "worker/model.h"
-
-#define SPAN 900
-#define DAY_BUCKETS (86400 / SPAN)
-
-struct series {
-	struct model m;
-	struct model_params p;
-	enum model_kind kind;
-	struct random r;
-	int64_t time_s;
-};
-
-static void
-begin(struct series *s, enum model_kind kind, uint64_t seed)
-{
-	model_init(&s->m);
-	model_params_init(&s->p, SPAN, 1344);
-	s->kind = kind;
-	s->r = random_seed(seed);
-	s->time_s = 0;
-}
-
-static void
-end(struct series *s)
-{
-	model_clear(&s->m);
-}
-
-static double
-ask(const struct series *s, enum function_side side, double x)
-{
-	struct outlook o;
-
-	model_look(&s->m, s->kind, s->time_s, x, &o);
-	return model_ln_p(&s->m, &o, side);
-}
-
-static double
-expected(const struct series *s)
-{
-	struct outlook o;
-
-	model_look(&s->m, s->kind, s->time_s, 0, &o);
-	return o.expected;
-}
-
-static double
-learn(struct series *s, double x)
-{
-	struct outlook o;
-	double ln_p;
-
-	model_look(&s->m, s->kind, s->time_s, x, &o);
-	ln_p = model_ln_p(&s->m, &o, SIDE_BOTH);
-	cr_assert_eq(model_learn(&s->m, &s->p, &o, true), 0);
-	s->time_s += SPAN;
-	return ln_p;
-}
-
-static void
-learn_normal(struct series *s, size_t n, double mean, double sd)
-{
-	for (size_t i = 0; i < n; i++)
-		(void)learn(s, mean + sd * random_normal(&s->r));
-}
+#include "tests/model_series.h"
 
 Test(model, knows_nothing_at_first)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 1);
+	series_begin(&s, MODEL_REAL, 1);
 	cr_expect_eq(ask(&s, SIDE_BOTH, 5), 0);
 	cr_expect_eq(learn(&s, 5), 0);
 	cr_expect_gt(ask(&s, SIDE_BOTH, 5e9), log(0.5));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, learns_level_and_spread)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 1);
+	series_begin(&s, MODEL_REAL, 1);
 	learn_normal(&s, 1000, 100, 5);
 	cr_expect_float_eq(expected(&s), 100, 2);
 	cr_expect_gt(ask(&s, SIDE_BOTH, 104), log(0.05));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 130), log(1e-3));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 70), log(1e-3));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 1000), log(1e-8));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, sides)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 2);
+	series_begin(&s, MODEL_REAL, 2);
 	learn_normal(&s, 1000, 100, 5);
 	cr_expect_gt(ask(&s, SIDE_LOW, 150), log(0.05));
 	cr_expect_gt(ask(&s, SIDE_HIGH, 50), log(0.05));
 	cr_expect_lt(ask(&s, SIDE_LOW, 50), log(1e-4));
 	cr_expect_lt(ask(&s, SIDE_HIGH, 150), log(1e-4));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, the_further_off_the_less_likely)
@@ -117,7 +51,7 @@ Test(model, the_further_off_the_less_likely)
 	struct series s;
 	double last = 0;
 
-	begin(&s, MODEL_REAL, 3);
+	series_begin(&s, MODEL_REAL, 3);
 	learn_normal(&s, 500, 100, 5);
 	for (double x = 110; x < 1e7; x *= 1.1) {
 		double ln_p = ask(&s, SIDE_BOTH, x);
@@ -125,14 +59,14 @@ Test(model, the_further_off_the_less_likely)
 		cr_assert_leq(ln_p, last + 1e-9);
 		last = ln_p;
 	}
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, skewed_data_is_not_taken_for_normal)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 24);
+	series_begin(&s, MODEL_REAL, 24);
 	for (int i = 0; i < 1000; i++)
 		(void)learn(&s, exp(random_normal(&s.r)));
 	cr_expect_eq(s.m.power, POWER_LOG);
@@ -143,14 +77,14 @@ Test(model, skewed_data_is_not_taken_for_normal)
 	cr_expect_gt(ask(&s, SIDE_BOTH, exp(3)), log(3e-5));
 	cr_expect_lt(ask(&s, SIDE_BOTH, exp(8)), log(1e-5));
 	cr_expect_float_eq(expected(&s), 1, 0.5);
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, small_counts_are_counts)
 {
 	struct series s;
 
-	begin(&s, MODEL_COUNT, 5);
+	series_begin(&s, MODEL_COUNT, 5);
 	for (int i = 0; i < 1000; i++)
 		(void)learn(&s, random_poisson(&s.r, 2));
 	cr_expect_float_eq(expected(&s), 2, 0.5);
@@ -159,58 +93,58 @@ Test(model, small_counts_are_counts)
 	/* P(K >= 12) of Poisson(2) is 1.4e-6 */
 	cr_expect_lt(ask(&s, SIDE_BOTH, 12), log(1e-3));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 40), log(1e-6));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, silence_of_a_busy_source_is_unlikely)
 {
 	struct series s;
 
-	begin(&s, MODEL_COUNT, 6);
+	series_begin(&s, MODEL_COUNT, 6);
 	for (int i = 0; i < 300; i++)
 		(void)learn(&s, random_poisson(&s.r, 50));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 0), log(1e-4));
 	cr_expect_lt(ask(&s, SIDE_LOW, 0), log(1e-4));
 	cr_expect_gt(ask(&s, SIDE_HIGH, 0), log(0.99));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, sparse_series_may_stir)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 7);
+	series_begin(&s, MODEL_REAL, 7);
 	for (int i = 0; i < 1000; i++)
 		(void)learn(&s, i % 25 == 3 ? 80 + 4 * random_normal(&s.r) : 0);
 	/* one in 25 is 0.04 */
 	cr_expect_gt(ask(&s, SIDE_BOTH, 81), log(0.02));
 	cr_expect_eq(ask(&s, SIDE_BOTH, 0), 0);
 	cr_expect_lt(ask(&s, SIDE_BOTH, 400), log(1e-4));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, constant_series)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 8);
+	series_begin(&s, MODEL_REAL, 8);
 	for (int i = 0; i < 200; i++)
 		cr_assert_gt(learn(&s, 42.5), log(0.05));
 	cr_expect_gt(ask(&s, SIDE_BOTH, 42.501), log(0.05));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 43.5), log(1e-6));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 0), log(1e-5));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, a_young_model_is_not_believed)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 9);
+	series_begin(&s, MODEL_REAL, 9);
 	for (int i = 0; i < 6; i++)
 		(void)learn(&s, 42.5);
 	cr_expect_gt(ask(&s, SIDE_BOTH, 43.5), log(0.05));
-	end(&s);
+	series_end(&s);
 }
 
 /* What the first values seemed to be is not held against later ones. */
@@ -223,14 +157,14 @@ Test(model, the_first_value_after_zeros_is_as_odd_as_they_are_many)
 	for (int n = 1; n <= 512; n *= 2) {
 		double ln_p;
 
-		begin(&s, MODEL_REAL, 12);
+		series_begin(&s, MODEL_REAL, 12);
 		for (int i = 0; i < n; i++)
 			(void)learn(&s, 0);
 		ln_p = ask(&s, SIDE_BOTH, 5);
 		cr_expect_gt(ln_p, n / -8.0 * log(1 + n) - 1, "%d", n);
 		cr_expect_lt(ln_p, was, "%d", n);
 		was = ln_p;
-		end(&s);
+		series_end(&s);
 	}
 	cr_expect_lt(was, -50);
 }
@@ -240,11 +174,11 @@ Test(model, a_young_model_tells_what_is_far_out)
 	for (uint64_t seed = 1; seed <= 20; seed++) {
 		struct series s;
 
-		begin(&s, MODEL_REAL, seed);
+		series_begin(&s, MODEL_REAL, seed);
 		learn_normal(&s, 40, 100, 5);
 		cr_expect_leq(
 		    ask(&s, SIDE_BOTH, 200), log(1e-4), "seed %d", (int)seed);
-		end(&s);
+		series_end(&s);
 	}
 }
 
@@ -252,7 +186,7 @@ Test(model, outliers_leave_the_model_as_it_is)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 10);
+	series_begin(&s, MODEL_REAL, 10);
 	learn_normal(&s, 1000, 100, 5);
 	(void)learn(&s, 900);
 	learn_normal(&s, 50, 100, 5);
@@ -261,7 +195,7 @@ Test(model, outliers_leave_the_model_as_it_is)
 	cr_expect_float_eq(expected(&s), 100, 3);
 	cr_expect_lt(ask(&s, SIDE_BOTH, 140), log(1e-4));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 900), log(1e-6));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, a_lasting_change_alarms_and_becomes_normal)
@@ -269,7 +203,7 @@ Test(model, a_lasting_change_alarms_and_becomes_normal)
 	struct series s;
 	int first = -1, quiet_from = 0;
 
-	begin(&s, MODEL_REAL, 11);
+	series_begin(&s, MODEL_REAL, 11);
 	learn_normal(&s, 1000, 100, 5);
 	for (int i = 0; i < 200; i++) {
 		double ln_p = learn(&s, 300 + 5 * random_normal(&s.r));
@@ -282,7 +216,7 @@ Test(model, a_lasting_change_alarms_and_becomes_normal)
 	cr_expect_eq(first, 0);
 	cr_expect_leq(quiet_from, 100, "alarms until %d", quiet_from);
 	cr_expect_float_eq(expected(&s), 300, 10);
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, an_offset_does_not_matter)
@@ -292,7 +226,7 @@ Test(model, an_offset_does_not_matter)
 	struct series s;
 
 	for (size_t k = 0; k < sizeof(offsets) / sizeof(offsets[0]); k++) {
-		begin(&s, MODEL_REAL, 25);
+		series_begin(&s, MODEL_REAL, 25);
 		for (int i = 0; i < 1500; i++) {
 			double x = 5 * random_normal(&s.r) + (i == 900) * 90;
 			double ln_p = learn(&s, offsets[k] + x);
@@ -310,7 +244,7 @@ Test(model, an_offset_does_not_matter)
 			    ln_p, 1.4 * at_zero, "%g: %g", offsets[k], ln_p);
 		}
 		cr_expect_float_eq(expected(&s) - offsets[k], 0, 2);
-		end(&s);
+		series_end(&s);
 	}
 	cr_expect_lt(at_zero, log(1e-8));
 }
@@ -321,7 +255,7 @@ Test(model, nothing_is_expected_that_was_never_seen)
 	double least = DBL_MAX, most = -DBL_MAX;
 
 	for (int sign = -1; sign < 2; sign += 2) {
-		begin(&s, MODEL_REAL, 26);
+		series_begin(&s, MODEL_REAL, 26);
 		least = DBL_MAX;
 		most = -DBL_MAX;
 		for (int i = 0; i < 12 * DAY_BUCKETS; i++) {
@@ -339,7 +273,7 @@ Test(model, nothing_is_expected_that_was_never_seen)
 			most = fmax(most, x);
 			(void)learn(&s, x);
 		}
-		end(&s);
+		series_end(&s);
 	}
 }
 
@@ -348,7 +282,7 @@ Test(model, a_trend_is_followed)
 	struct series s;
 	int alarms = 0;
 
-	begin(&s, MODEL_REAL, 27);
+	series_begin(&s, MODEL_REAL, 27);
 	for (int i = 0; i < 2000; i++) {
 		double ln_p = learn(&s, 0.2 * i + 2 * random_normal(&s.r));
 
@@ -359,7 +293,7 @@ Test(model, a_trend_is_followed)
 	cr_expect_float_eq(s.m.level[BASE_NONE].slope, 0.2, 0.03);
 	cr_expect_lt(ask(&s, SIDE_BOTH, 420), log(1e-4));
 	cr_expect_lt(ask(&s, SIDE_BOTH, 380), log(1e-4));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, a_slow_ramp_is_told_again_and_again)
@@ -367,7 +301,7 @@ Test(model, a_slow_ramp_is_told_again_and_again)
 	struct series s;
 	int told = 0;
 
-	begin(&s, MODEL_REAL, 28);
+	series_begin(&s, MODEL_REAL, 28);
 	learn_normal(&s, 1500, 100, 5);
 	for (int i = 0; i < 80; i++) {
 		double x = 100 + 1.25 * i + 5 * random_normal(&s.r);
@@ -376,7 +310,7 @@ Test(model, a_slow_ramp_is_told_again_and_again)
 	}
 	cr_expect_geq(told, 3, "%d", told);
 	cr_expect_leq(told, 12, "not each bucket: %d", told);
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, what_was_told_is_no_news_for_a_while)
@@ -384,7 +318,7 @@ Test(model, what_was_told_is_no_news_for_a_while)
 	struct series s;
 	double first, next;
 
-	begin(&s, MODEL_REAL, 21);
+	series_begin(&s, MODEL_REAL, 21);
 	learn_normal(&s, 1000, 100, 5);
 	first = learn(&s, 200);
 	cr_expect_lt(first, log(1e-6));
@@ -395,20 +329,20 @@ Test(model, what_was_told_is_no_news_for_a_while)
 	cr_expect_lt(ask(&s, SIDE_BOTH, 2000), first, "worse is news");
 	learn_normal(&s, 300, 100, 5);
 	cr_expect_lt(ask(&s, SIDE_BOTH, 200), first / 2, "later it is again");
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, the_way_back_is_not_odd)
 {
 	struct series s;
 
-	begin(&s, MODEL_REAL, 22);
+	series_begin(&s, MODEL_REAL, 22);
 	learn_normal(&s, 1000, 100, 5);
 	for (int i = 0; i < 12; i++)
 		(void)learn(&s, 200 + 5 * random_normal(&s.r));
 	cr_expect_gt(expected(&s), 150);
 	cr_expect_gt(ask(&s, SIDE_BOTH, 100), log(1e-3));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, small_errors_that_last_are_seen_together)
@@ -417,7 +351,7 @@ Test(model, small_errors_that_last_are_seen_together)
 	struct outlook o;
 	double impact = -5, single = 0, multi = 0;
 
-	begin(&s, MODEL_REAL, 23);
+	series_begin(&s, MODEL_REAL, 23);
 	learn_normal(&s, 1000, 100, 5);
 	for (int i = 0; i < 12; i++) {
 		double x = 112 + 2 * random_normal(&s.r);
@@ -432,119 +366,7 @@ Test(model, small_errors_that_last_are_seen_together)
 	cr_expect_gt(single, log(1e-3), "%g", single);
 	cr_expect_lt(multi, log(2e-4), "%g", multi);
 	cr_expect_eq(impact, 5);
-	end(&s);
-}
-
-static double
-daily(int64_t time_s)
-{
-	return 200 + 80 * sin(2 * M_PI * (double)(time_s % 86400) / 86400);
-}
-
-static void
-learn_days(struct series *s, int days)
-{
-	for (int i = 0; i < days * DAY_BUCKETS; i++)
-		(void)learn(s, daily(s->time_s) + 3 * random_normal(&s->r));
-}
-
-Test(model, a_day_is_found_and_makes_its_hours_differ)
-{
-	struct series s;
-
-	begin(&s, MODEL_REAL, 12);
-	learn_days(&s, 6);
-	cr_expect_eq(s.m.best, BASE_DAY);
-	s.time_s += 6 * 3600; /* the peak, 280 */
-	cr_expect_float_eq(expected(&s), 280, 12);
-	cr_expect_lt(ask(&s, SIDE_BOTH, 200), log(1e-6));
-	end(&s);
-}
-
-Test(model, an_outage_does_not_spoil_the_day)
-{
-	struct series s;
-
-	begin(&s, MODEL_REAL, 13);
-	learn_days(&s, 10);
-	for (int i = 0; i < 48; i++)
-		(void)learn(&s, 3 + random_normal(&s.r));
-	learn_days(&s, 1);
-	cr_expect_float_eq(expected(&s), daily(s.time_s), 6);
-	cr_expect_lt(ask(&s, SIDE_BOTH, daily(s.time_s) + 50), log(1e-3));
-	end(&s);
-}
-
-Test(model, noise_earns_no_season)
-{
-	struct series s;
-
-	begin(&s, MODEL_REAL, 14);
-	learn_normal(&s, 20 * DAY_BUCKETS, 100, 5);
-	cr_expect_eq(s.m.best, BASE_NONE);
-	cr_expect_null(s.m.season[BASE_WEEK]);
-	end(&s);
-}
-
-/* Seven buckets and a half, which no time of day knows of. */
-static double
-odd_period(struct series *s)
-{
-	return 100 + 30 * sin(2 * M_PI * (double)s->time_s / (7.5 * SPAN)) +
-	    random_normal(&s->r);
-}
-
-Test(model, another_period_than_the_day_is_found)
-{
-	struct series s;
-	struct outlook o;
-
-	begin(&s, MODEL_REAL, 29);
-	for (int i = 0; i < 1500; i++)
-		(void)learn(&s, odd_period(&s));
-	cr_assert_eq(s.m.best, BASE_DAY);
-	cr_expect_float_eq(
-	    (double)s.m.season[BASE_DAY]->period_s, 7.5 * SPAN, 0.1 * SPAN);
-	cr_expect_null(s.m.probe);
-	model_look(&s.m, s.kind, s.time_s, odd_period(&s), &o);
-	cr_expect_lt(o.scale, 10, "%g", o.scale);
-	end(&s);
-}
-
-Test(model, a_pattern_that_moves_by_an_hour_is_followed)
-{
-	struct series s;
-	int late = 0;
-
-	begin(&s, MODEL_REAL, 15);
-	for (int i = 0; i < 24 * DAY_BUCKETS; i++) {
-		int64_t t = s.time_s + (i < 16 * DAY_BUCKETS ? 0 : 3600);
-		double x = t % 86400 < 43200 ? 20 : 140, ln_p;
-
-		ln_p = learn(&s, x + 3 * random_normal(&s.r));
-		late += i > 19 * DAY_BUCKETS && ln_p < log(1e-4);
-	}
-	cr_expect_eq(late, 0, "%d", late);
-	cr_expect_eq(s.m.season[BASE_DAY]->shift_s, 3600);
-	end(&s);
-}
-
-Test(model, tables_are_made_within_the_limit_only)
-{
-	struct series s;
-
-	begin(&s, MODEL_REAL, 16);
-	for (int i = 0; i < 300; i++) {
-		struct outlook o;
-
-		model_look(&s.m, s.kind, s.time_s, i % 96, &o);
-		cr_assert_eq(model_learn(&s.m, &s.p, &o, false), 0);
-		s.time_s += SPAN;
-	}
-	cr_expect_eq(model_bytes(&s.m), 0);
-	(void)learn(&s, 1);
-	cr_expect_gt(model_bytes(&s.m), 96 * sizeof(struct season_slot));
-	end(&s);
+	series_end(&s);
 }
 
 Test(model, is_calibrated_on_plain_noise)
@@ -552,7 +374,7 @@ Test(model, is_calibrated_on_plain_noise)
 	struct series s;
 	int percent = 0, alarms = 0;
 
-	begin(&s, MODEL_REAL, 17);
+	series_begin(&s, MODEL_REAL, 17);
 	for (int i = 0; i < 20000; i++) {
 		double ln_p = learn(&s, random_normal(&s.r));
 
@@ -563,7 +385,7 @@ Test(model, is_calibrated_on_plain_noise)
 	cr_expect_leq(percent, 220, "%d", percent);
 	cr_expect_geq(percent, 20, "%d", percent);
 	cr_expect_leq(alarms, 6, "%d", alarms);
-	end(&s);
+	series_end(&s);
 }
 
 static void
@@ -588,17 +410,17 @@ Test(model, extremes_stay_finite)
 	struct series s;
 
 	for (int first = 0; first < 8; first++) {
-		begin(&s, MODEL_REAL, 18);
+		series_begin(&s, MODEL_REAL, 18);
 		for (int i = 0; i < 800; i++) {
 			double ln_p = learn(&s, x[(first + i * i) % 8]);
 
 			cr_assert(ln_p <= 0 && !isnan(ln_p));
 		}
 		expect_finite(&s.m);
-		end(&s);
+		series_end(&s);
 	}
 	for (int each = 2; each < 9; each++) {
-		begin(&s, MODEL_COUNT, 19);
+		series_begin(&s, MODEL_COUNT, 19);
 		for (int i = 0; i < 800; i++) {
 			double ln_p =
 			    learn(&s, i % each == each - 1 ? 1e15 : 3);
@@ -606,137 +428,6 @@ Test(model, extremes_stay_finite)
 			cr_assert(ln_p <= 0 && !isnan(ln_p));
 		}
 		expect_finite(&s.m);
-		end(&s);
+		series_end(&s);
 	}
-}
-
-static void
-restart(struct series *s)
-{
-	struct snapshot_writer *w = snapshot_writer_memory();
-	struct snapshot_reader *r;
-	struct model back;
-	const uint8_t *data;
-	size_t len;
-
-	cr_assert_eq(snapshot_section(w, SNAPSHOT_ENGINE), 0);
-	cr_assert_eq(model_save(&s->m, w), 0);
-	cr_assert_eq(snapshot_memory(w, &data, &len), 0);
-	r = snapshot_reader_memory(data, len);
-	cr_assert_eq(snapshot_enter(r, SNAPSHOT_ENGINE), 0);
-	model_init(&back);
-	cr_assert_eq(model_load(&back, &s->p, r), 0);
-	cr_expect_eq(snapshot_left(r), 0);
-	model_clear(&s->m);
-	s->m = back;
-	snapshot_reader_free(r);
-	snapshot_writer_free(w);
-}
-
-Test(model, a_restart_changes_no_bit)
-{
-	struct series a, b;
-
-	begin(&a, MODEL_REAL, 20);
-	begin(&b, MODEL_REAL, 20);
-	for (int i = 0; i < 20 * DAY_BUCKETS; i++) {
-		double x = daily(a.time_s) * (1 + 0.05 * random_normal(&a.r));
-
-		if (i % 700 == 699)
-			x *= 3;
-		cr_assert_eq(learn(&a, x), learn(&b, x), "%d", i);
-		if (i % 97 == 0)
-			restart(&b);
-	}
-	cr_expect_not_null(b.m.season[BASE_WEEK]);
-	end(&a);
-	end(&b);
-}
-
-/* A working week, but for a holiday, and more on the 25th. */
-static double
-of_the_calendar(const struct series *s, int64_t holiday, double more)
-{
-	int64_t day = s->time_s / 86400, hour = s->time_s % 86400 / 3600;
-	struct calendar_date d;
-	/* 1970 began on a Thursday */
-	bool works = hour >= 8 && hour < 18 && (day + 3) % 7 < 5;
-
-	calendar_date(day, &d);
-	if (day == holiday)
-		works = false;
-	return (works ? 120 : 20) +
-	    (d.number[CAL_DAY_OF_MONTH] == 25 && hour >= 10 ? more : 0);
-}
-
-Test(model, a_day_after_a_holiday_is_as_usual)
-{
-	struct series s;
-	int odd = 0;
-
-	begin(&s, MODEL_REAL, 40);
-	/* day 32 is a Monday, the 33rd a Tuesday */
-	for (int i = 0; i < 40 * DAY_BUCKETS; i++) {
-		int64_t since = s.time_s - 32 * 86400;
-		double x = of_the_calendar(&s, 32, 0), ln_p;
-
-		ln_p = learn(&s, x + 3 * random_normal(&s.r));
-		if (since >= 11 * 3600) /* three hours after it went wrong */
-			odd += ln_p < log(1e-4);
-	}
-	cr_expect_eq(odd, 0, "%d", odd);
-	cr_expect_eq(s.m.best, BASE_WEEK);
-	end(&s);
-}
-
-Test(model, a_day_of_the_month_is_learnt_and_survives_a_restart)
-{
-	struct series a, b;
-	struct outlook o;
-	int odd = 0;
-
-	begin(&a, MODEL_REAL, 41);
-	begin(&b, MODEL_REAL, 41);
-	for (int i = 0; i < 270 * DAY_BUCKETS; i++) {
-		double x =
-		    of_the_calendar(&a, -1, 90) + 3 * random_normal(&a.r);
-		double ln_p = learn(&a, x);
-
-		cr_assert_eq(ln_p, learn(&b, x), "%d", i);
-		if (i % 397 == 0)
-			restart(&b);
-		if (i > 180 * DAY_BUCKETS)
-			odd += ln_p < log(1e-4);
-	}
-	cr_assert_eq(b.m.calendar->nfeatures, 1);
-	cr_expect_leq(odd, 1, "%d", odd);
-	/* 25 October 1970, a Sunday, at noon */
-	a.time_s = INT64_C(297) * 86400 + 12 * 3600;
-	model_look(&a.m, a.kind, a.time_s, 110, &o);
-	cr_expect_float_eq(o.on_top, 90, 15, "%g", o.on_top);
-	cr_expect_float_eq(o.expected, 110, 20, "%g", o.expected);
-	end(&a);
-	end(&b);
-}
-
-Test(model, a_restart_while_a_period_is_looked_for_changes_no_bit)
-{
-	struct series a, b;
-	bool looked = false;
-
-	begin(&a, MODEL_REAL, 30);
-	begin(&b, MODEL_REAL, 30);
-	for (int i = 0; i < 1500; i++) {
-		double x = odd_period(&a);
-
-		cr_assert_eq(learn(&a, x), learn(&b, x), "%d", i);
-		if (i % 37 != 0)
-			continue;
-		looked |= b.m.probe != NULL;
-		restart(&b);
-	}
-	cr_expect(looked);
-	cr_expect_eq(b.m.best, BASE_DAY);
-	end(&a);
-	end(&b);
 }
