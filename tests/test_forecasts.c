@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/sqlx.h"
 #include "tests/tmpdir.h"
+#include "worker/forecastdel.h"
 #include "worker/forecasts_int.h"
 
 #define STEP_US INT64_C(50000)
@@ -229,4 +233,121 @@ Test(forecasts, the_supervisor_is_told_before_the_last_row_is_there)
 	cr_expect_not(forecasts_are_made(f));
 	cr_expect_eq(peer_queued(peer), 0);
 	cr_expect_gt(drain(), 0);
+}
+
+static void
+put_rows(int n)
+{
+	sqlite3 *db = results_join(results);
+
+	for (int i = 1; i <= n; i++) {
+		struct forecast_row r = { .status = (uint8_t)(i % 2 == 0
+						  ? FORECAST_FAILED
+						  : FORECAST_FINISHED),
+			.record_count = (uint64_t)i,
+			.memory_bytes = 1000 + (uint64_t)i,
+			.processing_ms = 7 };
+		char id[16];
+
+		snprintf(id, sizeof(id), "f%d", i);
+		r.forecast_id = span_of(id);
+		r.messages = span_of("");
+		cr_assert_eq(forecastdb_put(db, &r), 0);
+	}
+	cr_assert_eq(results_commit(results, 1, false), 0);
+}
+
+static int64_t
+count_of(const char *sql)
+{
+	sqlite3 *db = results_borrow(results);
+	int64_t n;
+
+	cr_assert_eq(sqlx_number(db, sql, &n), 0);
+	results_return(results, false);
+	return n;
+}
+
+Test(forecasts, totals_are_counted_in_slices)
+{
+	const struct forecast_totals *t = &f->tally.over;
+	int slices = 0, rc;
+	sqlite3 *db;
+
+	put_rows(300);
+	db = results_borrow(results);
+	while ((rc = forecasts_count(f, db, 0)) == 1)
+		slices++;
+	results_return(results, false);
+	cr_expect_eq(rc, 0);
+	cr_expect_eq(slices, 4);
+	cr_expect_eq(t->total, 300);
+	cr_expect_eq(t->finished, 150);
+	cr_expect_eq(t->failed, 150);
+	cr_expect_eq(t->records_total, 300 * 301 / 2);
+	cr_expect_eq(t->records_min, 1);
+	cr_expect_eq(t->records_max, 300);
+	cr_expect_eq(t->memory_min, 1001);
+	cr_expect_eq(t->memory_max, 1300);
+	cr_expect_eq(t->time_total, 2100);
+}
+
+Test(forecasts, removal_goes_in_slices_and_counts_what_is_left)
+{
+	struct forecastdel d = {
+		.results = results, .forecasts = f, .job_id = "j", .ids = "f1*"
+	};
+	uint64_t progress = 0;
+	struct apierr e;
+	int slices = 0, rc;
+
+	put_rows(300);
+	while ((rc = forecastdel_step(&d, 0, &progress, &e)) == 1)
+		slices++;
+	cr_expect_eq(rc, 0);
+	cr_expect_gt(slices, 600); /* a row each, to be judged and to go */
+	cr_expect_eq(d.gone, 111);
+	cr_expect_eq(f->tally.over.total, 189);
+	cr_expect_eq(count_of("SELECT count(*) FROM forecast"), 189);
+	d = (struct forecastdel){
+		.results = results, .forecasts = f, .job_id = "j", .ids = "f1*"
+	};
+	while ((rc = forecastdel_step(&d, 0, &progress, &e)) == 1)
+		slices++;
+	cr_expect_eq(rc, -1);
+	cr_expect_eq(e.status, 404);
+}
+
+Test(forecasts, points_of_what_has_failed_go_by_themselves)
+{
+	struct forecast_point p = { .bucket_span = 60 };
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	struct wbuf wb;
+	int steps = 0;
+
+	put_rows(2);
+	db = results_join(results);
+	st = sqlx_prepare(db, forecastrow_put_point);
+	cr_assert_not_null(st);
+	wbuf_init(&wb, 0);
+	for (p.id = 1; p.id <= 2400; p.id++) {
+		p.forecast = 1 + p.id % 2;
+		cr_assert_eq(forecastrow_bind_point(st, &p, &wb), 0);
+		cr_assert_eq(sqlx_run(st), 0);
+	}
+	wbuf_clear(&wb);
+	sqlite3_finalize(st);
+	cr_assert_eq(results_commit(results, 2, false), 0);
+	forecasts_settle(f, peer);
+	do {
+		step(STEP_US);
+		steps++;
+	} while (forecasts_are_busy(f));
+	cr_expect_gt(steps, 2);
+	cr_expect_eq(forecasts_timer_ms(f), -1);
+	cr_expect_eq(count_of("SELECT count(*) FROM forecast_point"), 1200);
+	cr_expect_eq(count_of("SELECT count(*) FROM forecast_point"
+			      " WHERE forecast = 2"),
+	    0);
 }

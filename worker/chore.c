@@ -226,7 +226,6 @@ remove_forecasts(
 
 	if (rc == 1)
 		return 1;
-	forecasts_changed(d->forecasts);
 	if (forecasts_tell(d->forecasts, p) == -1)
 		return -1;
 	return rc == -1 ? peer_fail(p, c->request, &c->error)

@@ -207,8 +207,6 @@ phase_forecasts(struct expiry *x)
 		    &x->forecasts, clock_mono_us(), &progress, &e);
 	if (rc == 1)
 		return 0;
-	if (x->forecasts.gone > 0)
-		forecasts_changed(x->forecasts.forecasts);
 	x->rows += x->forecasts.gone;
 	x->phase = x->want.results_stay ? NULL : phase_open;
 	return rc;

@@ -103,6 +103,22 @@ forecastdb_next(sqlite3 *db, int64_t after, struct forecast_entry *e)
 	return entry_step(db, st, e);
 }
 
+int
+forecastdb_unfinished(sqlite3 *db, int64_t after, struct forecast_entry *e)
+{
+	sqlite3_stmt *st = sqlx_prepare(db,
+	    "SELECT " FORECAST_COLUMNS
+	    " FROM forecast WHERE id > ?1 AND status IN (?2, ?3)"
+	    " ORDER BY id LIMIT 1");
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int(st, 2, FORECAST_STARTED);
+	sqlite3_bind_int(st, 3, FORECAST_SCHEDULED);
+	return entry_step(db, st, e);
+}
+
 /* A statement with one number, or two. Returns how many rows it changed. */
 static int
 run(sqlite3 *db, const char *sql, int64_t a, int64_t b)
@@ -141,42 +157,9 @@ forecastdb_remove_points(sqlite3 *db, int64_t id)
 	    " WHERE forecast > f.id) FROM f WHERE f.id IS NOT NULL)"
 	    "DELETE FROM forecast_point WHERE id IN (SELECT id FROM"
 	    " forecast_point WHERE forecast = (SELECT f.id FROM f WHERE f.id"
-	    " NOT IN (SELECT id FROM forecast) LIMIT 1) LIMIT ?1)",
-	    TURN_POINTS, 0);
-}
-
-int
-forecastdb_totals(sqlite3 *db, struct forecast_totals *t)
-{
-	uint64_t *const to[] = { &t->total, &t->memory_total, &t->memory_min,
-		&t->memory_max, &t->records_total, &t->records_min,
-		&t->records_max, &t->time_total, &t->time_min, &t->time_max,
-		&t->ok, &t->stopped, &t->failed, &t->started, &t->finished,
-		&t->scheduled };
-	sqlite3_stmt *st = sqlx_prepare(db,
-	    "SELECT count(*), coalesce(sum(memory_bytes), 0),"
-	    " coalesce(min(memory_bytes), 0), coalesce(max(memory_bytes), 0),"
-	    " coalesce(sum(record_count), 0), coalesce(min(record_count), 0),"
-	    " coalesce(max(record_count), 0),"
-	    " coalesce(sum(processing_time_ms), 0),"
-	    " coalesce(min(processing_time_ms), 0),"
-	    " coalesce(max(processing_time_ms), 0),"
-	    " count(*) FILTER (WHERE status = 0),"
-	    " count(*) FILTER (WHERE status = 1),"
-	    " count(*) FILTER (WHERE status = 2),"
-	    " count(*) FILTER (WHERE status = 3),"
-	    " count(*) FILTER (WHERE status = 4),"
-	    " count(*) FILTER (WHERE status = 5) FROM forecast");
-	int rc = 0;
-
-	if (st == NULL)
-		return -1;
-	if (sqlite3_step(st) != SQLITE_ROW)
-		rc = sqlx_fail(db, "count forecasts");
-	for (size_t i = 0; rc == 0 && i < NELEM(to); i++)
-		*to[i] = (uint64_t)sqlite3_column_int64(st, (int)i);
-	sqlite3_finalize(st);
-	return rc;
+	    " NOT IN (SELECT id FROM forecast WHERE status <> ?2) LIMIT 1)"
+	    " LIMIT ?1)",
+	    TURN_POINTS, FORECAST_FAILED);
 }
 
 void

@@ -31,13 +31,16 @@ int forecastdb_find(struct sqlite3 *, struct span forecast_id,
 /* The next one after this id, from -1 on. Returns the same. */
 int forecastdb_next(
     struct sqlite3 *, int64_t after, struct forecast_entry *e) MUST_CHECK;
+/* The same of those that are not over. */
+int forecastdb_unfinished(
+    struct sqlite3 *, int64_t after, struct forecast_entry *e) MUST_CHECK;
 int forecastdb_remove(struct sqlite3 *, int64_t id) MUST_CHECK;
 /*
- * Remove some points: of this forecast, or with -1 of those that have no row.
+ * Remove some points: of this forecast, or with -1 of those that have no row
+ * or have failed.
  * Returns how many.
  */
 int forecastdb_remove_points(struct sqlite3 *, int64_t id) MUST_CHECK;
-int forecastdb_totals(struct sqlite3 *, struct forecast_totals *t) MUST_CHECK;
 
 /* "\n" between them; one that has no place is left out. */
 void forecast_entry_say(struct forecast_entry *, const char *text, size_t len);

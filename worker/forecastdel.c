@@ -73,68 +73,65 @@ not_found(const struct forecastdel *d, struct apierr *e)
 	    "No forecast(s) [%s] exists for job [%s]", d->ids, d->job_id);
 }
 
+static void
+note_busy(struct forecastdel *d, const char *id)
+{
+	if (d->busy[0] != '\0')
+		strlcat(d->busy, ", ", sizeof(d->busy));
+	strlcat(d->busy, id, sizeof(d->busy));
+}
+
+/* The phases. Each returns 1: the slice is over; 0: it is done; -1 with *e. */
+
 /* What is still being made by this process stays. */
 static int
-check_over(
-    const struct forecastdel *d, sqlite3 *db, size_t *n, struct apierr *e)
+phase_check(
+    struct forecastdel *d, sqlite3 *db, int64_t deadline_us, struct apierr *e)
 {
-	struct forecast_entry f = { .row.id = -1 };
-	char busy[512] = "";
+	struct forecast_entry f;
 	int rc;
 
-	*n = 0;
-	while ((rc = forecastdb_next(db, f.row.id, &f)) == 1) {
-		if (!is_meant(d, &f))
-			continue;
-		++*n;
-		if (!forecasts_make(d->forecasts, f.row.id))
-			continue;
-		if (busy[0] != '\0')
-			strlcat(busy, ", ", sizeof(busy));
-		strlcat(busy, f.id, sizeof(busy));
+	while ((rc = forecastdb_next(db, d->after, &f)) == 1) {
+		d->after = f.row.id;
+		if (is_meant(d, &f)) {
+			d->found++;
+			if (forecasts_make(d->forecasts, f.row.id))
+				note_busy(d, f.id);
+		}
+		if (clock_mono_us() >= deadline_us)
+			return 1;
 	}
 	if (rc == -1)
 		return fail(e);
-	if (busy[0] == '\0')
-		return 0;
-	return apierr_set(e, 409, E_STATUS,
-	    "Forecast(s) [%s] for job [%s] needs to be either FAILED or "
-	    "FINISHED to be deleted",
-	    busy, d->job_id);
+	if (d->busy[0] != '\0')
+		return apierr_set(e, 409, E_STATUS,
+		    "Forecast(s) [%s] for job [%s] needs to be either FAILED "
+		    "or FINISHED to be deleted",
+		    d->busy, d->job_id);
+	return d->found > 0 || may_be_none(d) ? 0 : not_found(d, e);
 }
 
 static int
-check(const struct forecastdel *d, sqlite3 *db, struct apierr *e)
+remove_rows(struct forecastdel *d, sqlite3 *db, int64_t deadline_us)
 {
-	size_t n;
-
-	if (d->ids == NULL)
-		return 0;
-	if (check_over(d, db, &n, e) == -1)
-		return -1;
-	return n > 0 || may_be_none(d) ? 0 : not_found(d, e);
-}
-
-static int
-remove_rows(struct forecastdel *d, sqlite3 *db)
-{
-	struct forecast_entry f = { .row.id = -1 };
+	struct forecast_entry f;
 	int rc;
 
-	while ((rc = forecastdb_next(db, f.row.id, &f)) == 1) {
-		if (!is_meant(d, &f))
-			continue;
-		if (forecastdb_remove(db, f.row.id) == -1)
-			return -1;
-		d->gone++;
+	while ((rc = forecastdb_next(db, d->after, &f)) == 1) {
+		d->after = f.row.id;
+		if (is_meant(d, &f)) {
+			if (forecastdb_remove(db, f.row.id) == -1)
+				return -1;
+			d->gone++;
+		}
+		if (clock_mono_us() >= deadline_us)
+			return 1;
 	}
 	return rc;
 }
 
-/* Returns as forecastdel_step, with errno. */
 static int
-remove_points(
-    struct forecastdel *d, sqlite3 *db, int64_t deadline_us, uint64_t *progress)
+remove_points(struct forecastdel *d, sqlite3 *db, int64_t deadline_us)
 {
 	int n;
 
@@ -142,27 +139,73 @@ remove_points(
 		n = forecastdb_remove_points(db, -1);
 		if (n > 0)
 			d->gone += (uint64_t)n;
-		++*progress;
 	} while (n > 0 && clock_mono_us() < deadline_us);
 	return n > 0 ? 1 : n;
+}
+
+/* A transaction of a slice. */
+static int
+within(struct forecastdel *d, sqlite3 *db, int64_t deadline_us,
+    struct apierr *e, int (*what)(struct forecastdel *, sqlite3 *, int64_t))
+{
+	int rc;
+
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1)
+		return fail(e);
+	rc = what(d, db, deadline_us);
+	if (rc == -1 || sqlx_exec(db, "COMMIT") == -1)
+		return fail(e);
+	return rc;
+}
+
+static int
+phase_rows(
+    struct forecastdel *d, sqlite3 *db, int64_t deadline_us, struct apierr *e)
+{
+	int rc = within(d, db, deadline_us, e, remove_rows);
+
+	if (d->gone > 0)
+		forecasts_changed(d->forecasts);
+	return rc;
+}
+
+static int
+phase_points(
+    struct forecastdel *d, sqlite3 *db, int64_t deadline_us, struct apierr *e)
+{
+	return within(d, db, deadline_us, e, remove_points);
+}
+
+/* Whoever is answered may ask how many are left. */
+static int
+phase_count(
+    struct forecastdel *d, sqlite3 *db, int64_t deadline_us, struct apierr *e)
+{
+	int rc = forecasts_count(d->forecasts, db, deadline_us);
+
+	return rc == -1 ? fail(e) : rc;
 }
 
 static int
 step(struct forecastdel *d, sqlite3 *db, int64_t deadline_us,
     uint64_t *progress, struct apierr *e)
 {
-	int rc;
+	int (*const phase[])(struct forecastdel *, sqlite3 *, int64_t,
+	    struct apierr *) = { phase_check, phase_rows, phase_points,
+		phase_count };
 
-	if (!d->chosen && check(d, db, e) == -1)
-		return -1;
-	if (sqlx_exec(db, "BEGIN IMMEDIATE") == -1 ||
-	    (!d->chosen && remove_rows(d, db) == -1))
-		return fail(e);
-	rc = remove_points(d, db, deadline_us, progress);
-	if (rc == -1 || sqlx_exec(db, "COMMIT") == -1)
-		return fail(e);
-	d->chosen = true;
-	return rc;
+	while (d->phase < NELEM(phase)) {
+		int rc = phase[d->phase](d, db, deadline_us, e);
+
+		++*progress;
+		if (rc != 0)
+			return rc;
+		d->phase++;
+		d->after = -1;
+		if (clock_mono_us() >= deadline_us)
+			return d->phase < NELEM(phase);
+	}
+	return 0;
 }
 
 int
@@ -173,6 +216,8 @@ forecastdel_step(struct forecastdel *d, int64_t deadline_us, uint64_t *progress,
 	bool spoilt;
 	int rc;
 
+	if (d->ids == NULL && d->phase == 0)
+		d->phase++; /* what has expired is over */
 	/* Opening and closing it costs more than a slice. */
 	if (results_open(d->results) == 0)
 		db = results_borrow(d->results);

@@ -6,47 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/sqlx.h"
 #include "worker/forecasts_int.h"
 
-int
-forecasts_send_totals(sqlite3 *db, struct peer *peer)
-{
-	struct forecast_totals t;
-	struct msg_forecasts m;
-	struct wbuf wb;
-	int rc;
-
-	memset(&t, 0, sizeof(t));
-	if (db != NULL && forecastdb_totals(db, &t) == -1)
-		return -1;
-	wbuf_init(&wb, 0);
-	rc = schema_encode(&forecast_totals_schema, &t, &wb);
-	m.totals = (struct span){ (const char *)wb.data, wb.len };
-	if (rc == 0)
-		rc = peer_send(peer, MSG_FORECASTS, 0, &m);
-	wbuf_clear(&wb);
-	return rc;
-}
 
 int
 forecasts_tell(struct forecasts *f, struct peer *peer)
 {
 	sqlite3 *db;
-	int rc;
+	int rc = 0;
 
 	if (!f->changed)
 		return 0;
 	db = results_borrow(f->results);
 	if (db == NULL && errno != ENOENT)
 		return 0; /* EBUSY: the next time */
-	f->changed = false;
-	rc = forecasts_send_totals(db, peer);
-	if (db != NULL)
+	if (db != NULL) {
+		rc = forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
 		results_return(f->results, rc == -1);
-	/* Logged; the figures stay what they were. */
-	return rc == -1 && errno == ENOMEM ? -1 : 0;
+	}
+	f->changed = rc == 1; /* -1: logged; the figures stay as they were */
+	return rc == 0 ? forecasttally_send(f, peer) : 0;
 }
 
 /* ---- of one that was being made ---- */
@@ -67,6 +49,7 @@ making_fail(struct making *m, const char *why)
 {
 	m->over = true;
 	m->entry->row.status = FORECAST_FAILED;
+	m->entry->row.record_count = 0; /* they are swept */
 	forecast_entry_say(m->entry, why, strlen(why));
 	log_warnx("forecast %s has failed: %s", m->entry->id, why);
 }
@@ -84,6 +67,8 @@ forecasts_end_first(struct forecasts *f, struct peer *peer)
 		return;
 	if (making_write_end(f, m, peer) == 0) {
 		f->changed = false;
+		f->sweeps |= m->entry->row.status == FORECAST_FAILED;
+		forecasttally_add(&f->tally.over, &m->entry->row);
 		drop_first(f);
 		return;
 	}
@@ -99,6 +84,7 @@ forecasts_end_first(struct forecasts *f, struct peer *peer)
 		 "be made again",
 	    m->entry->id);
 	drop_first(f);
+	forecasts_changed(f); /* its row counts as it is */
 }
 
 /* ---- rows that nobody works on ---- */
@@ -112,11 +98,11 @@ settle(struct forecasts *f, sqlite3 *db)
 	if (e == NULL)
 		return -1;
 	e->row.id = -1;
-	while ((rc = forecastdb_next(db, e->row.id, e)) == 1) {
-		if (forecast_is_over(e->row.status) ||
-		    forecasts_make(f, e->row.id))
+	while ((rc = forecastdb_unfinished(db, e->row.id, e)) == 1) {
+		if (forecasts_make(f, e->row.id))
 			continue;
 		e->row.status = FORECAST_FAILED;
+		e->row.record_count = 0;
 		forecast_entry_say(
 		    e, FORECAST_KILLED, sizeof(FORECAST_KILLED) - 1);
 		if (forecastdb_put(db, &e->row) == -1) {
@@ -139,13 +125,45 @@ forecasts_settle(struct forecasts *f, struct peer *peer)
 			log_warn("forecasts that were not finished");
 		return;
 	}
-	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0 && settle(f, db) == 0 &&
-	    forecasts_send_totals(db, peer) == 0) {
+	f->changed = f->sweeps = true;
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0 && settle(f, db) == 0)
+		rc = forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
+	/* Where there are very many they are told later. */
+	if (rc == 0 && (rc = forecasttally_send(f, peer)) == 0) {
 		peer_flush(peer);
-		rc = sqlx_exec(db, "COMMIT");
+		f->changed = false;
 	}
+	if (rc != -1)
+		rc = sqlx_exec(db, "COMMIT");
 	if (rc == -1)
 		log_warn("forecasts that were not finished");
 	results_return(f->results, rc == -1);
-	f->changed = rc == -1;
+	if (rc == -1)
+		forecasts_changed(f);
+}
+
+/* Of those that have failed, and of those without a row. */
+void
+forecasts_sweep(struct forecasts *f)
+{
+	sqlite3 *db = NULL;
+	int n = -1;
+
+	f->sweeps = false;
+	/* An idle job keeps it closed; opening it costs more than a slice. */
+	if (!f->swept || results_open(f->results) == 0)
+		db = results_borrow(f->results);
+	if (db == NULL) {
+		f->sweeps = errno == EBUSY;
+		return;
+	}
+	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0)
+		n = forecastdb_remove_points(db, -1);
+	if (n >= 0 && sqlx_exec(db, "COMMIT") == -1)
+		n = -1;
+	results_return(f->results, n == -1);
+	if (n == -1)
+		log_warnx("points of forecasts that have failed stay until "
+			  "some are removed");
+	f->sweeps = f->swept = f->busy = n > 0;
 }

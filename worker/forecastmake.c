@@ -13,6 +13,7 @@
 #include "worker/forecasts_int.h"
 #include "worker/phrase.h"
 
+
 bool
 making_fill(struct making *m)
 {
@@ -300,10 +301,15 @@ making_has_frame(struct making *m)
 static int
 write_end(struct forecasts *f, struct making *m, struct insertion *in)
 {
-	(void)f;
+	int rc;
+
 	note_time(m);
-	if (forecastdb_put(in->db, &m->entry->row) == -1 ||
-	    forecasts_send_totals(in->db, in->peer) == -1)
+	if (forecastdb_put(in->db, &m->entry->row) == -1)
+		return -1;
+	rc = forecasts_count(f, in->db, clock_mono_us() + FORECAST_COUNT_US);
+	if (rc == 1)
+		errno = EAGAIN;
+	if (rc != 0 || forecasttally_send(f, in->peer) == -1)
 		return -1;
 	peer_flush(in->peer);
 	if (peer_queued(in->peer) == 0)

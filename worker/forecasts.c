@@ -61,10 +61,11 @@ forecasts_free(struct forecasts *f)
 	free(f);
 }
 
+/* Something is to be looked at. */
 static bool
-has_children(const struct forecasts *f)
+has_work(const struct forecasts *f)
 {
-	return f->n + f->nleaving > 0;
+	return f->n + f->nleaving > 0 || f->sweeps;
 }
 
 static bool
@@ -82,13 +83,13 @@ forecasts_are_made(const struct forecasts *f)
 bool
 forecasts_are_busy(const struct forecasts *f)
 {
-	return f->n > 0 && f->busy;
+	return (f->n > 0 || f->sweeps) && f->busy;
 }
 
 bool
 forecasts_want_gap(const struct forecasts *f)
 {
-	return has_children(f) && clock_mono_us() >= f->look_us;
+	return has_work(f) && clock_mono_us() >= f->look_us;
 }
 
 int
@@ -96,13 +97,7 @@ forecasts_timer_ms(const struct forecasts *f)
 {
 	if (forecasts_are_busy(f))
 		return 0;
-	return has_children(f) || f->changed ? LOOK_US / 1000 : -1;
-}
-
-void
-forecasts_changed(struct forecasts *f)
-{
-	f->changed = true;
+	return has_work(f) || f->changed ? LOOK_US / 1000 : -1;
 }
 
 /* ---- the beginning ---- */
@@ -369,7 +364,7 @@ forecasts_step(struct forecasts *f, struct peer *peer, int64_t deadline_us,
 {
 	int64_t now_us = clock_mono_us(), gap_us = gap(f, now_us);
 
-	if (!has_children(f))
+	if (!has_work(f))
 		return;
 	if (f->closing)
 		f->closing_us += gap_us;
@@ -377,6 +372,8 @@ forecasts_step(struct forecasts *f, struct peer *peer, int64_t deadline_us,
 		deadline_us = now_us + SLICE_US;
 	f->busy = false;
 	reap_leaving(f);
+	if (f->n == 0 && f->sweeps)
+		forecasts_sweep(f);
 	if (f->n > 0 && !f->list[0]->over) {
 		if (f->closing_us >= CLOSING_US)
 			making_fail(f->list[0], FORECAST_CLOSED);

@@ -23,6 +23,7 @@
 
 struct analysis;
 struct forecasts;
+struct sqlite3;
 
 #define FORECASTS_MOST 3 /* at a time, for a job */
 
@@ -68,11 +69,18 @@ void forecasts_close(struct forecasts *);
  */
 void forecasts_settle(struct forecasts *, struct peer *);
 
-/* Rows were changed elsewhere. */
+/* Rows were removed elsewhere: all are to be counted again. */
 void forecasts_changed(struct forecasts *);
 /*
- * Tell the supervisor how many there are, if that has changed. Nothing may be
- * under way in the results. 0, or -1 with errno: it could not be sent.
+ * Count some of those that are not counted. Returns 1: there are more; 0: no
+ * more; -1 with errno.
+ */
+int forecasts_count(
+    struct forecasts *, struct sqlite3 *, int64_t deadline_us) MUST_CHECK;
+/*
+ * Tell the supervisor how many there are, if that has changed; where many are
+ * still to be counted, later. Nothing may be under way in the results. 0, or -1
+ * with errno: it could not be sent.
  */
 int forecasts_tell(struct forecasts *, struct peer *) MUST_CHECK;
 

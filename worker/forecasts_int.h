@@ -21,6 +21,8 @@
 	"minute."
 #define FORECAST_CLOSED "forecast unable to complete as the job was closed."
 
+#define FORECAST_COUNT_US 1500 /* of a slice, for what is not counted yet */
+
 #define FORECAST_BUFFER_BYTES                                                  \
 	(FORECAST_FRAME_MAX + sizeof(struct forecast_frame))
 
@@ -43,6 +45,13 @@ struct making {
 	char *names;		   /* owned */
 };
 
+/* Rows of what is over: they stay as they are until they are removed. */
+struct forecasttally {
+	struct forecast_totals over;
+	int64_t after; /* rows up to this id are in it */
+	bool whole;
+};
+
 struct forecasts {
 	struct results *results;    /* borrowed */
 	const struct jobconf *conf; /* borrowed, with the first entry */
@@ -53,6 +62,9 @@ struct forecasts {
 	size_t nleaving;	       /* with n at most FORECASTS_MOST */
 	bool busy;
 	bool changed; /* and the supervisor was not told */
+	bool sweeps;  /* there may be points of those that have failed */
+	bool swept;   /* there were */
+	struct forecasttally tally;
 	int64_t look_us;
 	int64_t stepped_us; /* 0: not yet */
 	bool closing;
@@ -87,7 +99,13 @@ void making_free(struct making *);
 void forecasts_end_first(struct forecasts *, struct peer *);
 /* It is over, and has failed. why: what clients read, in English. */
 void making_fail(struct making *, const char *why);
-/* Of the rows as they are within the transaction. 0, or -1 with errno. */
-int forecasts_send_totals(struct sqlite3 *, struct peer *) MUST_CHECK;
+/* Remove some points that are of no use. f->busy: there may be more. */
+void forecasts_sweep(struct forecasts *);
+
+/* forecasttally.c: the totals of _stats. */
+
+void forecasttally_add(struct forecast_totals *, const struct forecast_row *);
+/* It is whole: tell, with what is being made as it is. 0, or -1 with errno. */
+int forecasttally_send(const struct forecasts *, struct peer *) MUST_CHECK;
 
 #endif

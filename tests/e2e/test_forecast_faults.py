@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import sqlite3
 
 from harness import *
 from test_damage import results_file
@@ -187,6 +188,14 @@ def test_child_killed():
         assert got["forecast_status"] == "failed", got
         assert got["forecast_messages"][-1] == "forecast unable to " \
             "complete as native process was killed.", got
+        assert got["processed_record_count"] == 0, got
+        assert points(d, "j", f) == []
+        def left():
+            with contextlib.closing(sqlite3.connect(
+                    "file:%s?mode=ro" % results_file(d), uri=True)) as db:
+                return db.execute(
+                    "SELECT count(*) FROM forecast_point").fetchone()[0]
+        wait_until(lambda: left() == 0, what="the end of its points")
         expect_stats(d, "j", {"failed": 1})
         g = made(d, "j", "?duration=2h")
         assert finished(d, "j", g)["forecast_status"] == "finished"
