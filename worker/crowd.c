@@ -373,7 +373,7 @@ crowd_look(struct crowd *c, enum model_kind kind, double *x, uint32_t nsample,
     double n, const struct crowd_forecast *f, enum function_side towards,
     struct crowd_view *v)
 {
-	double past[POWERS], n_past = c->n, mid, scale;
+	double past[POWERS], n_past = c->n, mid, scale, others;
 	struct ahead a;
 
 	qsort(x, nsample, sizeof(*x), ascending);
@@ -388,7 +388,8 @@ crowd_look(struct crowd *c, enum model_kind kind, double *x, uint32_t nsample,
 				learn_scale(c, kind, p, x, nsample, middle);
 		}
 	}
-	c->n += n;
+	if (nsample > 1 || f->known) /* of one who is alone nothing is learnt */
+		c->n += n;
 	choose_power(c);
 	memset(v, 0, sizeof(*v));
 	v->kind = kind;
@@ -400,7 +401,8 @@ crowd_look(struct crowd *c, enum model_kind kind, double *x, uint32_t nsample,
 	v->zero = zero_of(c);
 	memcpy(v->tail, c->tail, sizeof(v->tail));
 	memcpy(v->run, c->run, sizeof(v->run));
-	v->bound = -(c->n - 1) / 8 * log1p(c->n - 1);
+	others = fmax(c->n - 1, 0);
+	v->bound = -others / 8 * log1p(others);
 	scale = pooled_scale(past[c->power], n_past,
 	    scatter(c, kind, c->power, x, nsample), nsample);
 	a = look_ahead(v, f);

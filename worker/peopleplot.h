@@ -36,7 +36,7 @@ struct peopleplot {
 /* Before the first row of a bucket: room for all. 0, or -1 with ENOMEM. */
 int peopleplot_begin(struct peopleplot *) MUST_CHECK;
 
-/* One more, of which ln_p was said; it fades if it is too probable. */
+/* One more, of which ln_p was said; dropped if it is too probable. */
 void peopleplot_add(
     struct peopleplot *, const struct plot_point *, double ln_p);
 
