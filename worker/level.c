@@ -47,7 +47,9 @@ static const struct {
 /* Slow and medium differ by so many scales. */
 #define APART_SCALES 3.0
 /* Where they do not, what slow has moved by is forgotten. */
-#define KEEP_CREPT 0.97f
+#define KEEP_CREPT 0.97
+/* Values may be larger than a float. */
+#define CREPT_MOST 1e38
 /* They have come together again when fast does not lead away by so many. */
 #define SETTLED_SCALES 1.5
 
@@ -184,9 +186,8 @@ level_learn(struct level *l, double value, double scale)
 		crept = error * (gain + SLOPE_GAIN * slopes_left(l));
 	}
 	catch_up(l, scale);
-	if (l->apart == 0)
-		l->crept *= KEEP_CREPT;
-	l->crept += (float)crept;
+	crept += (l->apart == 0 ? KEEP_CREPT : 1) * (double)l->crept;
+	l->crept = (float)larger(-CREPT_MOST, smaller(CREPT_MOST, crept));
 	for (int k = 0; k < LEVEL_SPEEDS; k++)
 		l->at[k] += l->slope;
 	if (l->n < 1e6)

@@ -84,7 +84,8 @@ model_change_power(struct model *m, const struct outlook *o, enum power to)
 	horizons_drop(m->horizons);
 	support_map(&m->support, convert, &c);
 	m->gap_scale *= ratio;
-	m->reach *= ratio;
+	if (isfinite(m->reach * ratio))
+		m->reach *= ratio;
 	convert_calendar(m, o, &c);
 	for (int b = 0; b < BASES; b++)
 		convert_base(m, o, &c, b);
