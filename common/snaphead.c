@@ -36,6 +36,7 @@ static const struct {
 	{ 2, parse_format_2 },
 	{ 4, parse_format_2 }, /* other sections behind the same head */
 	{ 5, parse_format_2 },
+	{ 6, parse_format_2 },
 };
 
 int

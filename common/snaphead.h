@@ -17,7 +17,7 @@
 #include "common/schema.h"
 #include "common/totals.h"
 
-#define SNAPHEAD_FORMAT 5	     /* of the whole file */
+#define SNAPHEAD_FORMAT 6	     /* of the whole file */
 #define SNAPHEAD_MIN_VERSION "8.3.0" /* of an engine that could read it */
 #define SNAPHEAD_DESCRIPTION_MAX 256
 #define SNAPHEAD_MAX_BYTES 4096 /* of the whole head, in any format */

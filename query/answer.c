@@ -18,6 +18,7 @@
 #include "query/print.h"
 #include "query/printplot.h"
 #include "query/reading.h"
+#include "query/snapnotes.h"
 
 struct answer {
 	struct reading r;
@@ -341,6 +342,8 @@ answer_make(const struct request *req, const char *jobs_dir, answer_tick *tick,
 	struct answer a = { .count = 0 };
 	int rc = reading_begin(&a.r, req, jobs_dir, tick, arg, o, e);
 
+	if (rc == 0 && a.r.db != NULL && req->kind == QUERY_ANNOTATIONS)
+		rc = snapnotes_add(&a.r, jobs_dir);
 	if (rc == 0)
 		rc = prepare(&a);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include "common/sqlx.h"
 #include "query/echosort.h"
 #include "query/plan.h"
+#include "query/snapnotes.h"
 
 /* Most records of one bucket that expand attaches. */
 #define EXPAND_MAX "10000"
@@ -282,7 +283,7 @@ static const char count_influences_by_score[] =
 
 static const char count_plots[] = "SELECT count(*) FROM plot" WHERE_SERIES;
 static const char count_annotations[] =
-    "SELECT count(*) FROM annotation" WHERE_SERIES;
+    "SELECT count(*) FROM " SNAPNOTES_VIEW WHERE_SERIES;
 
 static const char count_buckets[] = "SELECT count(*) FROM bucket";
 
@@ -512,7 +513,7 @@ plan_page(struct plan *p)
 	else if (p->req->kind == QUERY_MODEL_PLOT)
 		page_series(p, PLOT_COLUMNS, "plot");
 	else if (p->req->kind == QUERY_ANNOTATIONS)
-		page_series(p, ANNOTATION_COLUMNS, "annotation");
+		page_series(p, ANNOTATION_COLUMNS, SNAPNOTES_VIEW);
 	else
 		page_buckets(p);
 	sql_add(p, " LIMIT " P_LIMIT " OFFSET " P_OFFSET);

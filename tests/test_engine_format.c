@@ -1,6 +1,6 @@
 /*
- * A state of an older format is loaded, and goes on. The fixture was written by
- * this file, linked with the engine of that format:
+ * A state of an older format is loaded, and goes on. The fixtures were written
+ * by this file, linked with the engines of those formats:
  *
  *	WRITE_STATE=engine-format-4 tests/test_engine_format
  */
@@ -98,7 +98,8 @@ top_score(const struct feed *f)
 	return top == NULL ? 0 : top->r.record_score;
 }
 
-Test(engine_format, a_state_of_format_4_goes_on)
+static void
+expect_going_on(const char *name, uint32_t format)
 {
 	const char *path = getenv("WRITE_STATE");
 	struct feed f;
@@ -109,7 +110,7 @@ Test(engine_format, a_state_of_format_4_goes_on)
 		learn(&f, 0, LEARNT);
 		write_state(&f, path);
 	} else
-		load_state(&f, "engine-format-4", 4);
+		load_state(&f, name, format);
 	learn(&f, LEARNT, LEARNT + 2 * BUCKETS_A_WEEK);
 	cr_expect_lt(top_score(&f), 25, "%g", top_score(&f));
 	feed_restart(&f); /* as a state of today's format */
@@ -123,6 +124,16 @@ Test(engine_format, a_state_of_format_4_goes_on)
 	    0);
 	cr_expect_gt(top_score(&f), 50, "%g", top_score(&f));
 	feed_clear(&f);
+}
+
+Test(engine_format, a_state_of_format_4_goes_on)
+{
+	expect_going_on("engine-format-4", 4);
+}
+
+Test(engine_format, a_state_of_format_5_goes_on)
+{
+	expect_going_on("engine-format-5", 5);
 }
 
 Test(engine_format, what_format_4_did_not_have_begins_anew)

@@ -92,3 +92,14 @@ Test(level, density_is_that_of_student_but_for_a_constant)
 	cr_expect_eq(level_ln_density(1e9, 1), level_ln_density(1e3, 1),
 	    "one value is no proof");
 }
+
+Test(level, steps_beyond_any_float_are_followed)
+{
+	struct level l = { .n = 0 };
+
+	for (int i = 0; i < 400; i++) {
+		level_learn(&l, i < 200 ? -1e99 : 1e99, 1e98);
+		cr_assert(isfinite(l.crept), "%d", i);
+	}
+	cr_expect_float_eq(level_slow(&l) / 1e99, 1, 0.1);
+}

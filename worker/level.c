@@ -44,9 +44,14 @@ static const struct {
 #define OUT_OF_FAVOUR 0.05
 #define LN_OUT_OF_FAVOUR (-2.99573227355399) /* or less: no need to ask */
 
-/* Slow and medium differ by so many scales for so long: a new level. */
+/* Slow and medium differ by so many scales. */
 #define APART_SCALES 3.0
-#define APART_MOST 72
+/* Where they do not, what slow has moved by is forgotten. */
+#define KEEP_CREPT 0.97
+/* Values may be larger than a float. */
+#define CREPT_MOST 1e38
+/* They have come together again when fast does not lead away by so many. */
+#define SETTLED_SCALES 1.5
 
 double
 level_ln_density(double error, double scale)
@@ -81,6 +86,30 @@ level_slow(const struct level *l)
 	return l->at[SLOW];
 }
 
+double
+level_gap(const struct level *l)
+{
+	return l->at[MEDIUM] - l->at[SLOW];
+}
+
+double
+level_fast(const struct level *l)
+{
+	return l->at[FAST];
+}
+
+bool
+level_is_settled(const struct level *l, double scale)
+{
+	return fabs(l->at[FAST] - l->at[MEDIUM]) <= SETTLED_SCALES * scale;
+}
+
+bool
+level_wanders(const struct level *l)
+{
+	return l->ln_weight[0] >= 0;
+}
+
 static void
 reweigh(struct level *l, double value, double scale)
 {
@@ -105,23 +134,23 @@ static void
 catch_up(struct level *l, double scale)
 {
 	double now = l->at[MEDIUM], gap;
-	int32_t way;
+	int16_t way;
 
 	if (fabs(l->at[FAST] - now) > APART_SCALES * scale)
 		now = l->at[FAST]; /* the medium one is behind, too */
 	gap = now - l->at[SLOW];
 	way = gap > 0 ? 1 : -1;
 	if (l->since != 0)
-		l->since += l->since > 0 ? 1 : -1;
+		l->since = (int16_t)(l->since + (l->since > 0 ? 1 : -1));
 	if (abs(l->since) > LEVEL_SINCE_MOST)
 		l->since = 0;
 	if (fabs(gap) <= APART_SCALES * scale)
 		l->apart = 0;
-	else if (++l->apart > APART_MOST) {
+	else if (++l->apart > LEVEL_APART_MOST) {
 		if (l->since * way > 0)
 			l->slope += gap / abs(l->since);
 		else /* what was learnt of a jump is none */
-			l->slope -= way * APART_MOST * SLOPE_GAIN *
+			l->slope -= way * LEVEL_APART_MOST * SLOPE_GAIN *
 			    speeds[SLOW].clip * scale;
 		l->at[SLOW] = l->at[MEDIUM] = now;
 		l->apart = 0;
@@ -129,9 +158,18 @@ catch_up(struct level *l, double scale)
 	}
 }
 
+/* For how long a slope that is learnt now will move what is apart. */
+static double
+slopes_left(const struct level *l)
+{
+	return l->apart == 0 ? 0 : LEVEL_APART_MOST - l->apart;
+}
+
 void
 level_learn(struct level *l, double value, double scale)
 {
+	double crept = 0;
+
 	if (l->n > 0 && scale > 0)
 		reweigh(l, value, scale);
 	for (int k = 0; k < LEVEL_SPEEDS; k++) {
@@ -142,10 +180,14 @@ level_learn(struct level *l, double value, double scale)
 		if (l->n >= 8)
 			error = larger(-most, smaller(most, error));
 		l->at[k] += error * gain;
-		if (k == SLOW && l->n > 0)
-			l->slope += error * SLOPE_GAIN;
+		if (k != SLOW || l->n == 0)
+			continue;
+		l->slope += error * SLOPE_GAIN;
+		crept = error * (gain + SLOPE_GAIN * slopes_left(l));
 	}
 	catch_up(l, scale);
+	crept += (l->apart == 0 ? KEEP_CREPT : 1) * (double)l->crept;
+	l->crept = (float)larger(-CREPT_MOST, smaller(CREPT_MOST, crept));
 	for (int k = 0; k < LEVEL_SPEEDS; k++)
 		l->at[k] += l->slope;
 	if (l->n < 1e6)

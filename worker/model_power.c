@@ -77,12 +77,15 @@ convert_calendar(struct model *m, const struct outlook *o, struct conversion *c)
 void
 model_change_power(struct model *m, const struct outlook *o, enum power to)
 {
+	double ratio = m->error[to] / fmax(m->error[m->power], DBL_MIN);
 	struct conversion c = { m, o->kind, to, 0 };
 
 	model_drop_probe(m);
 	horizons_drop(m->horizons);
 	support_map(&m->support, convert, &c);
-	m->gap_scale *= m->error[to] / fmax(m->error[m->power], DBL_MIN);
+	m->gap_scale *= ratio;
+	if (isfinite(m->reach * ratio))
+		m->reach *= ratio;
 	convert_calendar(m, o, &c);
 	for (int b = 0; b < BASES; b++)
 		convert_base(m, o, &c, b);

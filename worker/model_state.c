@@ -27,6 +27,8 @@ SCHEMA_DEFINE(model_state, MODEL_STATE_FIELDS);
 #define FORMAT_WIDTHS 5
 /* Days that are like others, and the calendar, came with this format. */
 #define FORMAT_DAYS 5
+/* How far slow levels have crept. */
+#define FORMAT_CREPT 6
 /* A day lies within the engine's times. */
 #define DAY_MOST 1e11
 
@@ -97,6 +99,15 @@ walk_u8(struct codec *c, uint8_t *v, uint32_t most)
 }
 
 static void
+walk_u16(struct codec *c, uint16_t *v, uint32_t most)
+{
+	uint32_t u = *v;
+
+	walk_u32(c, &u, most);
+	*v = (uint16_t)u;
+}
+
+static void
 walk_f32(struct codec *c, float *v, float least)
 {
 	uint32_t bits;
@@ -119,12 +130,12 @@ walk_i64(struct codec *c, int64_t *v)
 }
 
 static void
-walk_i32(struct codec *c, int32_t *v, uint32_t most)
+walk_i16(struct codec *c, int16_t *v, uint32_t most)
 {
 	uint32_t u = (uint32_t)(*v + (int32_t)most);
 
 	walk_u32(c, &u, 2 * most);
-	*v = (int32_t)u - (int32_t)most;
+	*v = (int16_t)((int32_t)u - (int32_t)most);
 }
 
 static void
@@ -157,8 +168,10 @@ walk_level(struct codec *c, struct level *l)
 	}
 	walk_f64(c, &l->slope, -INFINITY);
 	walk_f64(c, &l->n, 0);
-	walk_u32(c, &l->apart, UINT32_MAX);
-	walk_i32(c, &l->since, LEVEL_SINCE_MOST);
+	walk_u16(c, &l->apart, LEVEL_APART_MOST);
+	walk_i16(c, &l->since, LEVEL_SINCE_MOST);
+	if (c->format >= FORMAT_CREPT)
+		walk_f32(c, &l->crept, -INFINITY);
 }
 
 static void

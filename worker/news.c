@@ -25,6 +25,16 @@
  * are: a series that stands still has a scale of nothing.
  */
 #define SHIFT_REACH 3.0
+/* So many scales away 72 buckets are too few for any but a fast level. */
+#define FAR 20.0
+/* Slow has crept there by so many scales, that is 33 buckets at least. */
+#define CREPT_LEAST 1.0
+/* A slope has made at least a third of what looks like a way back. */
+#define SLOPE_SHARE 3.0
+/* A walk goes by the root of time, and seldom farther than so many of it. */
+#define WALK_SPREAD 2.3
+/* Up to so many times what stands for zero it is one. */
+#define ZERO_ABOUT 1.05
 /* Before a season is found each half of a day is another level. */
 #define SETTLED_S (3 * 86400)
 #define SETTLED_N 1000.0
@@ -53,6 +63,9 @@ news_mark(struct news_mark *k, const struct model *m, const struct outlook *o)
 	k->origin = m->origin;
 	k->since = m->level[k->base].since;
 	k->slow = level_slow(&m->level[k->base]);
+	k->crept = (double)m->level[k->base].crept;
+	k->apart = m->level[k->base].apart;
+	k->last = m->last;
 	k->shift_s = shift_of(m, k->base);
 }
 
@@ -79,6 +92,12 @@ add(struct engine *e, uint32_t series, enum news_kind kind, double by)
 
 	if (e->plot.annotations && e->sink.annotation != NULL)
 		n->item[n->n++] = (struct news_item){ series, kind, by };
+}
+
+static bool
+has_caught_up(const struct level *l, const struct news_mark *k)
+{
+	return abs(l->since) == 1 && l->since != k->since;
 }
 
 /* ln of what the best season is worth more than none. */
@@ -115,30 +134,93 @@ note_season(struct engine *e, uint32_t series, struct model *m,
 }
 
 /*
- * The slow level has moved to where values have been for 72 buckets: level.h.
- * The second time in the same direction it has a slope.
+ * Whether the level is another one now, by how much, and where it is. The slow
+ * level has caught up after 72 buckets; or, where it is nearer, has crept
+ * there, which is told when the values have stayed meanwhile.
+ */
+static bool
+has_shifted(const struct level *l, const struct outlook *o,
+    const struct news_mark *k, double *by, double *to)
+{
+	*to = level_slow(l);
+	*by = k->crept + *to - k->slow;
+	if (has_caught_up(l, k)) {
+		if (fabs(*by) > FAR * o->scale) {
+			*by += level_fast(l) - *to;
+			*to = level_fast(l);
+		}
+		return true;
+	}
+	*by = k->crept + level_gap(l);
+	*to += level_gap(l);
+	return k->apart > 0 && l->apart == 0 &&
+	    fabs(k->crept) >= CREPT_LEAST * o->scale &&
+	    k->crept * level_gap(l) > 0 && level_is_settled(l, o->scale);
+}
+
+/* Whether what wanders comes as far in so many buckets. */
+static bool
+is_a_walk(double by, double buckets, double scale)
+{
+	return fabs(by) < WALK_SPREAD * sqrt(buckets) * scale;
+}
+
+/*
+ * The second time in the same direction it has a slope; and when one that it
+ * had is over it seems to go back.
  */
 static void
-note_level(struct engine *e, uint32_t series, const struct model *m,
+note_trend(struct engine *e, uint32_t series, const struct level *l,
+    const struct outlook *o, const struct news_mark *k, double by)
+{
+	if (by * l->slope * LEVEL_APART_MOST < fabs(by) * o->scale ||
+	    (level_wanders(l) && is_a_walk(by, abs(k->since), o->scale)))
+		return;
+	add(e, series, NEWS_TREND, 0);
+}
+
+/* Where there are logarithms a zero is not as far away as it should be. */
+static double
+value_at(const struct model *m, const struct outlook *o, double y)
+{
+	double x = model_x(m, o->kind, m->power, y);
+
+	if (m->power == POWER_LOG && o->kind == MODEL_REAL && m->lowest == 0 &&
+	    x < ZERO_ABOUT * model_zero(m))
+		return 0;
+	return x;
+}
+
+static void
+note_level(struct engine *e, uint32_t series, struct model *m,
     const struct outlook *o, const struct news_mark *k)
 {
 	const struct level *l = &m->level[k->base];
-	double from, to;
+	double by, to, from;
 
-	if (abs(l->since) != 1 || l->since == k->since)
+	if (!has_shifted(l, o, k, &by, &to))
 		return;
 	if (o->time_s - m->first_s < SETTLED_S && m->n < SETTLED_N)
 		return;
 	/* another scale is no other level */
 	if (m->power != k->power || m->origin != k->origin ||
-	    fabs(level_slow(l) - k->slow) < SHIFT_REACH * m->reach)
+	    fabs(by) < SHIFT_REACH * m->reach)
 		return;
-	if (l->since * k->since > 0) {
-		add(e, series, NEWS_TREND, 0);
+	if (by * k->since > 0) {
+		if (has_caught_up(l, k))
+			note_trend(e, series, l, o, k, by);
 		return;
 	}
-	from = model_x(m, o->kind, m->power, o->base[k->base] + k->slow);
-	to = model_x(m, o->kind, m->power, o->base[k->base] + level_slow(l));
+	/* One that stands still moves as little as it wanders. */
+	if (level_wanders(l) && o->x != k->last &&
+	    is_a_walk(by, LEVEL_APART_MOST, o->scale))
+		return;
+	if (l->slope * by < 0 &&
+	    SLOPE_SHARE * fabs(l->slope) * LEVEL_APART_MOST > fabs(by))
+		return;
+	m->level[k->base].crept = 0;
+	from = value_at(m, o, o->base[k->base] + to - by);
+	to = value_at(m, o, o->base[k->base] + to);
 	add(e, series, NEWS_LEVEL, to - from);
 }
 

@@ -48,7 +48,10 @@ struct news_mark {
 	enum power power;
 	double origin;
 	double slow;
-	int32_t since;
+	double crept;
+	double last;
+	uint16_t apart;
+	int16_t since;
 	int64_t shift_s;
 };
 

@@ -1,6 +1,9 @@
 """The model plot: what each series was expected to be, as results/model_plot
 tells it."""
 
+import math
+import random
+
 from harness import *
 
 SPAN = 600
@@ -301,8 +304,7 @@ def test_annotations_tell_what_has_changed():
             "detector_index", "partition_field_name",
             "partition_field_value"], one
         text, _, by = one.pop("annotation").rpartition(" ")
-        # The slow mean, from where it is seen, has gone some of the way.
-        assert text == "Detected level shift by" and 40 < float(by) < 52, by
+        assert text == "Detected level shift by" and 47.5 < float(by) < 52.5
         at = one.pop("timestamp")
         # It has to stay for 72 buckets.
         assert bucket_ms(670) <= at <= bucket_ms(690), at
@@ -328,3 +330,118 @@ def test_annotations_need_to_be_asked_for():
         d.post("j", list(shifted(0, 800)))
         assert d.results("j", "annotations")["count"] == 0
         assert plot(d)["count"] > 700
+
+
+DAY = 144           # buckets
+
+
+def changing(first, last):
+    """A series for each kind of change, which comes on the twelfth day."""
+    rand = random.Random(5)
+    change = 12 * DAY
+
+    def day(n):
+        return 20 * math.sin(2 * math.pi * n / DAY)
+    for n in range(20 * DAY):
+        values = {
+            "steady": 100,
+            "day": 100 + day(n),
+            "gone": 100 + (day(n) if n < change else 0),
+            "earlier": 100 + day(n if n < change else n + 6),
+            "level": 100 + (30 if n >= change else 0),
+            "ramp": 100 + (0.1 * (n - change) if n > change else 0)}
+        for host, v in values.items():
+            v += rand.gauss(0, 1)
+            if first <= n < last:
+                yield {"time": START + n * SPAN, "host": host,
+                    "v": round(v, 3)}
+
+
+def test_each_kind_of_change_is_told_once():
+    """Of its series, at its time; also when the worker dies between, and the
+    job is closed in the middle of a change."""
+    with Daemon() as d:
+        d.make_job("j", plot_job(enabled=False, annotations_enabled=True))
+        d.post("j", list(changing(0, 12 * DAY + 40)))
+        d.close_job("j")
+        d.open_job("j")
+        d.post("j", list(changing(12 * DAY + 40, 14 * DAY)))
+        os.kill(d.worker_pid("j"), signal.SIGKILL)
+        d.post("j", list(changing(14 * DAY, 20 * DAY)))
+        notes = [a for a in d.results("j", "annotations",
+            "?size=1000")["annotations"] if a["event"] == "model_change"]
+        told = {}
+        for a in notes:
+            told.setdefault(a["partition_field_value"], []).append(
+                (a["annotation"], (a["timestamp"] - bucket_ms(0))
+                / 1000 / SPAN / DAY))
+        season = "Detected seasonal component with period 1d"
+        # From when on, in days, and until when.
+        expected = {"day": [(season, 2.5, 4)],
+            "gone": [(season, 2.5, 4), ("removed all seasonality", 13, 15)],
+            "earlier": [(season, 2.5, 4),
+                ("Detected time shift by 3600s", 13, 14.5)],
+            "level": [("Detected level shift by 30", 12.4, 12.6)],
+            "ramp": [("Detected level shift by ", 12.5, 13.5),
+                ("Detected trend", 13.5, 14.5)]}
+        assert set(told) == set(expected), told
+        for host, rows in expected.items():
+            assert len(told[host]) == len(rows), told[host]
+            for (text, when), (wanted, first, last) in zip(told[host], rows):
+                assert text.startswith(wanted), (host, text)
+                assert first < when < last, (host, text, when)
+
+
+def snapshot_notes(d, query=""):
+    return [a for a in d.results("j", "annotations", query)["annotations"]
+        if a["event"] == "model_snapshot_stored"]
+
+
+def test_stored_snapshots_are_told():
+    """One for each that is listed, and as long as that is there."""
+    with Daemon() as d:
+        d.make_job("j", plot_job(annotations_enabled=True, enabled=False))
+        assert d.results("j", "annotations") == {"count": 0,
+            "annotations": []}
+        for first in (0, 800, 900):
+            d.post("j", list(shifted(first, first + 100 if first else 800)))
+            d.close_job("j")
+            d.open_job("j")
+        snapshots = "%s/anomaly_detectors/j/model_snapshots" % ML
+        listed = expect(200, d.get(snapshots + "?desc=false"))[
+            "model_snapshots"]
+        assert len(listed) == 3, listed
+        wanted = [{"annotation": "Job model snapshot with id [%s] stored"
+            % s["snapshot_id"], "create_time": s["timestamp"],
+            "create_username": "_xpack",
+            "timestamp": s["latest_result_time_stamp"],
+            "end_timestamp": s["latest_result_time_stamp"], "job_id": "j",
+            "type": "annotation", "event": "model_snapshot_stored"}
+            for s in listed]
+        assert snapshot_notes(d) == wanted
+        everything = d.results("j", "annotations")
+        assert everything["count"] == 4, everything
+        assert [a["timestamp"] for a in everything["annotations"]] == sorted(
+            a["timestamp"] for a in everything["annotations"])
+        newest = d.results("j", "annotations",
+            "?sort=create_time&desc=true&size=1")
+        assert newest == {"count": 4, "annotations": wanted[2:]}, newest
+        # Beyond the first two pages there is nothing that was on them.
+        pages = [a for n in (0, 2) for a in d.results("j", "annotations",
+            "?size=2&from=%d" % n)["annotations"]]
+        assert pages == everything["annotations"]
+        at = wanted[1]["timestamp"]
+        assert snapshot_notes(d, "?start=%d&end=%d" % (at, at + 1)) == [
+            wanted[1]]
+        assert snapshot_notes(d, "?detector_index=0") == []
+        d.restart()
+        assert d.results("j", "annotations") == everything
+        expect(200, d.request("DELETE", "%s/%s" % (snapshots,
+            listed[0]["snapshot_id"])))
+        assert snapshot_notes(d) == wanted[1:]
+        d.close_job("j")
+        expect(200, d.request("POST", "%s/%s/_revert" % (snapshots,
+            listed[1]["snapshot_id"]), {"delete_intervening_results": True}))
+        assert snapshot_notes(d) == wanted[1:]
+        expect(200, d.request("POST", "%s/anomaly_detectors/j/_reset" % ML))
+        assert d.results("j", "annotations")["count"] == 0
