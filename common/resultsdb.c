@@ -49,6 +49,7 @@ file_open(const char *path, int flags)
 {
 	const char *vfs = sqlvfs_name();
 	sqlite3 *db = NULL;
+	int saved;
 
 	if (vfs == NULL)
 		return NULL;
@@ -60,6 +61,17 @@ file_open(const char *path, int flags)
 		}
 		sqlx_fail(db, "open");
 		sqlite3_close(db);
+		return NULL;
+	}
+	/* SQLite tries again for reading alone, and forgets why. */
+	if ((flags & SQLITE_OPEN_READWRITE) != 0 &&
+	    sqlite3_db_readonly(db, "main") == 1) {
+		if (access(path, W_OK) == 0)
+			errno = EIO;
+		log_warn("%s: cannot be opened for writing", path);
+		saved = errno;
+		sqlite3_close(db);
+		errno = saved;
 		return NULL;
 	}
 	sqlite3_extended_result_codes(db, 1);
@@ -269,6 +281,8 @@ file_check(const char *path, bool writer)
 {
 	int rc = sqlvfs_probe(path);
 
+	if (rc == -1 && errno != ENOENT && errno != EBADMSG)
+		log_warn("%s", path);
 	if (rc == 1)
 		log_warnx(
 		    "%s: made by a version without checksums of pages", path);

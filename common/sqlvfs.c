@@ -90,14 +90,34 @@ is_page(int len, sqlite3_int64 at)
 	return len >= PAGE_LEAST && (len & (len - 1)) == 0 && at % len == 0;
 }
 
-static int
-damaged(const struct file *f, uint64_t offset, const char *what)
+static void
+note_place(const struct file *f, uint64_t offset)
 {
 	strlcpy(damage.path, f->path, sizeof(damage.path));
 	damage.offset = offset;
+}
+
+static int
+damaged(const struct file *f, uint64_t offset, const char *what)
+{
+	note_place(f, offset);
 	log_warnx(
 	    "%s: damaged at byte %ju: %s", f->path, (uintmax_t)offset, what);
 	return SQLITE_IOERR_DATA;
+}
+
+/*
+ * SQLite takes it for damage, as it does a page with a wrong checksum, and so
+ * do those who mend files: what cannot be read will not be by waiting, and of
+ * what is mended the file is kept.
+ */
+static int
+unread(const struct file *f, uint64_t offset)
+{
+	note_place(f, offset);
+	log_warnx("%s: cannot be read at byte %ju: %s", f->path,
+	    (uintmax_t)offset, strerror(EIO));
+	return SQLITE_IOERR_CORRUPTFS;
 }
 
 const struct sqlvfs_damage *
@@ -132,6 +152,8 @@ file_read(sqlite3_file *file, void *buf, int len, sqlite3_int64 at)
 	int rc = b->pMethods->xRead(b, buf, len, at);
 
 	call_count();
+	if (rc == SQLITE_IOERR_CORRUPTFS && f->checked)
+		return unread(f, (uint64_t)at);
 	/* A short read is how SQLite learns where a file ends. */
 	if (rc != SQLITE_OK || !f->checked)
 		return rc;

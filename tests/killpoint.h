@@ -23,6 +23,20 @@
  */
 void killpoint_exec(const char *path, char *const argv[], unsigned n) NO_RETURN;
 
+/*
+ * The same, but its n-th call on a file fails with this errno and does nothing,
+ * and the program goes on. All that read and write count, from the first lock
+ * on that it takes: not what starts a program, not the log, not the channel.
+ * The status is the program's, or 128 and the signal that it died of; beside
+ * it FAILPOINT_HIT, an empty file in the current directory, is made when there
+ * was such a call.
+ */
+#define FAILPOINT_HIT "failpoint-hit"
+void failpoint_exec(
+    const char *path, char *const argv[], unsigned n, int error) NO_RETURN;
+/* False where killpoint_works is, or where calls cannot be changed. */
+bool failpoint_works(void);
+
 /* The call to kill before next; 0: none was killed yet. */
 unsigned killpoint_next(unsigned n);
 /* How far that is from one to the next, >= 1. */

@@ -17,6 +17,7 @@
 
 #include "common/crc32c.h"
 #include "common/jobconf.h"
+#include "common/log.h"
 #include "common/resultsdb.h"
 #include "tests/killpoint.h"
 #include "tests/worker_fixture.h"
@@ -29,6 +30,7 @@ static const char job[] =
     "\"data_description\":{\"time_field\":\"time\",\"time_format\":\"epoch\"}}";
 
 char worker_dir[TMPDIR_BYTES];
+uint8_t worker_log_level = LOG_LEVEL_ERROR;
 static char program[PATH_MAX];
 
 void
@@ -176,12 +178,22 @@ expect_msg(struct worker *w, uint16_t type, uint32_t request, void *obj)
 
 /* ---- its life ---- */
 
-/* kill_at: see killpoint.h; 0: run it as it is. */
+/* What is to become of a worker. */
+struct fate {
+	rlim_t file_bytes; /* 0: any */
+	unsigned kill_at;  /* killpoint.h, as the next ones; 0: nowhere */
+	unsigned fail_at;
+	int error;
+};
+
 static void
-child_run(int fd, rlim_t file_bytes, unsigned kill_at)
+child_run(int fd, const struct fate *f)
 {
 	char id[] = JOB_ID, *argv[] = { program, id, NULL };
-	struct rlimit rl = { file_bytes, file_bytes };
+	struct rlimit rl = { f->file_bytes, f->file_bytes };
+
+	if (f->file_bytes == 0)
+		rl.rlim_cur = rl.rlim_max = RLIM_INFINITY;
 
 	if (fd != 3)
 		dup2(fd, 3);
@@ -189,14 +201,16 @@ child_run(int fd, rlim_t file_bytes, unsigned kill_at)
 		fcntl(fd, F_SETFD, 0);
 	closefrom(4);
 	setrlimit(RLIMIT_FSIZE, &rl);
-	if (kill_at > 0)
-		killpoint_exec(program, argv, kill_at);
+	if (f->kill_at > 0)
+		killpoint_exec(program, argv, f->kill_at);
+	if (f->fail_at > 0)
+		failpoint_exec(program, argv, f->fail_at, f->error);
 	execv(program, argv);
 	_exit(127);
 }
 
 static struct worker *
-spawn(rlim_t file_bytes, unsigned kill_at)
+spawn(struct fate f)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int fd[2];
@@ -206,7 +220,7 @@ spawn(rlim_t file_bytes, unsigned kill_at)
 	w->pid = fork();
 	cr_assert_neq(w->pid, -1);
 	if (w->pid == 0)
-		child_run(fd[1], file_bytes, kill_at);
+		child_run(fd[1], &f);
 	close(fd[1]);
 	w->fd = fd[0];
 	wbuf_init(&w->payload, 0);
@@ -216,26 +230,32 @@ spawn(rlim_t file_bytes, unsigned kill_at)
 struct worker *
 worker_spawn(void)
 {
-	return spawn(RLIM_INFINITY, 0);
+	return spawn((struct fate){ .kill_at = 0 });
 }
 
 struct worker *
 worker_spawn_limited(rlim_t file_bytes)
 {
-	return spawn(file_bytes, 0);
+	return spawn((struct fate){ .file_bytes = file_bytes });
 }
 
 struct worker *
 worker_spawn_doomed(unsigned kill_at)
 {
-	return spawn(RLIM_INFINITY, kill_at);
+	return spawn((struct fate){ .kill_at = kill_at });
+}
+
+struct worker *
+worker_spawn_failing(unsigned fail_at, int error)
+{
+	return spawn((struct fate){ .fail_at = fail_at, .error = error });
 }
 
 static void
 say_hello(struct worker *w, uint64_t max_bytes, uint32_t interval_s)
 {
 	struct msg_hello hello = { .version = MSG_VERSION,
-		.log_level = 0,
+		.log_level = worker_log_level,
 		.path = span_of(worker_dir),
 		.job_id = span_of(JOB_ID),
 		.max_expanded_bytes = max_bytes,

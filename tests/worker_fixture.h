@@ -30,6 +30,7 @@ struct worker {
 };
 
 extern char worker_dir[TMPDIR_BYTES]; /* also the current directory */
+extern uint8_t worker_log_level;      /* of those to come; first, errors */
 
 /* Make and enter the directory of a job; remove it; empty it. */
 void worker_begin(void);
@@ -55,6 +56,8 @@ struct worker *worker_spawn(void);
 struct worker *worker_spawn_limited(rlim_t file_bytes);
 /* Killed at a call (killpoint.h); pid is its tracer. */
 struct worker *worker_spawn_doomed(unsigned kill_at);
+/* The disk fails at a call (failpoint_exec); pid is its tracer. */
+struct worker *worker_spawn_failing(unsigned fail_at, int error);
 /* HELLO; max_bytes of a decoded body, 0: any. */
 void worker_hello(struct worker *, uint64_t max_bytes);
 /* It makes interim results by itself. */
