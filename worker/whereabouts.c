@@ -95,10 +95,11 @@ ready(struct engine *e)
 static double
 surprise_of(struct whereabouts *w, const struct group *g)
 {
-	double *known = &w->ln_share[g->cell];
+	double *known;
 
 	if (w->kind == SPECIAL_PLACE)
 		return -special_ln_share(w->known, g);
+	known = &w->ln_share[g->cell];
 	if (*known > 0)
 		*known = special_ln_share(w->known, g);
 	return -*known;
