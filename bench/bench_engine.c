@@ -31,6 +31,9 @@ static const struct feed_detector sum_over_host[] = {
 	{ .function = "sum", .field = "v", .over = "host" },
 	{ .function = NULL }
 };
+static const struct feed_detector day_over_host[] = {
+	{ .function = "time_of_day", .over = "host" }, { .function = NULL }
+};
 static const struct feed_detector rare_host[] = {
 	{ .function = "rare", .by = "host" }, { .function = NULL }
 };
@@ -59,6 +62,10 @@ static const struct shape {
 	{ "sum, 1000 people, 10 a bucket", sum_over_host, NULL, 1000, 10, 300 },
 	{ "sum, 100000 people, 1 a bucket", sum_over_host, NULL, 100000, 1,
 	    20 },
+	{ "time_of_day, 1000 people, 1 a bucket", day_over_host, NULL, 1000, 1,
+	    500 },
+	{ "time_of_day, 100000 people, 1 a bucket", day_over_host, NULL, 100000,
+	    1, 20 },
 	{ "rare, 1000 values, 1 a bucket", rare_host, NULL, 1000, 1, 2000 },
 	{ "rare, 1000 values, 100 a bucket", rare_host, NULL, 1000, 100, 30 },
 	{ "mean, 1 series, 100 influencer values", mean_alone, host_influences,

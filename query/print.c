@@ -71,6 +71,29 @@ print_influencers(struct jsonw *w, const struct record_result *r)
 	jsonw_end(w, ']');
 }
 
+static void
+print_place(struct jsonw *w, const char *name, const double v[2])
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.12f,%.12f", v[0], v[1]);
+	jsonw_key_str(w, name, text);
+}
+
+/* What lat_long has two numbers of, once more for maps. */
+static void
+print_places(struct jsonw *w, size_t nvalues, const double *actual,
+    const double *typical)
+{
+	if (nvalues != RESULT_MAX_VALUES)
+		return;
+	jsonw_key(w, "geo_results");
+	jsonw_begin(w, '{');
+	print_place(w, "actual_point", actual);
+	print_place(w, "typical_point", typical);
+	jsonw_end(w, '}');
+}
+
 /* In the order of AnomalyCause. */
 static void
 print_cause(struct jsonw *w, const struct record_result *r,
@@ -91,6 +114,7 @@ print_cause(struct jsonw *w, const struct record_result *r,
 	print_name(w, "field_name", r->field_name);
 	print_name(w, "over_field_name", r->over_field_name);
 	jsonw_key_span(w, "over_field_value", r->over_field_value);
+	print_places(w, c->nvalues, c->actual, c->typical);
 	jsonw_end(w, '}');
 }
 
@@ -213,26 +237,6 @@ print_echo(struct jsonw *w, const struct record_result *r)
 		echo_print(w, &list[i]);
 }
 
-static void
-print_place(struct jsonw *w, const char *name, const double v[2])
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%.12f,%.12f", v[0], v[1]);
-	jsonw_key_str(w, name, text);
-}
-
-/* What lat_long has two numbers of, once more for maps. */
-static void
-print_places(struct jsonw *w, const struct record_result *r)
-{
-	jsonw_key(w, "geo_results");
-	jsonw_begin(w, '{');
-	print_place(w, "actual_point", r->actual);
-	print_place(w, "typical_point", r->typical);
-	jsonw_end(w, '}');
-}
-
 void
 print_record(struct jsonw *w, const struct print_context *c,
     const struct record_result *r)
@@ -263,8 +267,7 @@ print_record(struct jsonw *w, const struct print_context *c,
 	jsonw_key_span(w, "over_field_value", r->over_field_value);
 	print_causes(w, r);
 	print_influencers(w, r);
-	if (r->nvalues == RESULT_MAX_VALUES)
-		print_places(w, r);
+	print_places(w, r->nvalues, r->actual, r->typical);
 	print_why(w, &r->why);
 	print_echo(w, r);
 	jsonw_end(w, '}');

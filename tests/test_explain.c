@@ -6,6 +6,7 @@
 #include <float.h>
 #include <json-c/json.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/explanation.h"
@@ -178,5 +179,157 @@ Test(explain, a_stretch_is_counted)
 			most = f.record[i].r.why.anomaly_length;
 	cr_expect_geq(most, 2);
 	cr_expect_leq(most, 6);
+	feed_clear(&f);
+}
+
+/* Forty people around 100 with a deviation of 2, one of whom is off. */
+static void
+feed_people(struct feed *f, const char *function, int to, double off)
+{
+	const struct feed_detector d[] = {
+		{ .function = function, .field = "v", .over = "user" },
+		{ .function = NULL },
+	};
+	struct random r = random_seed(13);
+	char user[24];
+
+	feed_init(f, SPAN, d, NULL);
+	feed_start(f);
+	for (int b = 0; b < 120; b++) {
+		for (int i = 0; i < 40; i++) {
+			bool odd = i == 7 && b >= 100 && b < to;
+
+			snprintf(user, sizeof(user), "user-%d", i);
+			feed_set(f, "user", user);
+			add_value(f, T0 + b * SPAN, "v",
+			    100 + 2 * random_normal(&r) + (odd ? off : 0));
+		}
+	}
+	cr_assert_eq(feed_advance(f, T0 + 120 * SPAN), 0);
+}
+
+static double
+digits_of(double probability)
+{
+	return -log10(probability);
+}
+
+Test(explain, one_of_the_people_is_above_what_the_others_are)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_people(&f, "mean", 101, 40);
+	r = record_at(&f, 100);
+	cr_assert_eq(r->why.has & ~(unsigned)EXPLAINED_MULTI,
+	    EXPLAINED_TYPE | EXPLAINED_LENGTH | EXPLAINED_SINGLE |
+		EXPLAINED_BOUNDS);
+	cr_expect_not(r->why.dip);
+	cr_expect_eq(r->why.anomaly_length, 1);
+	/* those of his probability among so many are fewer */
+	cr_expect_leq(fabs(r->why.single_bucket_impact -
+			  digits_of(r->cause[0].probability)),
+	    1.2);
+	cr_expect_gt(r->why.single_bucket_impact, digits_of(r->probability));
+	cr_expect_eq(r->why.typical_value, r->cause[0].typical[0]);
+	cr_expect_float_eq(
+	    r->why.upper_confidence_bound - r->why.lower_confidence_bound,
+	    2 * 1.96 * 2, 1.5);
+	cr_expect_float_eq(
+	    (r->why.upper_confidence_bound + r->why.lower_confidence_bound) / 2,
+	    r->why.typical_value, 0.5);
+	cr_expect_gt(r->cause[0].actual[0], r->why.upper_confidence_bound);
+	feed_clear(&f);
+}
+
+Test(explain, one_of_the_people_is_below_them)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_people(&f, "low_mean", 101, -40);
+	r = record_at(&f, 100);
+	cr_expect(r->why.dip);
+	cr_expect_lt(r->cause[0].actual[0], r->why.lower_confidence_bound);
+	feed_clear(&f);
+}
+
+/* Three buckets that are odd together more than each by itself. */
+Test(explain, a_run_of_one_of_the_people_counts)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_people(&f, "high_mean", 103, 6.5);
+	r = record_at(&f, 102);
+	cr_assert_eq(r->why.has & (EXPLAINED_MULTI | EXPLAINED_LENGTH),
+	    EXPLAINED_MULTI | EXPLAINED_LENGTH);
+	cr_expect_eq(r->why.anomaly_length, 3);
+	cr_expect_leq(fabs(r->why.multi_bucket_impact -
+			  digits_of(r->cause[0].probability)),
+	    1.2);
+	cr_expect_gt(r->why.multi_bucket_impact, r->why.single_bucket_impact);
+	feed_clear(&f);
+}
+
+/* Five things that all of forty people use, and one that one of them does. */
+static void
+feed_uses(struct feed *f, const char *last)
+{
+	const struct feed_detector d[] = {
+		{ .function = "rare", .by = "thing", .over = "user" },
+		{ .function = NULL },
+	};
+	static const char *const thing[] = { "a", "b", "c", "d", "e" };
+	char user[24];
+
+	feed_init(f, SPAN, d, NULL);
+	feed_start(f);
+	for (int b = 0; b <= 100; b++) {
+		for (int i = 0; i < 40; i++) {
+			snprintf(user, sizeof(user), "user-%d", i);
+			feed_set(f, "user", user);
+			feed_set(f, "thing", thing[(b + i) % 5]);
+			add_times(f, T0 + b * SPAN, 1);
+		}
+		if (b == 50 || b == 100) {
+			feed_set(f, "user", b == 50 ? "user-3" : "user-9");
+			feed_set(f, "thing", b == 50 ? "once" : last);
+			add_times(f, T0 + b * SPAN, 1);
+		}
+	}
+	f->nrecords = 0;
+	cr_assert_eq(feed_advance(f, T0 + 101 * SPAN), 0);
+}
+
+Test(explain, what_somebody_shows_was_never_seen)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_uses(&f, "never");
+	r = record_at(&f, 100);
+	cr_expect_str_eq(f.record[0].over, "user-9");
+	cr_assert_eq(
+	    r->why.has, EXPLAINED_SINGLE | EXPLAINED_FIRST | EXPLAINED_RARITY);
+	cr_expect_eq(
+	    r->why.single_bucket_impact, round(digits_of(r->probability)));
+	/* six values, known of 201 people; one more cell of a seventh */
+	cr_expect_float_eq(
+	    r->why.relative_rarity, (201 / 6.0 + 1 / 7.0) * 7, 8);
+	feed_clear(&f);
+}
+
+Test(explain, what_somebody_shows_was_seen_with_one_other)
+{
+	const struct record_result *r;
+	struct feed f;
+
+	feed_uses(&f, "once");
+	r = record_at(&f, 100);
+	cr_assert_eq(r->why.has, EXPLAINED_SINGLE | EXPLAINED_RARITY);
+	/* classes are an eighth of an octave wide */
+	cr_expect_float_eq(
+	    r->why.relative_rarity, (201 / 6.0 + 1 / 7.0) / (1 + 1 / 7.0), 2);
 	feed_clear(&f);
 }

@@ -182,6 +182,8 @@ Test(memory, what_is_told_is_what_is_allocated)
 		{ "time_of_day", 300, 3, 40, true, false, NULL },
 		{ "time_of_week", 300, 3, 10, false, false, user },
 		{ "sum", 2000, 1, 40, false, true, NULL },
+		{ "time_of_day", 2000, 1, 40, false, true, NULL },
+		{ "time_of_week", 500, 2, 10, false, true, user },
 		{ "metric", 500, 2, 10, false, true, user },
 	};
 

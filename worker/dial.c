@@ -220,13 +220,13 @@ breadth(const struct dial *d)
 }
 
 static void
-learn_slot(struct dial *d, uint32_t slot, float width)
+learn_slot(struct dial *d, uint32_t slot, float width, float times)
 {
 	for (uint32_t i = 0; i < d->shape->nslots; i++) {
 		float far = (float)distance(d->shape, i, slot) / width;
 		float k = 1 / (1 + far * far);
 
-		d->mass[i] += k * k * k * k;
+		d->mass[i] += times * (k * k * k * k);
 	}
 }
 
@@ -250,15 +250,52 @@ pass_days(struct dial *d, int64_t today)
 	d->last_day = today;
 }
 
+static float
+kernel_width(const struct dial *d)
+{
+	return (float)fmax(sqrt(breadth(d)) / NARROWER, 1);
+}
+
 void
 dial_learn(struct dial *d, const struct groups *g, int64_t local_s)
 {
-	double width;
+	float width;
 
 	pass_days(d, floor_div(local_s, DAY_S));
-	width = fmax(sqrt(breadth(d)) / NARROWER, 1);
+	width = kernel_width(d);
 	for (uint32_t i = 0; i < g->ngroups; i++)
-		learn_slot(d, g->group[i].cell, (float)width);
+		learn_slot(d, g->group[i].cell, width, 1);
+}
+
+double
+dial_days(const struct dial *d, int64_t local_s)
+{
+	return d->days == 0 ? 0 : days_known(d, floor_div(local_s, DAY_S));
+}
+
+double
+dial_ln_share(const struct dial *d, uint32_t slot)
+{
+	return fmin(0, log(share_below(d, d->mass[slot])));
+}
+
+double
+dial_usual(const struct dial *d, uint32_t slot)
+{
+	return usual_time(d, slot);
+}
+
+void
+dial_learn_people(struct dial *d, const float *people, int64_t local_s)
+{
+	float width;
+
+	pass_days(d, floor_div(local_s, DAY_S));
+	width = kernel_width(d);
+	for (uint32_t i = 0; i < d->shape->nslots; i++) {
+		if (people[i] > 0)
+			learn_slot(d, i, width, people[i]);
+	}
 }
 
 void

@@ -49,6 +49,20 @@ void dial_look(const struct dial *, const struct groups *, int64_t local_s,
     struct dial_look *);
 void dial_learn(struct dial *, const struct groups *, int64_t local_s);
 
+/*
+ * The same for many people, who are asked about one by one and learnt together.
+ *
+ * days	     that what is known rests on
+ * ln_share  ln of the share of all that was seen at times that are no more
+ *	     usual than those of a slot; days > 0
+ * usual     the usual time that is nearest to a slot, s
+ * people    [slots] who had events there in a bucket
+ */
+double dial_days(const struct dial *, int64_t local_s);
+double dial_ln_share(const struct dial *, uint32_t slot);
+double dial_usual(const struct dial *, uint32_t slot);
+void dial_learn_people(struct dial *, const float *people, int64_t local_s);
+
 /* The job's clocks have been put forward by so much. */
 void dial_set_clock(struct dial *, int64_t forward_s);
 

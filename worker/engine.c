@@ -46,8 +46,10 @@ kind_of(const struct engine_detector *d)
 	if (feature_is_rarity(d->feature))
 		return d->conf->over_field_name != NULL ? ANALYSIS_RARE_PEOPLE
 							: ANALYSIS_RARE;
-	return d->conf->over_field_name != NULL ? ANALYSIS_POPULATION
-						: ANALYSIS_INDIVIDUAL;
+	if (d->conf->over_field_name == NULL)
+		return ANALYSIS_INDIVIDUAL;
+	return d->feature->special == SPECIAL_NONE ? ANALYSIS_POPULATION
+						   : ANALYSIS_WHEREABOUTS;
 }
 
 static void
@@ -59,19 +61,14 @@ plan_detector(struct engine *e, size_t index)
 	d->conf = conf;
 	d->feature = feature_find(conf->function->kind,
 	    e->summary_count != FIELD_NONE, &d->nfeatures);
-	/* of places, no middle of a population is known */
-	if (conf->over_field_name != NULL && d->feature != NULL &&
-	    d->feature->special != SPECIAL_NONE)
-		d->feature = NULL;
 	d->kind = kind_of(d);
 	e->has_people |=
-	    d->kind == ANALYSIS_POPULATION || d->kind == ANALYSIS_RARE_PEOPLE;
+	    d->kind != ANALYSIS_NONE && conf->over_field_name != NULL;
 	e->has_rare |= engine_is_rare(d);
 	if (d->kind == ANALYSIS_NONE)
 		log_warnx("job %s: detector %zu: no results are computed for "
-			  "%s%s yet",
-		    e->conf->job_id, index, conf->function->name,
-		    conf->over_field_name != NULL ? " over a population" : "");
+			  "%s yet",
+		    e->conf->job_id, index, conf->function->name);
 	else if (d->feature->special == SPECIAL_NONE && !engine_is_rare(d))
 		d->nmodels = d->nfeatures;
 	d->argument = find_field(e->conf, conf->field_name);

@@ -26,6 +26,7 @@ enum analysis_kind {
 	ANALYSIS_POPULATION,  /* people by the others and their past */
 	ANALYSIS_RARE,	      /* values by how often they were there */
 	ANALYSIS_RARE_PEOPLE, /* people by how rare their values are */
+	ANALYSIS_WHEREABOUTS, /* people by their times or places */
 };
 
 /* A detector, with its fields as numbers of analysis fields. */

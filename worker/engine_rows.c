@@ -170,15 +170,26 @@ rows_load_partition(struct loading *l)
 	return load_rarity(l, id);
 }
 
+/* What is usual for a member, as is the way of its attribute. */
 static int
-save_role(const struct series *x, struct snapshot_writer *w)
+save_member(const struct series_table *t, const struct series *x,
+    struct snapshot_writer *w)
+{
+	return t->series[x->attribute]->special != NULL
+	    ? haunts_save(x->haunts, w)
+	    : habit_save(&x->habit, w);
+}
+
+static int
+save_role(const struct series_table *t, const struct series *x,
+    struct snapshot_writer *w)
 {
 	struct role_state s = { x->role, x->over, x->attribute };
 
 	if (snapshot_put(w, &role_state_schema, &s) == -1)
 		return -1;
 	if (x->role == SERIES_MEMBER)
-		return habit_save(&x->habit, w);
+		return save_member(t, x, w);
 	for (uint32_t i = 0; x->crowd != NULL && i < x->nmodels; i++) {
 		if (crowd_save(&x->crowd[i], w) == -1)
 			return -1;
@@ -187,7 +198,8 @@ save_role(const struct series *x, struct snapshot_writer *w)
 }
 
 static int
-save_series(const struct series *x, struct snapshot_writer *w)
+save_series(const struct series_table *t, const struct series *x,
+    struct snapshot_writer *w)
 {
 	struct series_state s = { .is_free = x == NULL };
 
@@ -200,8 +212,10 @@ save_series(const struct series *x, struct snapshot_writer *w)
 	s.buckets = x->buckets;
 	s.peak = x->peak;
 	if (snapshot_put(w, &series_state_schema, &s) == -1 ||
-	    save_role(x, w) == -1)
+	    save_role(t, x, w) == -1)
 		return -1;
+	if (x->role == SERIES_MEMBER)
+		return 0;
 	for (uint32_t i = 0; i < x->nmodels; i++) {
 		if (model_save(&x->model[i], w) == -1)
 			return -1;
@@ -294,10 +308,9 @@ add_row(struct loading *l, const struct series_state *s,
 		errno = EBADMSG;
 		return SERIES_NONE;
 	}
-	if (role->role == SERIES_ATTRIBUTE)
-		return attribute_add(
-		    t, s->partition, s->by, d->nmodels, s->last_s);
-	id = series_add(t, s->partition, s->by, d->nmodels, s->last_s);
+	id = role->role == SERIES_ATTRIBUTE
+	    ? attribute_add(t, s->partition, s->by, d->nmodels, s->last_s)
+	    : series_add(t, s->partition, s->by, d->nmodels, s->last_s);
 	if (id == SERIES_NONE)
 		return SERIES_NONE;
 	t->series[id]->role = role->role;
@@ -309,12 +322,24 @@ add_row(struct loading *l, const struct series_state *s,
 }
 
 static int
+load_member(
+    struct loading *l, const struct engine_detector *d, struct series *x)
+{
+	hold_name(l->e, x->over);
+	if (d->feature->special == SPECIAL_NONE)
+		return habit_load(&x->habit, l->r);
+	if (haunts_load(&x->haunts, d->feature->special, l->r) == -1)
+		return -1;
+	if (x->haunts == NULL)
+		return 0;
+	l->e->table.bytes += sizeof(*x->haunts);
+	haunts_set_clock(x->haunts, d->feature->special, l->forward_s);
+	return 0;
+}
+
+static int
 load_role(struct loading *l, struct series *x)
 {
-	if (x->role == SERIES_MEMBER) {
-		hold_name(l->e, x->over);
-		return habit_load(&x->habit, l->r);
-	}
 	hold_name(l->e, x->by);
 	for (uint32_t i = 0; x->crowd != NULL && i < x->nmodels; i++) {
 		if (crowd_load(&x->crowd[i], l->r) == -1)
@@ -349,9 +374,11 @@ rows_load_series(struct loading *l)
 	x->buckets = s.buckets;
 	x->peak = s.peak;
 	rare_recall(l->e, x);
+	d = &l->e->detector[t->partition[s.partition]->detector];
+	if (x->role == SERIES_MEMBER)
+		return load_member(l, d, x);
 	if (load_role(l, x) == -1)
 		return -1;
-	d = &l->e->detector[t->partition[s.partition]->detector];
 	l->siblings = d->kind == ANALYSIS_INDIVIDUAL ? d->siblings : NULL;
 	return x->special != NULL ? load_special(l, x) : load_models(l, x);
 }
@@ -366,7 +393,7 @@ rows_save(const struct series_table *t, struct snapshot_writer *w)
 			return -1;
 	}
 	for (uint32_t i = 0; i < t->numbers.n; i++) {
-		if (save_series(t->series[i], w) == -1)
+		if (save_series(t, t->series[i], w) == -1)
 			return -1;
 	}
 	rooms.series_slots = t->series_of.nslots;

@@ -4,6 +4,7 @@
 
 #include "common/compat.h"
 #include "common/explanation.h"
+#include "worker/crowd.h"
 #include "worker/model.h"
 
 /*
@@ -17,6 +18,18 @@
  */
 void explain(const struct model *, const struct outlook *, enum function_side,
     double ln_p, struct explanation *);
+
+/*
+ * The same of one of the people of a population: impacts are those of his
+ * probabilities by themselves, however many others there are, and bounds those
+ * of the others.
+ *
+ * row	 buckets in a row, before this one, in which he was far out; < 0: that
+ *	 is not known
+ * ln_p	 what crowd_ln_p made of it
+ */
+void explain_person(const struct crowd_view *, const struct crowd_place *,
+    enum function_side, double row, double ln_p, struct explanation *);
 
 /* The same of a value that has no model: the probability is all there is. */
 void explain_single(double ln_p, struct explanation *);

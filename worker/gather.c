@@ -134,7 +134,8 @@ rows_cost(const struct gathering *g, const struct engine_detector *d,
 		    special_bytes(d->feature->special) +
 		    bucket_growth(g->bucket, t->numbers.n);
 	if (a->series == SERIES_NONE)
-		cost += attribute_growth(t, d->nmodels);
+		cost += attribute_growth(t, d->nmodels) +
+		    special_bytes(d->feature->special);
 	return cost + member_growth(t) +
 	    bucket_growth(g->bucket, t->numbers.n + 1);
 }

@@ -29,7 +29,7 @@ judge_fade(struct engine *e, struct series *s)
 		return;
 	s->last_s = e->judge.bucket->start_s;
 	s->buckets *= passed == 1 ? keep : pow(keep, (double)passed);
-	if (s->special != NULL)
+	if (s->role != SERIES_MEMBER && s->special != NULL)
 		special_forget(s->special, pow(keep, (double)passed));
 	if (passed == 1) {
 		s->peak *= e->judge.keep_peak;

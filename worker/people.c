@@ -10,8 +10,10 @@
 #include "worker/probability.h"
 #include "worker/rare.h"
 #include "worker/score.h"
+#include "worker/whereabouts.h"
 
 #define LEAVES_PER_STEP 64
+#define SPECIALS_PER_STEP 8
 #define PERSONS_PER_STEP 64
 #define FIRST_ROOM 16
 
@@ -22,6 +24,7 @@ kind_of(const struct engine *e, uint32_t partition)
 	static const struct people_kind *const kinds[] = {
 		[ANALYSIS_POPULATION] = &population_kind,
 		[ANALYSIS_RARE_PEOPLE] = &rare_people_kind,
+		[ANALYSIS_WHEREABOUTS] = &whereabouts_kind,
 	};
 	const struct partition *p = e->table.partition[partition];
 
@@ -42,6 +45,8 @@ people_clear(struct engine *e)
 	free(p->person);
 	free(p->at_hand);
 	peopleplot_clear(&p->plot);
+	whereabouts_free(p->whereabouts);
+	free(p->why);
 	keys_clear(&p->of_person);
 	memset(p, 0, sizeof(*p));
 }
@@ -58,6 +63,18 @@ grow(void *table, uint32_t n, uint32_t *cap, size_t size)
 	if (grown != NULL)
 		*cap = room;
 	return grown;
+}
+
+int
+people_reserve_why(struct people *p)
+{
+	struct explanation *grown =
+	    grow(p->why, p->nwhys, &p->why_cap, sizeof(*grown));
+
+	if (grown == NULL)
+		return -1;
+	p->why = grown;
+	return 0;
 }
 
 static struct attribute *
@@ -133,7 +150,7 @@ link_leaf(struct engine *e, uint32_t leaf)
 	who = a == NULL ? NULL : person_of(e, s);
 	if (who == NULL)
 		return -1;
-	v->next = v->own = PEOPLE_NONE;
+	v->next = v->own = v->why = PEOPLE_NONE;
 	v->person = (uint32_t)(who - p->person);
 	if (a->first == PEOPLE_NONE)
 		a->first = leaf;
@@ -201,14 +218,20 @@ pass_leaf(struct engine *e, const struct people_kind *kind, uint32_t leaf)
 	return 0;
 }
 
-/* Values of some functions take milliseconds to tell. */
+/*
+ * Values of some functions take milliseconds to tell, and each of somebody's
+ * places a few microseconds.
+ */
 static int
 leaves_per_step(const struct engine *e, const struct attribute *a)
 {
 	const struct series *s = e->table.series[a->series];
 	const struct partition *p = e->table.partition[s->partition];
+	const struct feature *f = e->detector[p->detector].feature;
 
-	return e->detector[p->detector].feature->slow ? 1 : LEAVES_PER_STEP;
+	if (f->slow)
+		return 1;
+	return f->special != SPECIAL_NONE ? SPECIALS_PER_STEP : LEAVES_PER_STEP;
 }
 
 /* The next leaves of the attribute at hand. 1: there are more. */
@@ -287,6 +310,9 @@ find_person(struct engine *e, uint32_t index)
 	f.feature = &d->feature[v->feature];
 	f.told.typical = v->typical;
 	f.told.actual = v->actual;
+	f.told.cell = v->cell;
+	f.typical_2 = v->typical_2;
+	f.actual_2 = v->actual_2;
 	f.impact = -SCORE_IMPACT_MOST;
 	if (kind->person != NULL) {
 		f.ln_p = kind->person(e, who);
@@ -296,6 +322,8 @@ find_person(struct engine *e, uint32_t index)
 		f.ln_p = probability_ln_at_least(1, p->people, ln_p);
 		aggregate_add(&p->members, ln_p);
 	}
+	if (f.ln_p < JUDGE_LN_RECORD)
+		kind->explain(e, who, f.ln_p, &f.why);
 	f.raw = score_raw(f.ln_p);
 	p->loudest = fmax(p->loudest, f.raw);
 	judge_add(e, &f);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/explanation.h"
 #include "worker/aggregate.h"
 #include "worker/keys.h"
 #include "worker/peopleplot.h"
@@ -30,6 +31,10 @@ struct verdict {
 	double ln_p;
 	double typical;
 	double actual;
+	/* Of a place the second of two values, longitudes. */
+	double typical_2, actual_2;
+	uint32_t cell; /* of odd events, which are times or places */
+	uint32_t why;  /* of people.why; PEOPLE_NONE */
 	uint32_t person;
 	uint32_t next; /* the next leaf of the attribute; PEOPLE_NONE */
 	uint32_t own;  /* the next leaf of the person */
@@ -72,6 +77,9 @@ struct people_kind {
 	 * stands out most; NULL: made of attributes
 	 */
 	double (*person)(const struct engine *, const struct person *);
+	/* Of a person who has a record. ln_p: its probability */
+	void (*explain)(const struct engine *, const struct person *,
+	    double ln_p, struct explanation *);
 };
 
 /* To be embedded; zeroed is empty. */
@@ -87,9 +95,16 @@ struct people {
 	uint32_t cursor;
 	uint32_t leaf; /* of the attribute at hand; PEOPLE_NONE: none yet */
 	bool shown;    /* all of its leaves */
-	struct comparison *at_hand; /* owned; population.h */
+	struct comparison *at_hand;	 /* owned; population.h */
+	struct whereabouts *whereabouts; /* owned */
+	struct explanation *why;	 /* owned; of odd members */
+	uint32_t nwhys;
+	uint32_t why_cap;
 	struct peopleplot plot;
 };
+
+/* Room for the next explanation, of number nwhys. 0, or -1 with ENOMEM. */
+int people_reserve_why(struct people *) MUST_CHECK;
 
 /* Forget a bucket, and free. */
 void people_clear(struct engine *);

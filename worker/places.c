@@ -166,8 +166,45 @@ length(const double at[3])
 	return sqrt(at[0] * at[0] + at[1] * at[1] + at[2] * at[2]);
 }
 
+/* Two places as one about their common middle. */
 static void
-learn_point(struct places *p, const double sum[3])
+unite(struct place *a, const struct place *b)
+{
+	double all = a->weight + b->weight;
+	double km = globe_distance_km(a->at, b->at);
+
+	a->squares += b->squares + a->weight * b->weight / all * km * km;
+	for (size_t k = 0; k < NELEM(a->at); k++)
+		a->at[k] += (b->at[k] - a->at[k]) * b->weight / all;
+	a->weight = all;
+}
+
+/* The two that are nearest to each other become one. */
+static void
+make_room(struct places *p)
+{
+	uint32_t a = 0, b = 1;
+	double least = INFINITY;
+
+	for (uint32_t i = 0; i < p->nplaces; i++) {
+		for (uint32_t k = i + 1; k < p->nplaces; k++) {
+			double km =
+			    globe_distance_km(p->place[i].at, p->place[k].at);
+
+			if (km < least) {
+				least = km;
+				a = i;
+				b = k;
+			}
+		}
+	}
+	unite(&p->place[a], &p->place[b]);
+	p->place[b] = p->place[--p->nplaces];
+}
+
+/* unites  places, where there are too many; else the lightest is given up */
+static void
+learn_point(struct places *p, const double sum[3], bool unites)
 {
 	double km = 0, len = length(sum);
 	struct place *x = nearest(p, sum, &km);
@@ -175,6 +212,8 @@ learn_point(struct places *p, const double sum[3])
 	if (len == 0)
 		return; /* points on opposite sides have no middle */
 	if (x == NULL || km > REACH * spread_km(x)) {
+		if (unites && p->nplaces == PLACES_MOST)
+			make_room(p);
 		x = new_place(p);
 		km = 0;
 	}
@@ -189,7 +228,36 @@ places_learn(struct places *p, const struct groups *g)
 {
 	p->n++;
 	for (uint32_t i = 0; i < g->ngroups; i++)
-		learn_point(p, g->group[i].sum);
+		learn_point(p, g->group[i].sum, false);
+}
+
+double
+places_ln_share(const struct places *p, const double at[3])
+{
+	return ln_rarer(p, at);
+}
+
+void
+places_nearest(const struct places *p, const double at[3], double out[2])
+{
+	struct places known = *p;
+	double km;
+	const struct place *x = nearest(&known, at, &km);
+
+	globe_degrees(x == NULL ? at : x->at, &out[0], &out[1]);
+}
+
+void
+places_learn_person(struct places *p, const struct groups *g)
+{
+	for (uint32_t i = 0; i < g->ngroups; i++)
+		learn_point(p, g->group[i].sum, true);
+}
+
+void
+places_learn_bucket(struct places *p)
+{
+	p->n++;
 }
 
 void

@@ -49,6 +49,21 @@ void places_look(
     const struct places *, const struct groups *, struct places_look *);
 void places_learn(struct places *, const struct groups *);
 
+/*
+ * The same for many people, who are asked about one by one. Their places are
+ * many: beyond PLACES_MOST the two that are nearest to each other become one.
+ *
+ * ln_share  ln of the mass of all that is no more usual than a direction;
+ *	     nplaces > 0
+ * nearest   the known place that is nearest: latitude, longitude
+ *
+ * Each person of a bucket is learnt, and then the bucket.
+ */
+double places_ln_share(const struct places *, const double at[3]);
+void places_nearest(const struct places *, const double at[3], double out[2]);
+void places_learn_person(struct places *, const struct groups *);
+void places_learn_bucket(struct places *);
+
 /* Keep this share of what is known: time has passed. */
 void places_forget(struct places *, double keep);
 

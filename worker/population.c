@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "worker/engine_int.h"
+#include "worker/explain.h"
 #include "worker/model_int.h"
 #include "worker/population.h"
+
+/* What is likelier cannot make a record, not even with others of its kind. */
+#define EXPLAINED_LN_P (-1.6094379124341003) /* ln 0.2 */
 
 /* The attribute at hand; [feature]. */
 struct comparison {
@@ -160,6 +164,22 @@ plot_member(struct engine *e, uint32_t member, uint32_t i, double ln_p,
 		peopleplot_add(&e->judge.people.plot, &at, ln_p);
 }
 
+/* Why the member is told, should there be a record of it. There is room. */
+static void
+explain_member(struct engine *e, uint32_t i, const struct crowd_place *place,
+    double row, struct verdict *v)
+{
+	struct people *p = &e->judge.people;
+	const struct comparison *c = p->at_hand;
+
+	if (v->ln_p >= EXPLAINED_LN_P)
+		return;
+	if (v->why == PEOPLE_NONE)
+		v->why = p->nwhys++;
+	explain_person(
+	    &c->view[i], place, c->side[i], row, v->ln_p, &p->why[v->why]);
+}
+
 /*
  * One feature of a member. What is usual for somebody is told by the first
  * feature; of several the least probable counts (Bonferroni).
@@ -189,6 +209,8 @@ judge_feature(
 		v->typical = place.typical;
 		v->actual = x;
 		v->feature = (uint8_t)i;
+		explain_member(
+		    e, i, &place, i == 0 ? (double)habit.row : -1, v);
 	}
 	if (!e->judge.interim && c->view[i].known)
 		crowd_learn(&c->crowd[i], &habit, &c->view[i], &place);
@@ -204,6 +226,8 @@ judge(struct engine *e, uint32_t leaf, struct verdict *v)
 	struct series *member = e->table.series[l->series];
 	const struct partition *p = e->table.partition[member->partition];
 
+	if (people_reserve_why(&e->judge.people) == -1)
+		return -1;
 	c->plotted = plot_wants(e, l->series);
 	for (uint32_t i = 0; i < c->d->nfeatures; i++) {
 		double x = feature_value(&c->d->feature[i], &l->stat);
@@ -239,10 +263,23 @@ end(struct engine *e)
 	return 0;
 }
 
+static void
+explain_population(const struct engine *e, const struct person *who,
+    double ln_p, struct explanation *x)
+{
+	const struct people *p = &e->judge.people;
+	uint32_t why = p->verdict[who->worst].why;
+
+	(void)ln_p;
+	if (why != PEOPLE_NONE)
+		*x = p->why[why];
+}
+
 const struct people_kind population_kind = {
 	.begin = begin,
 	.show = show,
 	.ready = ready,
 	.judge = judge,
 	.end = end,
+	.explain = explain_population,
 };

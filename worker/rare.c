@@ -31,10 +31,13 @@ rare_class(const struct engine *e, const struct series *s)
 			   : RARITY_NEW;
 }
 
-static void
-explain_rarity(
-    const struct rarity *r, int64_t class, double ln_p, struct explanation *x)
+void
+rare_explain(const struct engine *e, const struct series *s, double ln_p,
+    struct explanation *x)
 {
+	const struct rarity *r = e->table.partition[s->partition]->rarity;
+	int64_t class = rare_class(e, s);
+
 	*x = (struct explanation){ .has = EXPLAINED_SINGLE | EXPLAINED_RARITY };
 	if (class == RARITY_NEW)
 		x->has |= EXPLAINED_FIRST;
@@ -88,7 +91,7 @@ look_at(struct engine *e, const struct leaf *leaf)
 	f.told.actual = feature_value(f.feature, &leaf->stat);
 	f.told.typical =
 	    rarity_share(p->rarity, &j->rarity, s->buckets, s->last_s);
-	explain_rarity(p->rarity, class, f.ln_p, &f.why);
+	rare_explain(e, s, f.ln_p, &f.why);
 	tell(e, &f, p);
 	return 0;
 }

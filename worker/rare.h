@@ -12,6 +12,7 @@
 #include "worker/people.h"
 
 struct engine;
+struct explanation;
 struct series;
 
 /*
@@ -29,6 +30,10 @@ extern const struct people_kind rare_people_kind;
 
 /* The class of a value, a row of its own or an attribute. */
 int64_t rare_class(const struct engine *, const struct series *);
+
+/* A record of such a probability is about this value, which is not learnt. */
+void rare_explain(const struct engine *, const struct series *, double ln_p,
+    struct explanation *);
 
 /* A value was read from a snapshot: it is known to its partition again. */
 void rare_recall(struct engine *, const struct series *);

@@ -143,6 +143,17 @@ person(const struct engine *e, const struct person *who)
 	return ln_p;
 }
 
+/* Of the rarest of his values. */
+static void
+explain_rare_person(const struct engine *e, const struct person *who,
+    double ln_p, struct explanation *x)
+{
+	const struct leaf *leaf = &e->judge.bucket->leaf[who->worst];
+	const struct series *member = e->table.series[leaf->series];
+
+	rare_explain(e, e->table.series[member->attribute], ln_p, x);
+}
+
 const struct people_kind rare_people_kind = {
 	.begin = begin,
 	.show = show,
@@ -150,4 +161,5 @@ const struct people_kind rare_people_kind = {
 	.judge = judge,
 	.end = end,
 	.person = person,
+	.explain = explain_rare_person,
 };

@@ -55,6 +55,13 @@ add_cause(struct record_result *r, const struct record_cause *c)
 	r->cause[at] = *c;
 }
 
+/* Of a place there are two. */
+static size_t
+values_of(const struct finding *f)
+{
+	return f->feature->special == SPECIAL_PLACE ? 2 : 1;
+}
+
 /*
  * The attributes in which a person stands out: those that are about as
  * unlikely as the most unlikely one, or below 0.05 (6.1). All are of the same
@@ -76,16 +83,18 @@ name_causes(struct engine *e, const struct finding *f, struct record_result *r)
 	most = fmax(worst->ln_p + log(CAUSE_FACTOR), SCORE_LN_UNREMARKABLE);
 	for (uint32_t i = who->first; i != PEOPLE_NONE; i = p->verdict[i].own) {
 		const struct verdict *v = &p->verdict[i];
-		const struct leaf *leaf = &e->judge.bucket->leaf[i];
-		struct record_cause c = { .nvalues = 1 };
+		uint32_t series = e->judge.bucket->leaf[i].series;
+		struct record_cause c = { .nvalues = values_of(f) };
 
 		if (!v->says || v->feature != worst->feature || v->ln_p > most)
 			continue;
 		c.probability = score_probability(v->ln_p);
 		c.by_field_value =
-		    engine_value_of(e, e->table.series[leaf->series]->by);
+		    engine_value_of(e, e->table.series[series]->by);
 		c.typical[0] = v->typical;
-		c.actual[0] = feature_value(f->feature, &leaf->stat);
+		c.typical[1] = v->typical_2;
+		c.actual[0] = v->actual;
+		c.actual[1] = v->actual_2;
 		add_cause(r, &c);
 	}
 }
@@ -114,7 +123,7 @@ report_record(struct engine *e, const struct finding *f)
 	r->partition_field_name = d->conf->partition_field_name;
 	r->partition_field_value =
 	    engine_value_of(e, e->table.partition[f->partition]->name);
-	r->nvalues = f->feature->special == SPECIAL_PLACE ? 2 : 1;
+	r->nvalues = values_of(f);
 	if (f->person != PEOPLE_NONE)
 		r->nvalues = 0; /* they are told with the causes */
 	r->typical[0] = f->told.typical;

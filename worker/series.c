@@ -26,9 +26,12 @@ free_series(struct series *s)
 		return;
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		model_clear(&s->model[i]);
-	special_free(s->special);
-	if (s->role != SERIES_MEMBER)
+	if (s->role == SERIES_MEMBER) {
+		free(s->haunts);
+	} else {
+		special_free(s->special);
 		free(s->crowd);
+	}
 	free(s);
 }
 
@@ -250,6 +253,16 @@ series_make_special(
 	return 0;
 }
 
+int
+series_make_haunts(struct series_table *t, struct series *member)
+{
+	member->haunts = calloc(1, sizeof(*member->haunts));
+	if (member->haunts == NULL)
+		return -1;
+	t->bytes += sizeof(*member->haunts);
+	return 0;
+}
+
 /* In a snapshot a member may come before its attribute. */
 int
 series_join(struct series_table *t, uint32_t number)
@@ -297,7 +310,9 @@ series_remove(struct series_table *t, uint32_t number)
 	t->bytes -= bytes_of(s->nmodels);
 	for (uint32_t i = 0; i < s->nmodels; i++)
 		t->bytes -= model_bytes(&s->model[i]);
-	if (s->special != NULL)
+	if (s->role == SERIES_MEMBER && s->haunts != NULL)
+		t->bytes -= sizeof(*s->haunts);
+	if (s->role != SERIES_MEMBER && s->special != NULL)
 		t->bytes -= special_bytes(special_kind_of(s->special));
 	free_series(s);
 	t->series[number] = NULL;

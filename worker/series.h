@@ -12,6 +12,7 @@
 #include "common/compat.h"
 #include "worker/aggregate.h"
 #include "worker/crowd.h"
+#include "worker/haunts.h"
 #include "worker/keys.h"
 #include "worker/model.h"
 #include "worker/names.h"
@@ -71,7 +72,11 @@ struct series {
 		struct habit habit;  /* a member's */
 		struct crowd *crowd; /* others'; owned; [nmodels]; or NULL */
 	};
-	struct special *special; /* owned; in place of models; or NULL */
+	union {
+		struct special
+		    *special;	       /* owned; in place of models; or NULL */
+		struct haunts *haunts; /* a member's; owned; or NULL */
+	};
 	struct model model[];
 };
 
@@ -128,6 +133,9 @@ void series_touch(struct series_table *, uint32_t series, int64_t start_s);
  */
 int series_make_special(
     struct series_table *, uint32_t series, enum special_kind) MUST_CHECK;
+
+/* What is usual for a member by itself, of which there is nothing yet. */
+int series_make_haunts(struct series_table *, struct series *) MUST_CHECK;
 
 /* A partition goes when it has no series; the caller sees to both. */
 void series_remove(struct series_table *, uint32_t series);

@@ -22,6 +22,9 @@
 /* What is new to a young series is no surprise that its tail should learn. */
 #define SURPRISE_MOST 2.0
 
+/* A float counts no further by ones than 2^24. */
+#define TAIL_N_MOST 4e6f
+
 struct special {
 	enum special_kind kind;
 	struct tail tail;
@@ -164,6 +167,90 @@ special_learn(struct special *x, const struct groups *g, int64_t local_s,
 		dial_learn(x->dial, g, local_s);
 	else
 		places_learn(x->places, g);
+}
+
+struct special *
+special_copy(const struct special *x)
+{
+	struct special *copy = special_new(x->kind);
+
+	if (copy == NULL)
+		return NULL;
+	copy->tail = x->tail;
+	if (is_time(x->kind))
+		memcpy(copy->dial, x->dial, dial_bytes(dial_of(x->kind)));
+	else
+		*copy->places = *x->places;
+	return copy;
+}
+
+double
+special_nats(const struct special *x, int64_t local_s)
+{
+	double n;
+
+	if (is_time(x->kind)) {
+		n = dial_days(x->dial, local_s);
+		return n / DAYS_PER_LN * log1p(n);
+	}
+	n = x->places->nplaces > 0 ? x->places->n : 0;
+	return n / BUCKETS_PER_LN * log1p(n);
+}
+
+double
+special_ln_share(const struct special *x, const struct group *g)
+{
+	return is_time(x->kind) ? dial_ln_share(x->dial, g->cell)
+				: places_ln_share(x->places, g->sum);
+}
+
+void
+special_tell(
+    const struct special *x, const struct group *g, struct special_look *o)
+{
+	o->cell = g->cell;
+	if (is_time(x->kind)) {
+		o->actual[0] = g->sum[0] / g->n;
+		o->typical[0] = dial_usual(x->dial, g->cell);
+		return;
+	}
+	globe_degrees(g->sum, &o->actual[0], &o->actual[1]);
+	places_nearest(x->places, g->sum, o->typical);
+}
+
+void
+special_measure(const struct special *x, double nats, double surprise,
+    struct special_look *o)
+{
+	bound(o, -surprise, nats);
+	o->ln_p = fmin(0, fmax(o->ln_p, tail_ln_p(&x->tail, o->surprise)));
+}
+
+void
+special_learn_person(struct special *x, const struct groups *g,
+    const struct special_look *o, float *row)
+{
+	struct tail *t = &x->tail;
+
+	if (t->n > TAIL_N_MOST)
+		tail_forget(t, 0.5);
+	if (row != NULL) {
+		t->row = *row;
+		tail_learn(t, o->surprise, o->ln_p);
+		*row = t->row;
+		t->row = 0; /* who comes after him has no part in it */
+	}
+	if (!is_time(x->kind))
+		places_learn_person(x->places, g);
+}
+
+void
+special_learn_people(struct special *x, const float *people, int64_t local_s)
+{
+	if (is_time(x->kind))
+		dial_learn_people(x->dial, people, local_s);
+	else
+		places_learn_bucket(x->places);
 }
 
 void

@@ -62,6 +62,36 @@ void special_see(const struct special *, const struct groups *, int64_t local_s,
 void special_learn(struct special *, const struct groups *, int64_t local_s,
     const struct special_look *);
 
+/*
+ * What people have in common, each of whom is judged by it, and who are learnt
+ * together (whereabouts.h).
+ *
+ * copy	     NULL with ENOMEM
+ * nats	     that what was seen can say; 0: nothing is known yet
+ * ln_share  ln of the share of all events at positions that are no more usual
+ *	     than that of a group; there are nats
+ * tell	     sets what was odd: actual, typical, cell
+ * tail	     says of the surprise in ln_p
+ */
+struct special *special_copy(const struct special *);
+double special_nats(const struct special *, int64_t local_s);
+double special_ln_share(const struct special *, const struct group *);
+void special_tell(
+    const struct special *, const struct group *, struct special_look *);
+void special_measure(const struct special *, double nats, double surprise,
+    struct special_look *);
+/*
+ * One person is learnt, of whom special_measure has said this.
+ *
+ * row  his surprises in a row, to the last bucket; set to that of now. NULL:
+ *	there were no nats
+ */
+void special_learn_person(struct special *, const struct groups *,
+    const struct special_look *, float *row);
+/* Then the bucket. people: [cell] of times, who had events then. */
+void special_learn_people(
+    struct special *, const float *people, int64_t local_s);
+
 /* Keep this share of what is known: time has passed. */
 void special_forget(struct special *, double keep);
 /* The job's clocks have been put forward by so much. */

@@ -6,7 +6,8 @@ Here a job is made of that detector, in buckets of an hour, gets data that are
 made for it, and must speak of the one hour that is odd, and of that alone.
 
 To add a function: write its item in the manual, and below a function with the
-name of the detector's function and the decorator @example.  It is called for
+name of the detector's function and the decorator @example.  A second example of
+the same item is of people; its function ends in _over.  It is called for
 each of the BUCKETS hours and gives that hour's documents, without their times,
 which are spread over the hour, or with "at", the second of the hour.  In the
 hour ODD something is to be odd.  The decorator takes what the record must
@@ -174,6 +175,41 @@ def lat_long(r, hour):
             lat + r.gauss(0, .05), lon)}
 
 
+TEAM = ["alice", "bob"] + ["user-%d" % k for k in range(12)]
+
+
+@example(over_field_value="bob", cause_actual_near=[3 * SPAN])
+def time_of_day_over(r, hour):
+    """A team that works by day, and bob who comes in the night."""
+    for user in TEAM:
+        if in_office(hour) and r.random() < .6:
+            yield {"user": user}
+    if hour == ODD:
+        yield {"user": "bob"}
+
+
+@example(over_field_value="alice")
+def time_of_week_over(r, hour):
+    """Those who work on weekends, of whom one comes on a Wednesday."""
+    for user in TEAM:
+        if hour // 24 % 7 >= 5 and r.random() < .3:
+            yield {"user": user}
+    if hour == ODD:
+        yield {"user": "alice"}
+
+
+@example(over_field_value="user-7", cause_actual_near=[-33.87, 151.21])
+def lat_long_over(r, hour):
+    """People in some towns of Europe, one of whom is in Sydney."""
+    for k, user in enumerate(TEAM):
+        if r.random() < .4:
+            lat, lon = 48 + k % 5, 2 + 3 * (k % 4)
+            yield {"user": user, "location": "%.4f,%.4f" % (
+                lat + r.gauss(0, .05), lon + r.gauss(0, .05))}
+    if hour == ODD:
+        yield {"user": "user-7", "location": "-33.87,151.21"}
+
+
 @example(by_field_value="xmrig", typical=[0], actual=[1])
 def rare(r, hour):
     """Some processes are there in most hours, one is by night only."""
@@ -207,8 +243,17 @@ def items():
         names, rest = item.split("\n", 1)
         detectors = re.findall(r"\.Bd -literal -offset indent\n(\{.*?\n?)\.Ed",
             rest, re.S)
-        assert len(detectors) == 1, (names, detectors)
-        yield names.split(" , "), json.loads(detectors[0])
+        assert 1 <= len(detectors) <= 2, (names, detectors)
+        yield names.split(" , "), [json.loads(d) for d in detectors]
+
+
+def examples():
+    """Names as below, and detectors.  The second of an item is of people."""
+    for _, detectors in items():
+        for k, detector in enumerate(detectors):
+            over = "_over" if k > 0 else ""
+            assert not over or "over_field_name" in detector, detector
+            yield detector["function"] + over, detector
 
 
 def known_functions():
@@ -219,11 +264,11 @@ def known_functions():
 
 
 def test_each_function_has_an_example():
-    named, shown = [], []
-    for names, detector in items():
-        assert detector["function"] in names, (names, detector)
+    named, shown = [], [name for name, _ in examples()]
+    for names, detectors in items():
+        for detector in detectors:
+            assert detector["function"] in names, (names, detector)
         named += names
-        shown.append(detector["function"])
     assert len(named) == len(set(named)), named
     assert set(named) == known_functions(), set(named) ^ known_functions()
     assert sorted(shown) == sorted(EXAMPLES), set(shown) ^ set(EXAMPLES)
@@ -241,8 +286,12 @@ def documents(make):
 
 
 def check_near(record, name, wanted):
-    lat, lon = record[name]
-    assert abs(lat - wanted[0]) < .5 and abs(lon - wanted[1]) < .5, record
+    if name.startswith("cause_"):
+        [record] = record["causes"]
+        name = name[len("cause_"):]
+    assert len(record[name]) == len(wanted), record
+    for is_now, should in zip(record[name], wanted):
+        assert abs(is_now - should) < .5, record
 
 
 def check_record(record, function, members):
@@ -256,10 +305,10 @@ def check_record(record, function, members):
             assert record[name] == value, (name, value, record)
 
 
-def check_example(d, detector):
+def check_example(d, example_name, detector):
     function = detector["function"]
-    make, members = EXAMPLES[function]
-    name = function.replace("_", "-")
+    make, members = EXAMPLES[example_name]
+    name = example_name.replace("_", "-")
     config = job(span="1h")
     config["analysis_config"]["detectors"] = [detector]
     d.make_job(name, config)
@@ -277,11 +326,11 @@ def check_example(d, detector):
 @timeout(300)
 def test_each_example_speaks():
     with Daemon() as d:
-        for _, detector in items():
-            check_example(d, detector)
+        for name, detector in examples():
+            check_example(d, name, detector)
 
 
-def check_places(d, record):
+def check_places(record):
     """Once more for maps, latitude first and with twelve decimals."""
     for name in ("actual", "typical"):
         point = record["geo_results"][name + "_point"]
@@ -310,4 +359,39 @@ def test_places_over_http():
         d.flush("j", "?calc_interim=true&advance_time=%d" % docs[-1]["time"])
         [record] = d.results("j", "records", "?record_score=50")["records"]
         check_record(record, "lat_long", EXAMPLES["lat_long"][1])
-        check_places(d, record)
+        check_places(record)
+
+
+def test_places_of_people_over_http():
+    """Once more with the causes; a death in between changes nothing."""
+    docs = list(documents(lat_long_over))
+    detector = {"function": "lat_long", "field_name": "location",
+        "over_field_name": "user"}
+    config = job(influencers=["user"])
+    config["analysis_config"]["detectors"] = [detector]
+    told = []
+    for dies in (False, True):
+        with Daemon() as d:
+            d.make_job("j", config)
+            d.post("j", docs[:2003])
+            if dies:
+                d.kill()
+                d.start()
+            d.post("j", docs[2003:-1])
+            d.flush("j", "?calc_interim=true&advance_time=%d" %
+                docs[-1]["time"])
+            [record] = d.results("j", "records",
+                "?record_score=50")["records"]
+            told.append(record)
+    record = told[0]
+    assert record == told[1], told
+    assert "actual" not in record and "geo_results" not in record, record
+    assert record["user"] == ["user-7"], record
+    assert record["influencers"] == [{"influencer_field_name": "user",
+        "influencer_field_values": ["user-7"]}], record
+    assert list(record["anomaly_score_explanation"]) == [
+        "single_bucket_impact"], record
+    [cause] = record["causes"]
+    check_places(cause)
+    assert cause["function_description"] == "lat_long", cause
+    assert cause["over_field_value"] == "user-7", cause

@@ -52,7 +52,13 @@ def check(d):
     assert "by_field_value" not in one, one
     assert "typical" not in one and "actual" not in one, one
     assert one["multi_bucket_impact"] == -5, one
-    assert "anomaly_score_explanation" not in one, one
+    why = one["anomaly_score_explanation"]
+    assert why["anomaly_type"] == "spike", why
+    assert why["anomaly_length"] == 1, why
+    assert why["single_bucket_impact"] >= 4, why
+    assert why["typical_value"] == one["causes"][0]["typical"][0], why
+    assert (why["lower_confidence_bound"] < why["typical_value"] <
+        why["upper_confidence_bound"] < 4e5), why
     causes = one["causes"]
     assert [c["by_field_value"] for c in causes] == ["web", "mail"], causes
     for cause, least in zip(causes, (4e5, 1e5)):
