@@ -9,9 +9,6 @@
 #include "worker/probability.h"
 #include "worker/score.h"
 
-/* Half the width of the interval that holds 95 % of a normal distribution. */
-#define WIDTH 1.9599639845400545
-
 /* The side that counts; of two, the one that the value is on. */
 static enum model_side
 side_of(const struct outlook *o, enum function_side side)
@@ -67,9 +64,9 @@ explain(const struct model *m, const struct outlook *o, enum function_side side,
 	if (o->single[s] >= TAIL_U0)
 		x->anomaly_length += (uint32_t)m->single[s].row;
 	explain_impacts(o, s, ln_p, x);
-	x->lower_confidence_bound = bound(m, o, -WIDTH);
+	x->lower_confidence_bound = bound(m, o, -EXPLAIN_WIDTH);
 	x->typical_value = o->expected;
-	x->upper_confidence_bound = bound(m, o, WIDTH);
+	x->upper_confidence_bound = bound(m, o, EXPLAIN_WIDTH);
 	if (isfinite(x->lower_confidence_bound) &&
 	    isfinite(x->upper_confidence_bound))
 		x->has |= EXPLAINED_BOUNDS;
