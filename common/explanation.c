@@ -16,7 +16,8 @@ explanation_put(struct wbuf *wb, const struct explanation *x)
 	if (((x->has & EXPLAINED_BOUNDS) != 0 &&
 		!(isfinite(v[0]) && isfinite(v[1]) && isfinite(v[2]))) ||
 	    ((x->has & EXPLAINED_RARITY) != 0 &&
-		!isfinite(x->relative_rarity))) {
+		!isfinite(x->relative_rarity)) ||
+	    ((x->has & EXPLAINED_LEADER) != 0 && x->leader.len > UINT32_MAX)) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -34,6 +35,10 @@ explanation_put(struct wbuf *wb, const struct explanation *x)
 		wire_put_f64(wb, v[i]);
 	if ((x->has & EXPLAINED_RARITY) != 0)
 		wire_put_f64(wb, x->relative_rarity);
+	if ((x->has & EXPLAINED_LEADER) != 0) {
+		wire_put_u32(wb, (uint32_t)x->leader.len);
+		wire_put_bytes(wb, x->leader.p, x->leader.len);
+	}
 	if (!wb->bad)
 		return 0;
 	errno = ENOMEM;
@@ -66,6 +71,18 @@ get_rarity(struct rbuf *rb, struct explanation *x)
 	return isfinite(x->relative_rarity) && x->relative_rarity > 0 ? 0 : -1;
 }
 
+static int
+get_leader(struct rbuf *rb, struct explanation *x)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (wire_get_u32(rb, &len) == -1 || wire_get_bytes(rb, &p, len) == -1)
+		return -1;
+	x->leader = (struct span){ (const char *)p, len };
+	return 0;
+}
+
 int
 explanation_get(const void *blob, size_t len, struct explanation *x)
 {
@@ -74,7 +91,7 @@ explanation_get(const void *blob, size_t len, struct explanation *x)
 
 	memset(x, 0, sizeof(*x));
 	rbuf_init(&rb, blob, len);
-	if (wire_get_u8(&rb, &has) == -1 || has > EXPLAINED_ALL ||
+	if (wire_get_u8(&rb, &has) == -1 ||
 	    ((has & EXPLAINED_TYPE) != 0 &&
 		(wire_get_u8(&rb, &dip) == -1 || dip > 1)) ||
 	    get_u32(&rb, has & EXPLAINED_LENGTH, &x->anomaly_length) == -1 ||
@@ -84,6 +101,7 @@ explanation_get(const void *blob, size_t len, struct explanation *x)
 		-1 ||
 	    ((has & EXPLAINED_BOUNDS) != 0 && get_bounds(&rb, x) == -1) ||
 	    ((has & EXPLAINED_RARITY) != 0 && get_rarity(&rb, x) == -1) ||
+	    ((has & EXPLAINED_LEADER) != 0 && get_leader(&rb, x) == -1) ||
 	    rb.left != 0) {
 		memset(x, 0, sizeof(*x));
 		errno = EBADMSG;

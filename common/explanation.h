@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
+#include "common/schema.h"
 #include "common/wire.h"
 
 enum explained {
@@ -20,7 +21,8 @@ enum explained {
 	EXPLAINED_BOUNDS = 16,
 	EXPLAINED_FIRST = 32, /* the by value was never seen before */
 	EXPLAINED_RARITY = 64,
-	EXPLAINED_ALL = 127
+	EXPLAINED_LEADER = 128,
+	EXPLAINED_ALL = 255
 };
 
 struct explanation {
@@ -34,12 +36,15 @@ struct explanation {
 	double upper_confidence_bound;
 	double relative_rarity; /* of the by value: the mean one is so many
 				   times as frequent; > 0 */
+	struct span leader; /* borrowed: by value of what it usually goes with,
+			       and did not this time */
 };
 
 /*
  * As bytes, big-endian: u8 has; then, as far as they are there and in this
  * order, u8 dip, u32 length, u32 single, u32 multi, f64 lower, typical, upper,
- * f64 rarity.
+ * f64 rarity, u32 length of leader and its bytes. What is read of that points
+ * into the blob.
  * put: 0, or -1 with EINVAL (not finite), ENOMEM; get: 0, or -1 with EBADMSG.
  */
 int explanation_put(struct wbuf *, const struct explanation *) MUST_CHECK;

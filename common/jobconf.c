@@ -129,6 +129,8 @@ take_analysis(struct jobconf *c, struct json_object *a)
 	c->background_persist_s =
 	    jobconf_duration_ns(c->json, "background_persist_interval") /
 	    UNITS_NS_PER_S;
+	c->multivariate_by_fields = json_object_get_boolean(
+	    jobconf_member(a, "multivariate_by_fields"));
 	take_window(c);
 	return take_detectors(c, jobconf_member(a, "detectors")) &&
 	    take_influencers(c, jobconf_member(a, "influencers")) &&

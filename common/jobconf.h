@@ -78,6 +78,7 @@ struct jobconf {
 	int64_t background_persist_s; /* between snapshots; 0: not given */
 	bool has_renormalization_window;
 	int64_t renormalization_window_days; /* if so; >= 0 */
+	bool multivariate_by_fields;	     /* by values are compared */
 	size_t ndetectors;		     /* >= 1 */
 	struct detector *detector;
 	size_t ninfluencers;

@@ -140,7 +140,7 @@ print_u32(struct jsonw *w, const char *name, bool is_there, uint32_t v)
 static void
 print_why(struct jsonw *w, const struct explanation *x)
 {
-	if (x->has == 0)
+	if ((x->has & ~(unsigned)EXPLAINED_LEADER) == 0)
 		return;
 	jsonw_key(w, "anomaly_score_explanation");
 	jsonw_begin(w, '{');
@@ -254,6 +254,8 @@ print_record(struct jsonw *w, const struct print_context *c,
 	print_time(w, c, r->timestamp_ms);
 	print_name(w, "by_field_name", r->by_field_name);
 	jsonw_key_span(w, "by_field_value", r->by_field_value);
+	if ((r->why.has & EXPLAINED_LEADER) != 0)
+		jsonw_key_span(w, "correlated_by_field_value", r->why.leader);
 	print_name(w, "partition_field_name", r->partition_field_name);
 	jsonw_key_span(w, "partition_field_value", r->partition_field_value);
 	print_name(w, "function", r->function);

@@ -59,6 +59,7 @@ take_record(void *arg, const struct record_result *r)
 	keep_text(kept->by, &kept->r.by_field_value);
 	keep_text(kept->partition, &kept->r.partition_field_value);
 	keep_text(kept->over, &kept->r.over_field_value);
+	keep_text(kept->leader, &kept->r.why.leader);
 	for (size_t i = 0; i < r->ninfluencers && i < 2; i++)
 		keep_text(kept->influencer[i], &kept->r.influencer[i].value[0]);
 	return 0;

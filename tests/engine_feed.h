@@ -32,6 +32,7 @@ struct feed_record {
 	char by[FEED_TEXT];
 	char over[FEED_TEXT];
 	char partition[FEED_TEXT];
+	char leader[FEED_TEXT];
 	char influencer[2][FEED_TEXT]; /* first value of the first two */
 };
 

@@ -112,6 +112,7 @@ struct load {
 	bool by;   /* in place of partitions, */
 	bool over; /* or people */
 	const char *const *influencers;
+	bool multivariate;
 };
 
 static void
@@ -148,6 +149,7 @@ run_load(const struct load *l)
 		d[0].partition = "host";
 	feed_init(&f, SPAN, d, l->influencers);
 	f.keep_nothing = true;
+	f.conf.multivariate_by_fields = l->multivariate;
 	before = allocated;
 	feed_start(&f);
 	expect_honest(&f, before, "new");
@@ -168,23 +170,24 @@ Test(memory, what_is_told_is_what_is_allocated)
 {
 	static const char *const user[] = { "user", NULL };
 	static const struct load loads[] = {
-		{ "mean", 1, 10, 200, false, false, NULL },
-		{ "mean", 700, 1, 200, false, false, NULL },
-		{ "mean", 700, 1, 40, true, false, NULL },
-		{ "metric", 300, 1, 40, true, false, NULL },
-		{ "median", 100, 400, 3, false, false, NULL },
-		{ "distinct_count", 100, 400, 3, false, false, NULL },
-		{ "distinct_count", 10, 400, 3, false, false, user },
-		{ "median", 10, 400, 3, true, false, user },
-		{ "mean", 100, 20, 10, false, false, user },
-		{ "info_content", 100, 400, 3, false, false, NULL },
-		{ "info_content", 10, 400, 3, true, false, user },
-		{ "time_of_day", 300, 3, 40, true, false, NULL },
-		{ "time_of_week", 300, 3, 10, false, false, user },
-		{ "sum", 2000, 1, 40, false, true, NULL },
-		{ "time_of_day", 2000, 1, 40, false, true, NULL },
-		{ "time_of_week", 500, 2, 10, false, true, user },
-		{ "metric", 500, 2, 10, false, true, user },
+		{ "mean", 1, 10, 200, false, false, NULL, false },
+		{ "mean", 700, 1, 200, false, false, NULL, false },
+		{ "mean", 700, 1, 40, true, false, NULL, false },
+		{ "metric", 300, 1, 40, true, false, NULL, false },
+		{ "median", 100, 400, 3, false, false, NULL, false },
+		{ "distinct_count", 100, 400, 3, false, false, NULL, false },
+		{ "distinct_count", 10, 400, 3, false, false, user, false },
+		{ "median", 10, 400, 3, true, false, user, false },
+		{ "mean", 100, 20, 10, false, false, user, false },
+		{ "info_content", 100, 400, 3, false, false, NULL, false },
+		{ "info_content", 10, 400, 3, true, false, user, false },
+		{ "time_of_day", 300, 3, 40, true, false, NULL, false },
+		{ "time_of_week", 300, 3, 10, false, false, user, false },
+		{ "sum", 2000, 1, 40, false, true, NULL, false },
+		{ "time_of_day", 2000, 1, 40, false, true, NULL, false },
+		{ "time_of_week", 500, 2, 10, false, true, user, false },
+		{ "metric", 500, 2, 10, false, true, user, false },
+		{ "mean", 700, 1, 120, true, false, NULL, true },
 	};
 
 	for (size_t i = 0; i < NELEM(loads); i++)
@@ -194,7 +197,7 @@ Test(memory, what_is_told_is_what_is_allocated)
 Test(memory, it_is_told_in_the_same_way_after_a_restart)
 {
 	static const struct load load = { "median", 50, 30, 0, true, false,
-		NULL };
+		NULL, true };
 	struct feed_detector d[] = {
 		{ .function = "median", .field = "v", .by = "host" },
 		{ .function = NULL }
@@ -203,6 +206,7 @@ Test(memory, it_is_told_in_the_same_way_after_a_restart)
 	struct feed f;
 
 	feed_init(&f, SPAN, d, NULL);
+	f.conf.multivariate_by_fields = load.multivariate;
 	f.conf.latency_s = 2 * SPAN;
 	f.conf.model_prune_window_s = 3 * SPAN;
 	feed_start(&f);

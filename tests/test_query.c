@@ -73,10 +73,11 @@ Test(query, an_explanation_is_shown_as_far_as_there_is_one)
 		.lower_confidence_bound = 90,
 		.typical_value = 100.5,
 		.upper_confidence_bound = 110,
-		.relative_rarity = 8 };
+		.relative_rarity = 8,
+		.leader = text("db-2") };
 	writer_open(&w);
 	writer_record(&w, &rec);
-	rec.why.has = 0;
+	rec.why.has = EXPLAINED_LEADER;
 	rec.record_score = 40;
 	writer_record(&w, &rec);
 	writer_bucket(&w, &b);
@@ -93,6 +94,12 @@ Test(query, an_explanation_is_shown_as_far_as_there_is_one)
 	    "\"upper_confidence_bound\":110.0,"
 	    "\"by_field_first_occurrence\":true,"
 	    "\"by_field_relative_rarity\":8.0}");
+	for (size_t i = 0; i < 2; i++)
+		cr_expect_str_eq(
+		    json_object_get_string(member(
+			json_object_array_get_idx(member(o, "records"), i),
+			"correlated_by_field_value")),
+		    "db-2");
 	cr_expect_not(json_object_object_get_ex(
 	    json_object_array_get_idx(member(o, "records"), 1),
 	    "anomaly_score_explanation", &why));

@@ -75,6 +75,8 @@ plan_detector(struct engine *e, size_t index)
 	d->by = find_field(e->conf, conf->by_field_name);
 	d->over = find_field(e->conf, conf->over_field_name);
 	d->partition = find_field(e->conf, conf->partition_field_name);
+	d->goes_together = together_is_for(e, d);
+	e->has_pairs |= d->goes_together;
 	for (size_t i = 0; i + 1 < e->judge.nscopes; i++) {
 		if (e->influencer[i] != d->by && e->influencer[i] != d->over &&
 		    e->influencer[i] != d->partition)
@@ -173,6 +175,7 @@ engine_free(struct engine *e)
 	plotconf_clear(&e->plot);
 	plotconf_clear(&e->plot_next);
 	judge_clear(&e->judge);
+	pairs_clear(&e->pairs);
 	completeness_clear(&e->completeness);
 	series_clear(&e->table);
 	names_clear(&e->names);
@@ -528,8 +531,11 @@ engine_partitions_each(const struct engine *e)
 size_t
 engine_bytes(const struct engine *e)
 {
+	size_t pairs =
+	    e->has_pairs ? pairs_bytes(&e->pairs, e->table.numbers.room) : 0;
+
 	return e->fixed_bytes + names_bytes(&e->names) +
-	    series_bytes(&e->table) + e->open_bytes;
+	    series_bytes(&e->table) + pairs + e->open_bytes;
 }
 
 void

@@ -8,6 +8,7 @@
 #include "worker/engine.h"
 #include "worker/feature.h"
 #include "worker/judge.h"
+#include "worker/pairs.h"
 #include "worker/series.h"
 #include "worker/siblings.h"
 
@@ -41,6 +42,7 @@ struct engine_detector {
 	uint32_t by;
 	uint32_t over;
 	uint32_t partition;
+	bool goes_together;	      /* together.h has a say */
 	uint32_t other_influencers;   /* not its by, over or partition field */
 	struct sibling_scores scores; /* of its partitions */
 	uint32_t recent; /* series of the last record, or any number */
@@ -83,9 +85,11 @@ struct engine {
 	struct series_table table;
 	double prune_share; /* of the window in which series are kept; <= 1 */
 	struct judge judge;
+	struct pairs pairs;
 	struct completeness completeness;
 	bool has_people;	   /* a detector is of a population */
 	bool has_rare;		   /* a detector is of rare values */
+	bool has_pairs;		   /* a detector's series go together */
 	struct plotconf plot;	   /* owned: of the bucket at hand */
 	struct plotconf plot_next; /* owned: if it has changed, of the next */
 	bool plot_changed;

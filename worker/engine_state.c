@@ -285,6 +285,8 @@ engine_save(const struct engine *e, struct snapshot_writer *w)
 		return -1;
 	if (judge_save(&e->judge, w) == -1)
 		return -1;
+	if (e->has_pairs && pairs_save(&e->pairs, w) == -1)
+		return -1;
 	return completeness_save(&e->completeness, w);
 }
 
@@ -312,6 +314,27 @@ load_elements(struct loading *l, const struct engine_state *s)
 	    engine_load_buckets(e, s->nbuckets, !l->old, l->r) == -1)
 		return -1;
 	return snapshot_left(l->r) == 0 ? 0 : engine_state_bad();
+}
+
+/* Each is of a series whose detector asks for them. */
+static int
+load_pairs(struct engine *e, struct snapshot_reader *r)
+{
+	const struct series_table *t = &e->table;
+
+	if (pairs_reserve(&e->pairs, t->numbers.room) == -1 ||
+	    pairs_load(&e->pairs, t->numbers.n, r) == -1)
+		return -1;
+	for (uint32_t i = 0; i < t->numbers.n; i++) {
+		const struct series *s = t->series[i];
+
+		if (pairs_of(&e->pairs, i) != NULL &&
+		    (s == NULL ||
+			!e->detector[t->partition[s->partition]->detector]
+			     .goes_together))
+			return engine_state_bad();
+	}
+	return 0;
 }
 
 /* The job's shape is what it was, and the times fit together. */
@@ -378,5 +401,5 @@ engine_load(struct engine *e, struct snapshot_reader *r)
 		&e->completeness, &e->judge.model, l.forward_s, r) == -1)
 		return -1;
 	e->fixed_bytes += model_bytes(&e->completeness.events);
-	return 0;
+	return e->has_pairs ? load_pairs(e, r) : 0;
 }

@@ -9,9 +9,6 @@
 #include "worker/probability.h"
 #include "worker/score.h"
 
-/* Half the width of the interval that holds 95 % of a normal distribution. */
-#define WIDTH 1.9599639845400545
-
 /* The side that counts; of two, the one that the value is on. */
 static enum model_side
 side_of(const struct outlook *o, enum function_side side)
@@ -77,7 +74,8 @@ explain(const struct model *m, const struct outlook *o, enum function_side side,
 		x->anomaly_length += (uint32_t)m->single[s].row;
 	explain_impacts(
 	    o->ln_single[s], o->grows ? o->ln_multi[s] : 0, ln_p, x);
-	explain_bounds(bound(m, o, -WIDTH), o->expected, bound(m, o, WIDTH), x);
+	explain_bounds(bound(m, o, -EXPLAIN_WIDTH), o->expected,
+	    bound(m, o, EXPLAIN_WIDTH), x);
 }
 
 /* Of both sides the one he is on: what he is odd for. */
@@ -94,7 +92,7 @@ explain_person(const struct crowd_view *v, const struct crowd_place *p,
     enum function_side side, double row, double ln_p, struct explanation *x)
 {
 	enum model_side s = side_of_person(p, side);
-	double off = WIDTH * v->scale[p->at];
+	double off = EXPLAIN_WIDTH * v->scale[p->at];
 
 	memset(x, 0, sizeof(*x));
 	x->has = EXPLAINED_TYPE;

@@ -31,6 +31,9 @@ void explain(const struct model *, const struct outlook *, enum function_side,
 void explain_person(const struct crowd_view *, const struct crowd_place *,
     enum function_side, double row, double ln_p, struct explanation *);
 
+/* Half the width of the interval that holds 95 % of a normal distribution. */
+#define EXPLAIN_WIDTH 1.9599639845400545
+
 /* The same of a value that has no model: the probability is all there is. */
 void explain_single(double ln_p, struct explanation *);
 

@@ -85,6 +85,7 @@ judge_clear(struct judge *j)
 	culprits_free(&j->culprits);
 	news_clear(&j->news);
 	plot_clear(&j->plot);
+	together_clear(&j->together);
 	memset(j, 0, sizeof(*j));
 }
 
@@ -279,7 +280,7 @@ step_series(struct engine *e)
 	if (j->cursor < n)
 		return 1;
 	j->cursor = 0;
-	j->phase = e->has_rare ? JUDGE_VALUES : JUDGE_LINKS;
+	j->phase = JUDGE_TOGETHER;
 	return 1;
 }
 
@@ -290,6 +291,13 @@ go_on(struct judge *j, int more, enum judge_phase next)
 	if (more == 0)
 		j->phase = next;
 	return more == -1 ? -1 : 1;
+}
+
+static int
+step_together(struct engine *e)
+{
+	return go_on(&e->judge, together_step(e),
+	    e->has_rare ? JUDGE_VALUES : JUDGE_LINKS);
 }
 
 static int
@@ -494,6 +502,7 @@ judge_step(struct engine *e)
 {
 	static int (*const step[])(struct engine *) = {
 		[JUDGE_SERIES] = step_series,
+		[JUDGE_TOGETHER] = step_together,
 		[JUDGE_VALUES] = step_values,
 		[JUDGE_VALUES_LEARNT] = step_values_learnt,
 		[JUDGE_LINKS] = step_links,
@@ -529,5 +538,6 @@ judge_abandon(struct engine *e)
 	plot_forget(&j->plot, 0);
 	news_forget(&j->news, 0);
 	people_clear(e);
+	together_clear(&j->together);
 	j->phase = JUDGE_IDLE;
 }

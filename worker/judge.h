@@ -22,6 +22,7 @@
 #include "worker/plot.h"
 #include "worker/rarity.h"
 #include "worker/renewal.h"
+#include "worker/together.h"
 
 struct bucket;
 struct engine;
@@ -47,15 +48,18 @@ struct finding {
 	const struct feature *feature; /* of the function: what was odd */
 	const struct leaf *leaf;       /* NULL: nothing came for this series */
 	struct explanation why;
-	bool plotted; /* its series is part of the model plot */
+	bool plotted;	 /* its series is part of the model plot */
+	bool deserts;	 /* it did not do what this one did: */
+	uint32_t leader; /* name of its by value */
 };
 
 enum judge_phase {
 	JUDGE_IDLE,
 	JUDGE_SERIES,
-	JUDGE_VALUES,  /* that may be rare */
-	JUDGE_LINKS,   /* of the people in the bucket */
-	JUDGE_MEMBERS, /* each among the others */
+	JUDGE_TOGETHER, /* of those that go with each other */
+	JUDGE_VALUES,	/* that may be rare */
+	JUDGE_LINKS,	/* of the people in the bucket */
+	JUDGE_MEMBERS,	/* each among the others */
 	JUDGE_PEOPLE,
 	JUDGE_VALUES_LEARNT,
 	JUDGE_CULPRITS, /* whom records name */
@@ -112,6 +116,7 @@ struct judge {
 	uint64_t nleaves; /* series with a result */
 	uint32_t ngrown;  /* models that got a table, or looked for one */
 	struct people people;
+	struct together together;
 	struct culprits culprits;
 	struct news news;
 	struct plot plot; /* what is to be written of the slice at hand */
@@ -171,6 +176,8 @@ bool judge_is_frequent(
 int judge_reserve(struct engine *) MUST_CHECK;
 void judge_touch(struct engine *, uint32_t partition);
 void judge_add(struct engine *, const struct finding *);
+/* All of it for a series that is alone. */
+void judge_say(struct engine *, struct finding *);
 
 /* Leave the bucket as it is. Series that were judged have learnt it. */
 void judge_abandon(struct engine *);

@@ -146,6 +146,8 @@ judge_feature(struct engine *e, struct series *s, uint32_t index,
 	if (f->plotted && plot_note(e, f->series, feature, m, &o, true) == -1)
 		return -1;
 	ln_p = model_ln_p(m, &o, side);
+	if (d->goes_together && !j->interim)
+		together_see(e, m, &o, side);
 	if (d->nfeatures > 1)
 		ln_p = fmin(0, ln_p + log(d->nfeatures));
 	if (f->feature == NULL || ln_p < f->ln_p) {
@@ -214,6 +216,21 @@ judge_is_slow(const struct engine *e, uint32_t index)
 	    bucket_find(e->judge.bucket, index) != NULL;
 }
 
+void
+judge_say(struct engine *e, struct finding *f)
+{
+	struct series *s = e->table.series[f->series];
+	struct partition *p = e->table.partition[f->partition];
+
+	judge_touch(e, f->partition);
+	f->raw = score_raw(f->ln_p);
+	aggregate_add(&p->members, f->ln_p);
+	p->loudest = fmax(p->loudest, f->raw);
+	judge_add(e, f);
+	if (!e->judge.interim)
+		s->peak = fmax(s->peak, f->raw);
+}
+
 int
 judge_series(struct engine *e, uint32_t index)
 {
@@ -227,12 +244,15 @@ judge_series(struct engine *e, uint32_t index)
 		.by = s->by,
 		.over = NAMES_NONE,
 		.person = PEOPLE_NONE };
+	bool speaks;
 
 	f.leaf = bucket_find(j->bucket, index);
 	f.plotted = plot_wants(e, index);
 	if (!has_say(e, s, d->feature, f.leaf))
 		return f.plotted ? plot_note_absent(e, index) : 0;
 	if (judge_reserve(e) == -1)
+		return -1;
+	if (d->goes_together && !j->interim && together_reserve(e, index) == -1)
 		return -1;
 	if (!j->interim) {
 		judge_fade(e, s);
@@ -244,16 +264,12 @@ judge_series(struct engine *e, uint32_t index)
 	}
 	if (s->special != NULL)
 		judge_special(e, s, &f);
-	if (f.feature == NULL ||
-	    (d->conf->exclude_frequent_by && d->by != FIELD_NONE &&
-		judge_is_frequent(e, s, p)))
-		return 0;
-	judge_touch(e, s->partition);
-	f.raw = score_raw(f.ln_p);
-	aggregate_add(&p->members, f.ln_p);
-	p->loudest = fmax(p->loudest, f.raw);
-	judge_add(e, &f);
-	if (!j->interim)
-		s->peak = fmax(s->peak, f.raw);
+	speaks = f.feature != NULL &&
+	    (!d->conf->exclude_frequent_by || d->by == FIELD_NONE ||
+		!judge_is_frequent(e, s, p));
+	if (d->goes_together && !j->interim)
+		together_note(e, &f, speaks);
+	else if (speaks)
+		judge_say(e, &f);
 	return 0;
 }

@@ -6,6 +6,11 @@
 
 /* Share of the limit above which the status warns. */
 #define MEMORY_SOFT 0.6
+/*
+ * And below which there is room for what is given up first. What that gives
+ * back must not be enough to begin anew.
+ */
+#define MEMORY_PLENTY 0.4
 /* Once refused, memory is allowed again below this share. */
 #define MEMORY_AGAIN 0.98
 
@@ -19,6 +24,13 @@ bool
 memory_is_ample(const struct engine *e)
 {
 	return (double)engine_bytes(e) <= MEMORY_SOFT * (double)memory_limit(e);
+}
+
+bool
+memory_is_plenty(const struct engine *e)
+{
+	return (double)engine_bytes(e) <=
+	    MEMORY_PLENTY * (double)memory_limit(e);
 }
 
 bool

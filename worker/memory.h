@@ -31,5 +31,7 @@ bool memory_allows(struct engine *, struct bucket *, size_t cost);
 
 /* Whether models that are there may grow. */
 bool memory_is_ample(const struct engine *);
+/* The same of what is the first to go when memory is short. */
+bool memory_is_plenty(const struct engine *);
 
 #endif

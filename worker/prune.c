@@ -61,6 +61,7 @@ give_up(struct engine *e, uint32_t number)
 	drop_name(e,
 	    t->series[number]->role == SERIES_MEMBER ? t->series[number]->over
 						     : t->series[number]->by);
+	pairs_forget(&e->pairs, number);
 	series_remove(t, number);
 	if (p->nseries > 0)
 		return;

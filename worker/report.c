@@ -131,6 +131,10 @@ report_record(struct engine *e, const struct finding *f)
 	r->typical[1] = f->typical_2;
 	r->actual[1] = f->actual_2;
 	r->why = f->why;
+	if (f->deserts) {
+		r->why.has |= EXPLAINED_LEADER;
+		r->why.leader = engine_value_of(e, f->leader);
+	}
 	name_causes(e, f, r);
 	name_influencers(e, f, r);
 	return e->sink.record(e->sink.arg, r);

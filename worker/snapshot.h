@@ -34,6 +34,7 @@
 #define SNAPSHOT_EVENTS SNAPSHOT_TAG('E', 'V', 'N', 'T')   /* may be missing */
 #define SNAPSHOT_SIBLINGS SNAPSHOT_TAG('S', 'I', 'B', 'L') /* the same */
 #define SNAPSHOT_WIDTHS SNAPSHOT_TAG('W', 'I', 'D', 'E')   /* the same */
+#define SNAPSHOT_PAIRS SNAPSHOT_TAG('P', 'A', 'I', 'R')	   /* the same */
 #define SNAPSHOT_TOTALS SNAPSHOT_TAG('T', 'O', 'T', 'L')
 #define SNAPSHOT_END SNAPSHOT_TAG('E', 'N', 'D', '.')
 
