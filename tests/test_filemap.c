@@ -176,21 +176,47 @@ Test(filemap, content_in_use_that_cannot_be_read_ends_the_process)
 	cr_expect_str_eq(logged(), "");
 }
 
-Test(filemap, signal_that_somebody_sends_still_ends_the_process,
-    .signal = SIGBUS)
+/* By the signal, or as the sanitizers end a process that gets it. */
+static void
+expect_death(void (*deed)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		deed();
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFSIGNALED(status) ? WTERMSIG(status) == SIGBUS
+				      : WEXITSTATUS(status) != 0);
+}
+
+static void
+send_signal(void)
 {
 	map_file();
 	raise(SIGBUS);
 }
 
-Test(filemap, memory_of_others_still_ends_the_process, .signal = SIGBUS)
+static void
+read_unguarded(void)
 {
 	int fd = open("file", O_RDONLY | O_CLOEXEC);
 	char *p;
 
 	map_file();
 	p = mmap(NULL, 4 * page, PROT_READ, MAP_SHARED, fd, 0);
-	cr_assert_neq(p, MAP_FAILED);
-	cr_assert_eq(truncate("file", 0), 0);
-	seen = p[page];
+	if (p != MAP_FAILED && truncate("file", 0) == 0)
+		seen = p[page];
+}
+
+Test(filemap, signal_that_somebody_sends_still_ends_the_process)
+{
+	expect_death(send_signal);
+}
+
+Test(filemap, memory_of_others_still_ends_the_process)
+{
+	expect_death(read_unguarded);
 }
