@@ -11,7 +11,6 @@
 #include "common/sqlx.h"
 #include "worker/forecasts_int.h"
 
-
 int
 forecasts_tell(struct forecasts *f, struct peer *peer)
 {
@@ -24,7 +23,8 @@ forecasts_tell(struct forecasts *f, struct peer *peer)
 	if (db == NULL && errno != ENOENT)
 		return 0; /* EBUSY: the next time */
 	if (db != NULL) {
-		rc = forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
+		rc =
+		    forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
 		results_return(f->results, rc == -1);
 	}
 	f->changed = rc == 1; /* -1: logged; the figures stay as they were */
@@ -127,7 +127,8 @@ forecasts_settle(struct forecasts *f, struct peer *peer)
 	}
 	f->changed = f->sweeps = true;
 	if (sqlx_exec(db, "BEGIN IMMEDIATE") == 0 && settle(f, db) == 0)
-		rc = forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
+		rc =
+		    forecasts_count(f, db, clock_mono_us() + FORECAST_COUNT_US);
 	/* Where there are very many they are told later. */
 	if (rc == 0 && (rc = forecasttally_send(f, peer)) == 0) {
 		peer_flush(peer);

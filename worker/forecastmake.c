@@ -13,7 +13,6 @@
 #include "worker/forecasts_int.h"
 #include "worker/phrase.h"
 
-
 bool
 making_fill(struct making *m)
 {
