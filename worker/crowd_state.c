@@ -31,10 +31,10 @@ SCHEMA_DEFINE(crowd_state, CROWD_FIELDS);
 SCHEMA_STRUCT(crowd_power_state, CROWD_POWER_FIELDS);
 SCHEMA_DEFINE(crowd_power_state, CROWD_POWER_FIELDS);
 
-/* As floats, which the bounds are not. */
+/* Of floats, so bounds are such: what was read can be written again. */
 #define CROWD_WIDTH_FIELDS(F, S)                                               \
-	F(S, F64, up, 0.0199, 100.1)                                           \
-	F(S, F64, down, 0.0199, 100.1)
+	F(S, F64, up, 0.015625, 128)                                           \
+	F(S, F64, down, 0.015625, 128)
 SCHEMA_STRUCT(crowd_width_state, CROWD_WIDTH_FIELDS);
 SCHEMA_DEFINE(crowd_width_state, CROWD_WIDTH_FIELDS);
 

@@ -163,6 +163,14 @@ SCHEMA_DEFINE(tail_value, TAIL_VALUE_FIELDS);
 
 #define TAIL_VALUES (6 + TAIL_BINS)
 
+/*
+ * What is read is no greater than what can be learnt, so that sums stay finite:
+ * squares of TAIL_U_MOST, of some millions of surprises; and a float that
+ * counts by ones comes no further than 2^24.
+ */
+#define VALUE_MOST 1e37
+#define ROW_MOST 16777216.0f
+
 /* All of them, in the order in which they are saved. */
 static void
 list_values(struct tail *t, float *list[TAIL_VALUES])
@@ -193,6 +201,13 @@ tail_save(const struct tail *t, struct snapshot_writer *w)
 	return 0;
 }
 
+static int
+bad(void)
+{
+	errno = EBADMSG;
+	return -1;
+}
+
 int
 tail_load(struct tail *t, struct snapshot_reader *r)
 {
@@ -205,10 +220,8 @@ tail_load(struct tail *t, struct snapshot_reader *r)
 		if (snapshot_get(r, &tail_value_schema, &s) == -1)
 			return -1;
 		*list[i] = (float)s.value;
-		if (!isfinite(*list[i])) {
-			errno = EBADMSG;
-			return -1;
-		}
+		if (s.value > VALUE_MOST)
+			return bad();
 	}
-	return 0;
+	return t->row <= ROW_MOST ? 0 : bad();
 }

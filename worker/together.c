@@ -222,7 +222,7 @@ ask(struct witness *w, const struct together_entry *x)
 		w->e = 0;
 }
 
-/* Those that may speak, and did something that is usual for them. */
+/* Those that did something that is usual for them. */
 static uint32_t
 list_witnesses(const struct engine *e, const struct together_entry *x,
     const struct paired *p, struct witness list[PAIRS_NEAR])
