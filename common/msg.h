@@ -15,7 +15,7 @@
 #include "common/schema.h"
 
 /* Raised with every change of a message. Sent in HELLO, answered in READY. */
-#define MSG_VERSION 5
+#define MSG_VERSION 6
 
 #define MSG_DATA_MAX (256 * 1024)
 #define MSG_JSON_MAX (1024 * 1024)
