@@ -456,19 +456,23 @@ search(struct engine *e, const struct together_entry *x, struct paired *p)
 		take_up(e, p, &list[i]);
 }
 
-/* When memory is short, pairs go before anything else does. */
-static void
+/*
+ * When memory is short, pairs go before anything else does. True: it took as
+ * long as all else of a step.
+ */
+static bool
 look_for_others(
     struct engine *e, const struct together_entry *x, struct paired *p)
 {
 	if ((bucket_number(e) + x->f.series) % SEARCH_EACH != 0)
-		return;
+		return false;
 	if (!memory_is_ample(e)) {
 		pairs_forget(&e->pairs, x->f.series);
-		return;
+		return false;
 	}
 	drop_some(e, p);
 	search(e, x, p);
+	return true;
 }
 
 int
@@ -489,7 +493,9 @@ together_step(struct engine *e)
 		if (p != NULL && x->known) {
 			judge_entry(e, x, p);
 			learn_entry(e, x, p);
-			look_for_others(e, x, p);
+			/* those whose turn it is may be all that are there */
+			if (look_for_others(e, x, p))
+				stop = j->cursor + 1;
 		}
 		if (x->speaks)
 			judge_say(e, &x->f);
