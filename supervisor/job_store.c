@@ -79,11 +79,17 @@ job_store_opened(struct job *job)
 	job_store(job, opened_stored_cb);
 }
 
+/* Who asks again whether it is closed waits for all that is on its way. */
 static void
 snapshot_stored_cb(void *arg, const struct apierr *e, uint64_t unused)
 {
+	struct job *job = arg;
+
 	(void)unused;
-	note_stored(arg, e, "that it has a new snapshot");
+	note_stored(job, e, "that it has a new snapshot");
+	if (job->storing == 0 && job->state != JOB_CLOSING &&
+	    job->state != JOB_RECOVERING)
+		job_wake(job, WAIT_CLOSED, e);
 }
 
 void

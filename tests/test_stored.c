@@ -142,6 +142,48 @@ Test(stored, closing_again_waits_until_it_is)
 	sv_end();
 }
 
+/* Such as the counts of forecasts, or a snapshot that a chore has changed. */
+Test(stored, closing_waits_for_what_else_is_stored)
+{
+	struct job *job;
+	int fd;
+
+	sv_start();
+	sv_job("j", NULL);
+	job = jobs_find(sv.jobs, "j");
+	job_store_snapshot(job);
+	fd = sv_ask("POST", J "/_close", NULL);
+	cr_expect_str_eq(fx_hear(fd), "", "it may be lost still");
+	sv_store(MSG_KEEP_STATE);
+	hear(fd, 200, "\"closed\":true");
+	job_store_snapshot(job);
+	fd = sv_ask("POST", J "/_close", NULL);
+	refuse(MSG_KEEP_STATE);
+	hear(fd, 503, "no space");
+	sv_end();
+}
+
+/* A snapshot of its last moments says nothing of its end. */
+Test(stored, a_snapshot_on_the_way_is_not_that_it_is_closed)
+{
+	struct job *job;
+	int fd;
+
+	sv_start();
+	job = sv_open_job("j");
+	job_store_snapshot(job);
+	fd = sv_ask("POST", J "/_close", NULL);
+	sv_store(MSG_KEEP_STATE);
+	cr_expect_str_eq(fx_hear(fd), "", "it is closing");
+	job_store_snapshot(job);
+	worker_closes();
+	sv_store(MSG_KEEP_STATE);
+	cr_expect_str_eq(fx_hear(fd), "", "that it is closed comes behind");
+	sv_store(MSG_KEEP_STATE);
+	hear(fd, 200, "\"closed\":true");
+	sv_end();
+}
+
 Test(stored, what_goes_with_a_reset_or_a_deletion_is_not_tried_again)
 {
 	int fd;

@@ -410,16 +410,21 @@ Test(unread, ones_are_set_aside_once_an_older_one_is_used)
 	cr_expect_eq(tmpdir_count(SNAPFILE_DIR), 0);
 }
 
-Test(unread, journal_goes_back_to_the_beginning_or_not)
+Test(unread, journal_goes_back_far_enough_or_not)
 {
-	cr_expect_not(journal_is_from_start());
+	cr_expect_not(journal_reaches(0));
+	cr_expect_not(journal_reaches(7));
 	write_entries();
-	cr_expect(journal_is_from_start());
+	cr_expect(journal_reaches(0));
+	cr_expect(journal_reaches(7));
 	pack();
-	cr_expect(journal_is_from_start());
+	cr_expect(journal_reaches(0));
 	cr_assert_eq(
-	    rename(PACKED, JOURNAL_DIR "/00000000000000000002.seg.zst"), 0);
-	cr_expect_not(journal_is_from_start());
+	    rename(PACKED, JOURNAL_DIR "/00000000000000000009.seg.zst"), 0);
+	cr_expect_not(journal_reaches(0));
+	cr_expect_not(journal_reaches(7), "the entry 8 is not there");
+	cr_expect(journal_reaches(8));
+	cr_expect(journal_reaches(9));
 }
 
 /* ---- entries that were put aside ---- */

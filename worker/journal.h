@@ -82,8 +82,11 @@ struct journal;
  * are passed over. NULL with errno.
  */
 struct journal *journal_open(uint64_t base_seq, enum sync_policy);
-/* Is the segment there that has the first entry of all? */
-bool journal_is_from_start(void);
+/*
+ * Is there a segment that begins no later than behind this entry (0: with the
+ * first of all)? False also when that cannot be seen (logged).
+ */
+bool journal_reaches(uint64_t seq);
 void journal_free(struct journal *);
 
 /*

@@ -44,15 +44,6 @@ segment_file(char *dst, const struct segment *seg)
 	    dst, seg->first_seq, seg->packed ? PACKED_SUFFIX : SEGMENT_SUFFIX);
 }
 
-bool
-journal_is_from_start(void)
-{
-	char path[SEGMENT_PATH_BYTES];
-
-	return access(segment_path(path, 1), F_OK) == 0 ||
-	    access(segment_packed_path(path, 1), F_OK) == 0;
-}
-
 /* The number in a name with this suffix; 0 for any other name. */
 static uint64_t
 name_number(const char *name, const char *suffix)
@@ -77,6 +68,26 @@ segment_parse(struct segment *seg, const char *name)
 	*seg = (struct segment){ .first_seq = plain != 0 ? plain : packed,
 		.packed = packed != 0 };
 	return seg->first_seq != 0;
+}
+
+/* 1: it is such a segment. */
+static int
+begins_in_time(void *arg, const char *name)
+{
+	const uint64_t *seq = arg;
+	struct segment found;
+
+	return segment_parse(&found, name) && found.first_seq - 1 <= *seq;
+}
+
+bool
+journal_reaches(uint64_t seq)
+{
+	int rc = disk_each(JOURNAL_DIR, begins_in_time, &seq);
+
+	if (rc == -1)
+		log_warn(JOURNAL_DIR);
+	return rc == 1;
 }
 
 static struct segment *

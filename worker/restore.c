@@ -45,10 +45,16 @@ struct restore {
 static int
 load_instead(uint64_t seq)
 {
-	if (seq == 0 && !journal_is_from_start()) {
+	if (!journal_reaches(seq)) {
 		errno = EIO;
-		log_warn("no model snapshot can be read, and the journal does "
-			 "not go back to the beginning");
+		if (seq == 0)
+			log_warn("no model snapshot can be read, and the "
+				 "journal does not go back to the beginning");
+		else
+			log_warn("the newest model snapshots cannot be read, "
+				 "and the journal does not go back to the next "
+				 "one, %" PRIu64,
+			    seq);
 		return -1;
 	}
 	snapdir_leave_behind(seq);
