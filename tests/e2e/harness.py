@@ -532,6 +532,13 @@ def read_all(s):
     return b"".join(parts)
 
 
+def cpu_seconds(pid):
+    """What it has used of a processor so far."""
+    with open("/proc/%d/stat" % pid) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def process_name(pid):
     """The name of a live process (at most 15 bytes), None without one."""
     try:
@@ -572,7 +579,7 @@ def chunked(parts, trailer=b""):
 
 __all__ = ["BUILD", "Daemon", "ML", "PATIENCE", "Response", "SCALE", "Skip",
     "T0", "TOP", "XPACK", "at", "base64", "check_counts", "chunked",
-    "compressed", "expect", "expect_error", "gzip", "http", "in_background",
-    "is_alive", "job", "json", "ndjson", "os", "process_name", "re",
-    "read_all", "shutil", "signal", "socket", "subprocess", "tempfile",
-    "time", "timeout", "wait_until", "zlib"]
+    "compressed", "cpu_seconds", "expect", "expect_error", "gzip", "http",
+    "in_background", "is_alive", "job", "json", "ndjson", "os",
+    "process_name", "re", "read_all", "shutil", "signal", "socket",
+    "subprocess", "tempfile", "time", "timeout", "wait_until", "zlib"]

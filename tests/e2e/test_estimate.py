@@ -106,9 +106,10 @@ def test_long_lists_hold_nobody_up():
     # As many influencers as a body takes, none of them the same.
     names = ["i%d" % i for i in range(12000)]
     with Daemon() as d:
-        start = time.monotonic()
+        used = cpu_seconds(d.pid)
         got = expect(200, d.request("POST", PATH, request(function="count",
             influencers=names, in_bucket={n: 1 for n in names})))
         assert got == {"model_memory_estimate": "%dmb" % (
             -(-(10 * 1024 + 32 + 10 * len(names)) // 1024))}, got
-        assert time.monotonic() - start < 2 * SCALE
+        # What it works and not what it waits: others may be busy, too.
+        assert cpu_seconds(d.pid) - used < 2 * SCALE

@@ -434,12 +434,6 @@ def test_no_descriptors_left():
         assert len(d.log()) < 100000, "the log is not flooded"
 
 
-def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_connections_beyond_the_limit_wait_or_are_refused():
     with Daemon(max_connections=20) as d:
         crowd = [d.socket() for _ in range(40)]
