@@ -609,33 +609,3 @@ slow_ln_p(const struct slow_crowd *c, const struct slow_seen *s, int side)
 		ln_p = c->bound - 0.02 * log(1 + c->bound - ln_p);
 	return ln_p;
 }
-
-double
-slow_ln_at_least(int m, int n, double ln_p)
-{
-	long double p = expl((long double)ln_p), sum = 0, ways = 1;
-
-	if (m == 1)
-		return (double)logl(-expm1l(n * log1pl(-p)));
-	for (int k = 0; k <= n; k++) {
-		if (k > 0)
-			ways = ways * (n - k + 1) / k;
-		if (k >= m)
-			sum += ways * powl(p, k) * powl(1 - p, n - k);
-	}
-	return (double)logl(sum);
-}
-
-double
-slow_aggregate(double *ln_p, int n)
-{
-	int tried = n < 5 ? n : 5;
-	double best = 0, one;
-
-	qsort(ln_p, (size_t)n, sizeof(*ln_p), ascending);
-	for (int m = 1; m <= tried; m++)
-		best = fmin(best, slow_ln_at_least(m, n, ln_p[m - 1]));
-	one = slow_ln_at_least(1, n, ln_p[0]);
-	best = fmin(one, best + log(tried));
-	return fmin(0, (one + best) / 2);
-}

@@ -77,9 +77,4 @@ void slow_judge(struct slow_crowd *, int bucket, int n, const int *who,
 /* ln p of the member seen[i]; side: 1 up, -1 down, 0 both */
 double slow_ln_p(const struct slow_crowd *, const struct slow_seen *, int side);
 
-/* ln of the probability that m of n are as unlikely as ln_p. */
-double slow_ln_at_least(int m, int n, double ln_p);
-/* Of n probabilities, of which five count at most, as one. */
-double slow_aggregate(double *ln_p, int n);
-
 #endif

@@ -3,8 +3,12 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "tests/random.h"
 #include "worker/aggregate.h"
+
+#define MEMBERS 40
 
 static struct aggregate
 aggregate_of(const double *p, size_t n)
@@ -63,4 +67,63 @@ Test(aggregate, the_order_of_members_does_not_matter)
 	cr_expect_eq(aggregate_ln_p(&a, 5), aggregate_ln_p(&b, 5));
 	cr_expect_eq(a.nleast, 5);
 	cr_expect_float_eq(a.least[4], log(0.05), 1e-12);
+}
+
+/* ---- as the header has it, by sums over all that may happen ---- */
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* That m or more of n are as unlikely as p: the binomial's upper tail. */
+static long double
+at_least(int m, int n, long double p)
+{
+	long double sum = 0, ways = 1;
+
+	for (int k = 0; k <= n; k++) {
+		if (k > 0)
+			ways = ways * (n - k + 1) / k;
+		if (k >= m)
+			sum += ways * powl(p, k) * powl(1 - p, n - k);
+	}
+	return sum;
+}
+
+/* p in ascending order. */
+static double
+slow_ln_p(const double *p, int n, int most)
+{
+	int tried = n < most ? n : most;
+	long double one = at_least(1, n, p[0]), best = 1;
+
+	for (int m = 1; m <= tried; m++)
+		best = fminl(best, at_least(m, n, p[m - 1]));
+	best = fminl(one, best * tried);
+	return (double)fminl(0, (logl(one) + logl(best)) / 2);
+}
+
+Test(aggregate, any_members_are_as_by_sums_over_all_that_may_happen)
+{
+	struct random r = random_seed(7);
+
+	for (int round = 0; round < 500; round++) {
+		int n = 1 + (int)(MEMBERS * random_uniform(&r));
+		int most = 1 + round % AGGREGATE_SERIES;
+		double p[MEMBERS], slow;
+		struct aggregate a;
+
+		for (int i = 0; i < n; i++)
+			p[i] = pow(random_uniform(&r), 1 + round % 4);
+		a = aggregate_of(p, (size_t)n);
+		qsort(p, (size_t)n, sizeof(p[0]), ascending);
+		slow = slow_ln_p(p, n, most);
+		cr_assert_float_eq(aggregate_ln_p(&a, (uint32_t)most), slow,
+		    1e-9 * fmax(1, fabs(slow)), "%d of %d: %.12g, not %.12g",
+		    most, n, aggregate_ln_p(&a, (uint32_t)most), slow);
+	}
 }
