@@ -286,8 +286,11 @@ file_check(const char *path, bool writer)
 	if (rc == 1)
 		log_warnx(
 		    "%s: made by a version without checksums of pages", path);
-	if (rc == 0 && writer)
+	if (rc == 0 && writer) {
 		rc = verify_wal(path, log_report, NULL);
+		if (rc == -1)
+			log_warn("%s-wal", path);
+	}
 	if (rc > 0) {
 		errno = EBADMSG;
 		rc = -1;

@@ -178,12 +178,17 @@ says(const char *log, int error)
 	return error == ENOSPC;
 }
 
-/* Of results that cannot be read, rows go into a new file, and all do here. */
+/*
+ * Of results that cannot be read, rows go into a new file, and all do here. A
+ * snapshot is kept there when an older one does as well.
+ */
 static int
-count_aside(void)
+count_aside(const char *log)
 {
 	int n = tmpdir_count("quarantine");
 
+	if (strstr(log, "what is older takes its place") != NULL)
+		n--;
 	n -= access("quarantine/results-0", F_OK) == 0;
 	return n - (access("quarantine/results-wal-0", F_OK) == 0);
 }
@@ -214,7 +219,7 @@ fail_each(int error, unsigned step)
 			    "call %u: %s%s", n, t.log, t.reason);
 		nfailed += t.failed;
 		nlost += !t.upload;
-		cr_expect_eq(count_aside(), 0,
+		cr_expect_eq(count_aside(t.log), 0,
 		    "call %u: what is not damaged was set aside: %s", n, t.log);
 		now = third_life(&t, n);
 		cr_expect_str_eq(now, want, "call %u", n);
