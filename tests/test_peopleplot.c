@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/crowd_kinds.h"
+#include "tests/deaf.h"
 #include "tests/engine_cases.h"
 #include "tests/random.h"
 #include "worker/peopleplot.h"
@@ -55,14 +57,6 @@ take_plot(void *arg, const struct plot_result *r)
 }
 
 static int
-take_bucket(void *arg, const struct bucket_result *r)
-{
-	(void)arg;
-	(void)r;
-	return 0;
-}
-
-static int
 take_record(void *arg, const struct record_result *r)
 {
 	struct kept *k = arg;
@@ -72,20 +66,12 @@ take_record(void *arg, const struct record_result *r)
 	return 0;
 }
 
-static int
-take_drop(void *arg, int64_t from_ms)
-{
-	(void)arg;
-	(void)from_ms;
-	return 0;
-}
-
 static struct engine *
 new_engine(const struct feed *f, struct kept *k)
 {
 	struct result_sink sink = { .record = take_record,
-		.bucket = take_bucket,
-		.drop_interim = take_drop,
+		.bucket = deaf_bucket,
+		.drop_interim = deaf_drop,
 		.plot = take_plot,
 		.arg = k };
 	struct engine *e = engine_new(&f->conf, &sink);
@@ -381,41 +367,10 @@ Test(peopleplot, goes_on_to_the_last_bit_after_a_restart)
 /* Populations in which nothing is odd, of 40 people of whom most are there. */
 
 static double
-even(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return exp(6 + 0.7 * random_normal(r));
-}
-
-static double
-unequal(struct random *r, int who, int b)
-{
-	return exp(
-	    5 + who % 7 * 0.4 + sin(b * 0.0436) + 0.4 * random_normal(r));
-}
-
-static double
-heavy(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return 100 / pow(random_uniform(r) + 1e-9, 0.7);
-}
-
-static double
 counts(struct random *r, int who, int b)
 {
 	(void)b;
 	return random_poisson(r, 20 + 10 * (who % 3));
-}
-
-static double
-negative(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return 5 * random_normal(r);
 }
 
 static double
@@ -424,12 +379,6 @@ flat(struct random *r, int who, int b)
 	(void)who;
 	(void)b;
 	return 10 + random_uniform(r);
-}
-
-static double
-proxy(struct random *r, int who, int b)
-{
-	return even(r, who, b) * (who == 11 ? 50 : 1);
 }
 
 static double
@@ -458,8 +407,9 @@ coverage(double (*value)(struct random *, int, int), int people, uint64_t seed,
 
 Test(peopleplot, bounds_hold_95_percent)
 {
-	static double (*const kinds[])(struct random *, int, int) = { even,
-		unequal, heavy, counts, negative, flat, proxy };
+	static double (*const kinds[])(
+	    struct random *, int, int) = { crowd_even, crowd_unequal,
+		crowd_heavy, counts, crowd_negative, flat, crowd_proxy };
 	static const int people[] = { 5, 12, 40, 300 };
 
 	for (size_t i = 0; i < NELEM(kinds); i++) {
@@ -481,7 +431,7 @@ Test(peopleplot, bounds_hold_from_the_beginning)
 	double share = 0;
 
 	for (uint64_t seed = 51; seed < 71; seed++)
-		share += coverage(even, 40, seed, 20) / 20;
+		share += coverage(crowd_even, 40, seed, 20) / 20;
 	cr_expect_geq(share, 0.92, "%.4f", share);
 	cr_expect_leq(share, 0.98, "%.4f", share);
 }

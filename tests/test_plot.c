@@ -9,6 +9,7 @@
 
 #include "common/crc32c.h"
 #include "common/plotrow.h"
+#include "tests/deaf.h"
 #include "tests/engine_cases.h"
 #include "tests/random.h"
 #include "worker/bounds.h"
@@ -55,36 +56,12 @@ take_annotation(void *arg, const struct annotation_result *r)
 	return 0;
 }
 
-static int
-take_bucket(void *arg, const struct bucket_result *r)
-{
-	(void)arg;
-	(void)r;
-	return 0;
-}
-
-static int
-take_record(void *arg, const struct record_result *r)
-{
-	(void)arg;
-	(void)r;
-	return 0;
-}
-
-static int
-take_drop(void *arg, int64_t from_ms)
-{
-	(void)arg;
-	(void)from_ms;
-	return 0;
-}
-
 static void
 start(struct feed *f, struct plotted *p, const struct feed_detector *detectors)
 {
-	struct result_sink sink = { .record = take_record,
-		.bucket = take_bucket,
-		.drop_interim = take_drop,
+	struct result_sink sink = { .record = deaf_record,
+		.bucket = deaf_bucket,
+		.drop_interim = deaf_drop,
 		.plot = take_plot,
 		.annotation = take_annotation,
 		.arg = p };

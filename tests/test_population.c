@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/crowd_kinds.h"
 #include "tests/engine_cases.h"
 #include "tests/random.h"
 #include "worker/engine_int.h"
@@ -268,50 +269,10 @@ Test(population, a_record_names_its_causes)
 /* Populations of several kinds, in none of which there is anything odd. */
 
 static double
-even(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return exp(6 + 0.7 * random_normal(r));
-}
-
-/* Each has a size of his own, and there are days and nights. */
-static double
-unequal(struct random *r, int who, int b)
-{
-	return exp(
-	    5 + who % 7 * 0.4 + sin(b * 0.0436) + 0.4 * random_normal(r));
-}
-
-/* One in fifty values is ten times as large or more. */
-static double
-heavy(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return 100 / pow(random_uniform(r) + 1e-9, 0.7);
-}
-
-static double
 counts(struct random *r, int who, int b)
 {
 	(void)b;
 	return random_poisson(r, 1 + who % 3);
-}
-
-static double
-negative(struct random *r, int who, int b)
-{
-	(void)who;
-	(void)b;
-	return 5 * random_normal(r);
-}
-
-/* A proxy that has fifty times as much as the others. */
-static double
-proxy(struct random *r, int who, int b)
-{
-	return even(r, who, b) * (who == 11 ? 50 : 1);
 }
 
 #define QUIET_BUCKETS 1500
@@ -344,8 +305,9 @@ Test(population, is_quiet_where_nothing_is_odd)
 		{ .function = "mean", .field = "v", .over = "user" },
 		{ .function = NULL }
 	};
-	static double (*const kinds[])(struct random *, int, int) = { even,
-		unequal, heavy, counts, negative, proxy };
+	static double (*const kinds[])(
+	    struct random *, int, int) = { crowd_even, crowd_unequal,
+		crowd_heavy, counts, crowd_negative, crowd_proxy };
 	size_t all = 0;
 
 	for (size_t k = 0; k < NELEM(kinds); k++) {
